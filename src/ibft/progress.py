@@ -1,0 +1,75 @@
+"""Progress of long stages: a bar with rate and remaining time on a terminal, readable lines in the log.
+
+    logger = logging.getLogger(__name__)
+    for batch in track(batches, "scoring", unit="examples", total=1000, size=len):
+        ...
+
+Workflow scripts call `start_logging` once; library code only uses `logging` and `track`.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def start_logging(log: Path | None) -> None:
+    """Send the library's log lines to `log` (appending), and to standard error.
+
+    Below Snakemake many jobs share one terminal, so with a log file only warnings reach standard error.
+    """
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING if log else logging.INFO)
+    handlers: list[logging.Handler] = [terminal]
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="a"))
+    logging.basicConfig(
+        level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+
+
+def track(
+    items: Iterable[Item],
+    what: str,
+    *,
+    unit: str,
+    total: int,
+    done: int = 0,
+    size: Callable[[Item], int] = lambda _: 1,
+) -> Iterator[Item]:
+    """Yield `items` while reporting how many `unit` of `total` are done; `done` counts what an earlier run finished.
+
+    An item is counted, with its `size`, when the consumer asks for the next one.
+    """
+    started = last_line = time.monotonic()
+    finished = done
+    with tqdm(
+        total=total, initial=done, desc=what, unit=f" {unit}", leave=False, disable=not sys.stderr.isatty()
+    ) as bar:
+        for item in items:
+            yield item
+            finished += size(item)
+            bar.update(size(item))
+            now = time.monotonic()
+            if now - last_line >= SECONDS_BETWEEN_LINES:
+                last_line = now
+                logger.info(progress_line(what, unit, finished, total, (finished - done) / (now - started)))
+    elapsed = time.monotonic() - started
+    logger.info("%s: %d %s in %.1f s", what, finished - done, unit, elapsed)
+
+
+def progress_line(what: str, unit: str, finished: int, total: int, rate: float) -> str:
+    """One log line: how far, how fast (`rate` in units per second), how much longer."""
+    remaining = (total - finished) / rate if rate > 0 else float("inf")
+    share = finished / max(total, 1)
+    return f"{what}: {finished}/{total} {unit} ({share:.0%}), {rate:.1f} {unit}/s, {remaining:.0f} s left"

@@ -1,0 +1,197 @@
+"""Every Parquet table of the workflow, by name: the only vocabulary in which two stages speak to each other.
+
+A table is a `pyarrow.Schema` plus a version that grows whenever a column changes its meaning. Reading and
+writing go through `ibft.storage`, which checks both.
+
+Columns that several tables share mean the same thing everywhere:
+
+    example_id   one fine-tuning example, unique in its dataset
+    task_id      one benchmark problem, unique in its benchmark
+    sample       which of the n completions of a problem, 0 .. n-1, in the order they were drawn
+    model, dataset, method, seed        together a *variant*: one way to get a model to evaluate
+    benchmark, temperature, trial       where and how a variant was sampled
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named schema. `schema` fixes column order, types and which columns may be null."""
+
+    name: str
+    version: int
+    schema: pa.Schema
+
+
+def _table(name: str, version: int, /, **columns: pa.DataType | pa.Field) -> Table:
+    fields = [
+        column.with_name(key) if isinstance(column, pa.Field) else pa.field(key, column, nullable=False)
+        for key, column in columns.items()
+    ]
+    return Table(name, version, pa.schema(fields))
+
+
+def _nullable(kind: pa.DataType) -> pa.Field:
+    return pa.field("", kind, nullable=True)
+
+
+_text, _count, _real, _flag = pa.string(), pa.int32(), pa.float64(), pa.bool_()
+
+EXAMPLES = _table(
+    "examples",
+    1,
+    example_id=_text,
+    instruction=_text,
+    response=_text,
+    language=_text,
+    source=_text,  # where the example comes from: a module, a generator's family, a hub row
+)
+
+PROBLEMS = _table(
+    "problems",
+    1,
+    task_id=_text,
+    language=_text,
+    description=_nullable(_text),  # prose; null where the benchmark ships none
+    prompt=_text,  # Python: imports, signature and docstring. Verilog: the module header
+    entry_point=_text,  # the function or module that the tests exercise
+    tests=_text,  # Python: HumanEval's `check`. Verilog: the testbench with its reference module
+    reference_solution=_text,  # continues `prompt`
+)
+
+MEMORIZATION = _table(
+    "memorization",
+    1,
+    example_id=_text,
+    tokens=_count,  # scored tokens, after truncation
+    truncated=_flag,
+    k=_count,  # percent of the scored tokens that were averaged
+    min_k_prob=_real,  # mean negative log-likelihood of the k% least likely tokens; lower = more memorized
+    min_k_plus_plus=_real,  # the same mean over z-scored negative log-likelihoods; lower = more memorized
+)
+
+GRADIENTS = _table(
+    "gradients",
+    1,
+    example_id=_text,
+    tokens=_count,  # response tokens
+    grand=_real,  # expected l2 norm of the example's LoRA gradient
+    el2n=_real,  # l2 norm of (softmax - one-hot), averaged over response tokens
+)
+
+SELECTION = _table(
+    "selection",
+    1,
+    example_id=_text,
+    score=_real,  # what the selection ranked by
+)
+
+TRAINING_LOG = _table(
+    "training_log",
+    1,
+    step=_count,  # optimizer steps, from 1
+    epoch=_real,
+    loss=_real,  # CE + alpha * (KL + beta * CE_IB)
+    ce=_real,
+    kl=_nullable(_real),  # null for FT, which has no bottleneck
+    ce_ib=_nullable(_real),
+    learning_rate=_real,
+    gradient_norm=_real,  # before clipping
+    response_tokens=pa.int64(),  # cumulative
+)
+
+SAMPLES = _table(
+    "samples",
+    1,
+    task_id=_text,
+    sample=_count,
+    completion=_text,  # what the model wrote, verbatim
+    code=_text,  # what the profile's extractor took out of it
+    finish_reason=_text,  # stop | length
+    prompt_tokens=_count,
+    completion_tokens=_count,
+    log_likelihood=_real,  # of the completion under the unmodified model distribution (temperature 1), in nats
+    seed=pa.int64(),
+    profile=_text,
+    engine=_text,
+    engine_version=_text,
+)
+
+VERDICTS = _table(
+    "verdicts",
+    1,
+    task_id=_text,
+    sample=_count,
+    status=_text,  # ibft.execution.verdict.Status
+    detail=_text,
+    passed=_flag,  # the hardened verdict
+    official_passed=_flag,  # the upstream harness's rule, to the letter
+    stderr_clean=_flag,
+    program=_text,  # exactly what was run
+    isolation=_text,  # A | B | C
+)
+
+PASS_COUNTS = _table(
+    "pass_counts",
+    1,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    seed=_count,
+    benchmark=_text,
+    temperature=_real,
+    trial=_count,
+    task_id=_text,
+    n=_count,  # judged samples
+    c=_count,  # of which passed
+    official_c=_count,
+)
+
+METRICS = _table(
+    "metrics",
+    1,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    temperature=_real,
+    k=_count,
+    m=_count,  # Pass@k^(m); m = 1 is Pass@k
+    estimate=_real,  # mean over problems, trials and training seeds, in [0, 1]
+    std=_nullable(_real),  # over (trial, seed) runs, ddof = 1; null for a single run
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    runs=_count,
+    problems=_count,
+    n=_count,
+)
+
+GEOMETRY = _table(
+    "geometry",
+    1,
+    pair=_count,
+    most_memorized_id=_text,
+    least_memorized_id=_text,
+    distance=_real,  # l2 distance of the pooled hidden states
+    angle=_real,  # degrees
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        EXAMPLES,
+        PROBLEMS,
+        MEMORIZATION,
+        GRADIENTS,
+        SELECTION,
+        TRAINING_LOG,
+        SAMPLES,
+        VERDICTS,
+        PASS_COUNTS,
+        METRICS,
+        GEOMETRY,
+    )
+}
