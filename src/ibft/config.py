@@ -382,7 +382,7 @@ def _sources(config: Config) -> Iterator[str]:
         ("benchmarks", config.benchmarks),
     ):
         for name, entry in entries.items():
-            kind, _, place = entry.source.partition(":")  # type: ignore[attr-defined]
+            kind, _, place = entry.source.partition(":")
             key = f"{section}.{name}.source"
             if kind == "path" and not Path(place).exists():
                 yield f"{key}: {place} does not exist; give a path from the folder where Snakemake is started"

