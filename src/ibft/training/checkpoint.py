@@ -1,0 +1,58 @@
+"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW moments, step and log.
+
+Random numbers need no saving: dropout and noise of a step are seeded by (training seed, step). Everything is one
+safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ibft import storage
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def save_checkpoint(
+    path: Path,
+    key: str,
+    step: int,
+    parameters: dict[str, nn.Parameter],
+    optimizer: torch.optim.AdamW,
+    log: list[dict[str, Any]],
+) -> None:
+    """Write the state after `step` optimizer steps. `key` names the settings and inputs that it belongs to."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():
+        tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
+        for moment in _MOMENTS:
+            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].cpu().contiguous()
+    metadata = {"key": key, "step": str(step), "log": json.dumps(log)}
+    storage.write_bytes(path, save(tensors, metadata=metadata))
+
+
+def load_checkpoint(
+    path: Path, key: str, parameters: dict[str, nn.Parameter], optimizer: torch.optim.AdamW
+) -> tuple[int, list[dict[str, Any]]]:
+    """Restore parameters and optimizer in place; return the finished steps and their log.
+
+    A missing file, or one of other settings or inputs (another `key`), means a start from step 0.
+    """
+    if not path.exists():
+        return 0, []
+    with safe_open(path, "pt") as checkpoint:
+        metadata = checkpoint.metadata()
+        if metadata["key"] != key:
+            return 0, []
+        step = int(metadata["step"])
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(checkpoint.get_tensor(f"parameter.{name}"))
+                moments = {m: checkpoint.get_tensor(f"{m}.{name}").to(parameter.device) for m in _MOMENTS}
+                optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+    return step, json.loads(metadata["log"])

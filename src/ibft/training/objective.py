@@ -1,0 +1,139 @@
+"""The IB-FT objective (paper eqs. 1-6, Algorithm 1), for any decoder whose head is a frozen linear layer.
+
+    h        = hidden state of layer l*                                  hidden_BTD
+    mu, log sigma^2 = encoder(h);  z = mu + sigma * eps;  h' = decoder(z)
+    loss     = CE(lm_head(h_last), y) + alpha * (KL(q(z|h) || N(0, I)) + beta * CE(lm_head(h'), y))
+
+`IBHead` and `ib_ft_loss` depend on torch alone and hold no global state, so that they can be lifted into another
+project: call the decoder without its head, catch layer l* with a hook, pass both states here. With `ib_head=None` the
+loss is plain FT (alpha = 0) and nothing of the bottleneck is computed.
+
+Both cross-entropies are means over response tokens. KL is summed over the bottleneck's dimensions and averaged over
+the tokens in scope (`sequence`: every token that is not padding, as in Algorithm 1; `response`: those that predict a
+response token).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ibft.training.linear_cross_entropy import linear_cross_entropy
+
+IGNORED = -100  # label of a position that is not to be predicted, as everywhere in transformers
+
+
+@dataclass(frozen=True)
+class IBSettings:
+    """alpha and beta of paper eq. (IB-FT), and over which tokens KL is averaged."""
+
+    alpha: float
+    beta: float
+    kl_scope: Literal["sequence", "response"] = "sequence"
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """What each mean divides by, over the whole global batch, so that micro-batches and processes add up exactly."""
+
+    response: int
+    kl: int
+
+
+@dataclass
+class Loss:
+    """`total` carries the gradient; the parts are detached means, absent for FT where there is no bottleneck."""
+
+    total: Tensor
+    ce: Tensor
+    kl: Tensor | None = None
+    ce_ib: Tensor | None = None
+
+
+class IBHead(nn.Module):
+    """Token-wise variational bottleneck: encoder q(z|h) = N(mu, diag(sigma^2)) and decoder g(z), all linear."""
+
+    def __init__(self, width: int, bottleneck: int) -> None:
+        super().__init__()
+        self.mean = nn.Linear(width, bottleneck)
+        self.log_variance = nn.Linear(width, bottleneck)
+        self.decoder = nn.Linear(bottleneck, width)
+
+    def encode(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+        """mu_NZ and log sigma^2_NZ of layer-l* states."""
+        return self.mean(hidden_ND), self.log_variance(hidden_ND)
+
+    def decode(self, mean_NZ: Tensor, log_variance_NZ: Tensor, noise_NZ: Tensor) -> Tensor:
+        """h'_ND from z = mu + sigma * eps (the reparameterization of paper appendix B)."""
+        decoded: Tensor = self.decoder(mean_NZ + torch.exp(0.5 * log_variance_NZ) * noise_NZ)
+        return decoded
+
+
+def kl_to_standard_normal(mean_NZ: Tensor, log_variance_NZ: Tensor) -> Tensor:
+    """KL(N(mu, diag(sigma^2)) || N(0, I)) of each token, in nats, summed over Z: shape [N] (paper eq. 4)."""
+    return 0.5 * (mean_NZ.square() + log_variance_NZ.exp() - 1 - log_variance_NZ).sum(-1)
+
+
+def ib_ft_loss(
+    last_hidden_BTD: Tensor,
+    labels_BT: Tensor,
+    head_weight_VD: Tensor,
+    counts: TokenCounts,
+    *,
+    ib_head: IBHead | None = None,
+    settings: IBSettings | None = None,
+    layer_hidden_BTD: Tensor | None = None,
+    valid_BT: Tensor | None = None,
+    noise_NZ: Tensor | None = None,
+) -> Loss:
+    """The loss of one micro-batch, as its share of the global means in `counts`.
+
+    Args:
+        last_hidden_BTD: the decoder's output after its final norm, which the head reads.
+        labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1.
+        head_weight_VD: the frozen head.
+        counts: response and KL tokens of the global batch (`count_tokens` of each micro-batch, added up).
+        ib_head: the bottleneck; None for FT. With it, all of the following are needed.
+        settings: alpha, beta, scope of KL.
+        layer_hidden_BTD: states of layer l*.
+        valid_BT: False on padding.
+        noise_NZ: eps for every KL token of this micro-batch, row by row.
+
+    Raises:
+        ValueError: a bottleneck without the tensors it needs.
+    """
+    predicts_BT = _predicts_response(labels_BT)
+    targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
+    ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head_weight_VD, targets_N) / counts.response
+    if ib_head is None:
+        return Loss(total=ce, ce=ce.detach())
+    if settings is None or layer_hidden_BTD is None or valid_BT is None or noise_NZ is None:
+        raise ValueError("IB-FT needs settings, layer_hidden_BTD, valid_BT and noise_NZ")
+    scope_BT = kl_tokens(labels_BT, valid_BT, settings.kl_scope)
+    mean_NZ, log_variance_NZ = ib_head.encode(layer_hidden_BTD[scope_BT])
+    kl = kl_to_standard_normal(mean_NZ, log_variance_NZ).sum() / counts.kl
+    predicting_N = predicts_BT[scope_BT]
+    decoded_ND = ib_head.decode(mean_NZ[predicting_N], log_variance_NZ[predicting_N], noise_NZ[predicting_N])
+    ce_ib = linear_cross_entropy(decoded_ND, head_weight_VD, targets_N) / counts.response
+    total = ce + settings.alpha * (kl + settings.beta * ce_ib)
+    return Loss(total=total, ce=ce.detach(), kl=kl.detach(), ce_ib=ce_ib.detach())
+
+
+def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: Literal["sequence", "response"]) -> TokenCounts:
+    """How many tokens of one micro-batch enter each mean."""
+    return TokenCounts(
+        response=int(_predicts_response(labels_BT).sum()), kl=int(kl_tokens(labels_BT, valid_BT, kl_scope).sum())
+    )
+
+
+def kl_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: Literal["sequence", "response"]) -> Tensor:
+    """Mask [B, T] of the positions whose KL is counted."""
+    return valid_BT if kl_scope == "sequence" else _predicts_response(labels_BT)
+
+
+def _predicts_response(labels_BT: Tensor) -> Tensor:
+    """True at t where label t + 1 is a response token."""
+    predicts_BT = torch.zeros_like(labels_BT, dtype=torch.bool)
+    predicts_BT[:, :-1] = labels_BT[:, 1:] != IGNORED
+    return predicts_BT

@@ -1,0 +1,69 @@
+"""Fine-tune a base model with LoRA: FT, or IB-FT with its bottleneck.
+
+python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/datasets/rtl.parquet \\
+    --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
+    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet
+
+A killed run resumes from its last checkpoint, which lies beside the output.
+"""
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+from ibft import storage
+from ibft.config import Method, Training
+from ibft.models.loading import load_model, use_threads
+from ibft.stage import run_stage, stage_parser
+from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
+from ibft.training.recipe import Recipe, fine_tune
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--model", type=Path, required=True, help="prepared model folder")
+    arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
+    arguments.add_argument("--kept", type=Path, help="Parquet table `selection`: train on these examples only")
+    arguments.add_argument("--method", required=True, help="the method's config entry, as JSON")
+    arguments.add_argument("--layer", type=int, required=True, help="l*, an index from 1")
+    arguments.add_argument("--profile", required=True, help="prompt profile")
+    arguments.add_argument("--settings", required=True, help="config section `training`, as JSON")
+    arguments.add_argument("--precision", default="float32", help="of the frozen weights")
+    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--output", type=Path, required=True, help="adapter folder")
+    arguments.add_argument("--training-log", type=Path, required=True, help="Parquet table `training_log`")
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    use_threads(arguments.threads)
+    started = time.monotonic()
+    examples = storage.read_table(arguments.examples, EXAMPLES)
+    inputs = [arguments.model, arguments.examples]
+    if arguments.kept:
+        kept = storage.read_table(arguments.kept, SELECTION)
+        examples = examples[examples["example_id"].isin(kept["example_id"])]
+        inputs.append(arguments.kept)
+    recipe = Recipe(
+        method=Method.model_validate_json(arguments.method),
+        layer=arguments.layer,
+        profile=arguments.profile,
+        training=Training.model_validate_json(arguments.settings),
+        seed=arguments.seed,
+    )
+    model, tokenizer = load_model(arguments.model, None, arguments.precision)
+    log = fine_tune(model, tokenizer, examples, recipe, arguments.output, recipe.key(*inputs))
+    storage.write_table(arguments.training_log, TRAINING_LOG, log)
+    storage.write_manifest(
+        arguments.output,
+        examples=len(examples),
+        steps=len(log),
+        seconds=round(time.monotonic() - started, 1),
+        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())
