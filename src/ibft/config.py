@@ -88,7 +88,7 @@ class Selection(Section):
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads alpha, beta, layer and bottleneck."""
+    """One row of the paper's Table 1. Only `ibft` reads the keys from alpha to normalize_hidden."""
 
     kind: Literal["base", "ft", "ibft"]
     selection: Selection | None = None
@@ -96,8 +96,8 @@ class Method(Section):
     beta: float = Field(0.02, ge=0, description="weight of prediction inside the regularizer (paper eq. 6)")
     layer: Positive | Ratio = Field(2 / 3, description="l*: an index from 1, or a fraction of the depth")
     bottleneck: Positive = Field(256, description="width d of z")
-    kl_scope: Scope = Field("sequence", description="tokens over which KL is averaged; never padding")
-    objective: Literal["paper", "released-code"] = "paper"
+    kl_scope: Scope = Field("response", description="tokens over which KL is averaged; never padding")
+    normalize_hidden: bool = Field(False, description="divide layer-l* states by their RMS before the bottleneck")
     label: str | None = None
 
     @model_validator(mode="after")
@@ -126,9 +126,9 @@ class Training(Section):
     weight_decay: float = Field(0.0, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
-    precision: Precision = Field("float32", description="of the forward and backward pass")
+    micro_batch_tokens: Positive = Field(8192, description="tokens per forward and backward pass, padding included")
+    precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
     gradient_checkpointing: bool = False
-    checkpoint_steps: Positive = Field(100, description="steps between checkpoints, from which a killed run resumes")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()
 
@@ -202,6 +202,7 @@ class Compute(Section):
     """What one job may use. None of it changes a result, so changing it reruns nothing."""
 
     threads: Positive = Field(1, description="of a job that runs a model on the CPU")
+    checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Positive = Field(2, description="completions judged at the same time")
     gpus: int = Field(0, ge=0, description="of a job that runs a model")
     memory_mb: Positive = Field(3000, description="of a job that runs a model")

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from ibft.training.linear_cross_entropy import linear_cross_entropy
-from ibft.training.objective import IGNORED, IBHead, IBSettings, count_tokens, ib_ft_loss, kl_tokens
+from ibft.training.objective import (
+    IGNORED,
+    IBHead,
+    IBSettings,
+    count_tokens,
+    ib_ft_loss,
+    kl_to_standard_normal,
+    kl_tokens,
+)
 
 WIDTH, BOTTLENECK, VOCABULARY = 12, 5, 23
 PROMPTS, RESPONSES = (3, 1, 4), (4, 6, 2)
@@ -102,7 +110,7 @@ def test_ft_is_plain_cross_entropy_and_ignores_the_prompt() -> None:
 
 def test_micro_batches_add_up_to_the_batch() -> None:
     last_BTD, layer_BTD, head_VD, labels_BT, valid_BT, _ = batch()
-    head, settings = bottleneck_head(), IBSettings(0.3, 0.5)
+    head, settings = bottleneck_head(), IBSettings(0.3, 0.5, "sequence")
     counts = count_tokens(labels_BT, valid_BT, "sequence")
     noise_NZ = torch.randn(counts.kl, BOTTLENECK, dtype=torch.float64)
     first_tokens = int(valid_BT[0].sum())
@@ -120,7 +128,7 @@ def test_micro_batches_add_up_to_the_batch() -> None:
 
 def test_kl_is_blind_to_padding() -> None:
     last_BTD, layer_BTD, head_VD, labels_BT, valid_BT, _ = batch()
-    head, settings = bottleneck_head(), IBSettings(1.0, 0.0)
+    head, settings = bottleneck_head(), IBSettings(1.0, 0.0, "sequence")
     counts = count_tokens(labels_BT, valid_BT, "sequence")
     noise_NZ = torch.zeros(counts.kl, BOTTLENECK, dtype=torch.float64)
 
@@ -159,3 +167,22 @@ def test_a_trainable_head_is_refused() -> None:
     head_VD = torch.randn(VOCABULARY, WIDTH, requires_grad=True)
     with pytest.raises(ValueError, match="frozen head"):
         linear_cross_entropy(torch.randn(2, WIDTH), head_VD, torch.tensor([0, 1]))
+
+
+def test_normalized_states_keep_kl_finite_at_an_attention_sink() -> None:
+    sink_ND = torch.full((1, WIDTH), 25_000.0)
+    torch.manual_seed(1)
+    raw, normalized = IBHead(WIDTH, BOTTLENECK), IBHead(WIDTH, BOTTLENECK, normalize_hidden=True)
+    normalized.load_state_dict(raw.state_dict())
+    assert kl_to_standard_normal(*raw.encode(sink_ND)).isinf().all()
+    assert kl_to_standard_normal(*normalized.encode(sink_ND)).item() < 10 * BOTTLENECK
+    torch.testing.assert_close(normalized.encode(sink_ND)[0], raw.encode(torch.ones(1, WIDTH))[0])
+
+
+def test_kl_equals_torch_distributions() -> None:
+    mean_NZ, log_variance_NZ = torch.randn(7, BOTTLENECK), torch.randn(7, BOTTLENECK)
+    normal = torch.distributions.Normal
+    expected_N = torch.distributions.kl_divergence(
+        normal(mean_NZ, (0.5 * log_variance_NZ).exp()), normal(torch.zeros(BOTTLENECK), torch.ones(BOTTLENECK))
+    ).sum(-1)
+    torch.testing.assert_close(kl_to_standard_normal(mean_NZ, log_variance_NZ), expected_N)

@@ -17,6 +17,7 @@ from ibft.config import Method, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
+from ibft.training.loop import Checkpoints
 from ibft.training.recipe import Recipe, fine_tune
 
 
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--settings", required=True, help="config section `training`, as JSON")
     arguments.add_argument("--precision", default="float32", help="of the frozen weights")
     arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument("--checkpoint-steps", type=int, default=50, help="steps between checkpoints")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--output", type=Path, required=True, help="adapter folder")
     arguments.add_argument("--training-log", type=Path, required=True, help="Parquet table `training_log`")
@@ -54,7 +56,10 @@ def main(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    log = fine_tune(model, tokenizer, examples, recipe, arguments.output, recipe.key(*inputs))
+    checkpoints = Checkpoints(
+        arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, recipe.key(*inputs)
+    )
+    log = fine_tune(model, tokenizer, examples, recipe, arguments.output, checkpoints)
     storage.write_table(arguments.training_log, TRAINING_LOG, log)
     storage.write_manifest(
         arguments.output,

@@ -47,6 +47,15 @@ class Bottleneck:
     layer: int
 
 
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where a run saves itself, how often, and the digest of everything that its result depends on."""
+
+    path: Path
+    every_steps: int
+    key: str
+
+
 def train(
     model: PreTrainedModel,
     examples: Sequence[EncodedExample],
@@ -55,21 +64,19 @@ def train(
     seed: int,
     pad_token: int,
     bottleneck: Bottleneck | None = None,
-    checkpoint: Path,
-    checkpoint_key: str,
+    checkpoints: Checkpoints,
 ) -> list[dict[str, Any]]:
     """Train the parameters of `model` (and of the bottleneck) that require gradients, in place.
 
     Args:
         model: a causal language model whose trunk carries LoRA layers; its head must be frozen.
-        checkpoint: file to resume from and to save to; the caller removes it when the result is safe.
-        checkpoint_key: digest of everything that the result depends on.
+        checkpoints: where to resume from and to save to; the caller removes the file when the result is safe.
 
     Returns:
         One row per optimizer step, as in `ibft.tables.TRAINING_LOG`.
 
     Raises:
-        UserError: float16 on a CPU, or an example that has no response token left.
+        UserError: float16 on a CPU, an example that has no response token left, or a loss that is not finite.
     """
     _check(model, examples, settings)
     parameters = trainable_parameters(model, bottleneck)
@@ -78,7 +85,7 @@ def train(
     )
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
-    done, log = load_checkpoint(checkpoint, checkpoint_key, parameters, optimizer)
+    done, log = load_checkpoint(checkpoints.path, checkpoints.key, parameters, optimizer)
     schedule = get_cosine_schedule_with_warmup(optimizer, math.ceil(settings.warmup_ratio * steps), steps)
     for _ in range(done):
         schedule.step()
@@ -104,6 +111,7 @@ def train(
                 loss = micro_batch_loss(model, batch, counts, bottleneck)
             scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
             parts.append(loss)
+        _check_finite(step, parts)
         scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(parameters.values(), settings.max_gradient_norm)
         rate = schedule.get_last_lr()[0]
@@ -116,8 +124,8 @@ def train(
         log.append(_log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens))
         if step % _LOG_EVERY_STEPS == 0 or step == steps:
             logger.info("step %d/%d %s", step, steps, _readable(log[-1]))
-        if step % settings.checkpoint_steps == 0 and step < steps:
-            save_checkpoint(checkpoint, checkpoint_key, step, parameters, optimizer, log)
+        if step % checkpoints.every_steps == 0 and step < steps:
+            save_checkpoint(checkpoints.path, checkpoints.key, step, parameters, optimizer, log)
     model.eval()
     return log
 
@@ -181,6 +189,17 @@ def _check(model: PreTrainedModel, examples: Sequence[EncodedExample], settings:
             f"training.max_length: {empty} of {len(examples)} examples have no response token within "
             f"{settings.max_length} tokens; raise max_length"
         )
+
+
+def _check_finite(step: int, parts: Sequence[Loss]) -> None:
+    """Stop at the first bad number: everything after it would be wasted."""
+    for name in ("ce", "kl", "ce_ib"):
+        values = [getattr(part, name) for part in parts]
+        if any(value is not None and not value.isfinite() for value in values):
+            raise UserError(
+                f"training diverged at step {step}: {name} is not finite; lower training.learning_rate, or for KL set "
+                "the method's `normalize_hidden: true`"
+            )
 
 
 def _global_counts(batches: Sequence[Batch], bottleneck: Bottleneck | None) -> TokenCounts:

@@ -9,8 +9,7 @@ project: call the decoder without its head, catch layer l* with a hook, pass bot
 loss is plain FT (alpha = 0) and nothing of the bottleneck is computed.
 
 Both cross-entropies are means over response tokens. KL is summed over the bottleneck's dimensions and averaged over
-the tokens in scope (`sequence`: every token that is not padding, as in Algorithm 1; `response`: those that predict a
-response token).
+the tokens in scope (`response`: those that predict a response token; `sequence`: every token that is not padding).
 """
 
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
@@ -30,7 +30,7 @@ class IBSettings:
 
     alpha: float
     beta: float
-    kl_scope: Literal["sequence", "response"] = "sequence"
+    kl_scope: Literal["sequence", "response"] = "response"
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,24 @@ class Loss:
 class IBHead(nn.Module):
     """Token-wise variational bottleneck: encoder q(z|h) = N(mu, diag(sigma^2)) and decoder g(z), all linear."""
 
-    def __init__(self, width: int, bottleneck: int) -> None:
+    def __init__(self, width: int, bottleneck: int, *, normalize_hidden: bool = False) -> None:
+        """A head for states of `width` and latents of `bottleneck` dimensions.
+
+        Args:
+            normalize_hidden: divide each state by its root mean square before encoding it. The paper's equations do
+                not; models whose states are large (attention sinks reach norms of 25,000) overflow exp(log sigma^2)
+                without it.
+        """
         super().__init__()
+        self.normalize_hidden = normalize_hidden
         self.mean = nn.Linear(width, bottleneck)
         self.log_variance = nn.Linear(width, bottleneck)
         self.decoder = nn.Linear(bottleneck, width)
 
     def encode(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
         """mu_NZ and log sigma^2_NZ of layer-l* states."""
+        if self.normalize_hidden:
+            hidden_ND = functional.rms_norm(hidden_ND, hidden_ND.shape[-1:])
         return self.mean(hidden_ND), self.log_variance(hidden_ND)
 
     def decode(self, mean_NZ: Tensor, log_variance_NZ: Tensor, noise_NZ: Tensor) -> Tensor:

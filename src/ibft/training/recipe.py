@@ -18,7 +18,7 @@ from ibft.config import LoRA, Method, Training
 from ibft.errors import UserError
 from ibft.profiles import get_profile
 from ibft.training.batches import EncodedExample, truncate
-from ibft.training.loop import Bottleneck, train
+from ibft.training.loop import Bottleneck, Checkpoints, train
 from ibft.training.objective import IBHead, IBSettings
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Recipe:
             "method": self.method.model_dump(),
             "layer": self.layer,
             "profile": self.profile,
-            "training": self.training.model_dump(exclude={"checkpoint_steps"}),
+            "training": self.training.model_dump(),
             "seed": self.seed,
             "inputs": [storage.read_manifest(path)["sha256"] for path in inputs],
         }
@@ -53,11 +53,11 @@ def fine_tune(
     examples: pd.DataFrame,
     recipe: Recipe,
     adapter: Path,
-    checkpoint_key: str,
+    checkpoints: Checkpoints,
 ) -> list[dict[str, Any]]:
     """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
 
-    The checkpoint lives beside the folder while training runs and is gone afterwards.
+    The checkpoint lives while training runs and is gone afterwards.
 
     Returns:
         The training log, one row per step.
@@ -71,7 +71,6 @@ def fine_tune(
     if recipe.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    checkpoint = adapter.with_name("checkpoint.safetensors")
     log = train(
         model,
         encode(examples, tokenizer, recipe.profile, recipe.training.max_length),
@@ -79,11 +78,10 @@ def fine_tune(
         seed=recipe.seed,
         pad_token=tokenizer.pad_token_id or 0,
         bottleneck=bottleneck,
-        checkpoint=checkpoint,
-        checkpoint_key=checkpoint_key,
+        checkpoints=checkpoints,
     )
     _save(with_lora, bottleneck, adapter)
-    checkpoint.unlink(missing_ok=True)
+    checkpoints.path.unlink(missing_ok=True)
     return log
 
 
@@ -117,15 +115,15 @@ def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:
 def _bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
     if recipe.method.kind == "ft":
         return None
-    head = IBHead(model.config.hidden_size, recipe.method.bottleneck).to(model.device)
+    head = IBHead(
+        model.config.hidden_size, recipe.method.bottleneck, normalize_hidden=recipe.method.normalize_hidden
+    ).to(model.device)
     settings = IBSettings(recipe.method.alpha, recipe.method.beta, recipe.method.kl_scope)
     return Bottleneck(head, settings, recipe.layer)
 
 
 def _save(model: PeftModel, bottleneck: Bottleneck | None, adapter: Path) -> None:
     learned = [parameter for name, parameter in model.named_parameters() if "lora_B" in name]
-    if not all(parameter.isfinite().all() for parameter in learned):
-        raise UserError("training diverged: the adapter holds non-finite numbers; lower training.learning_rate")
     if not any(parameter.any() for parameter in learned):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
     model.save_pretrained(adapter)

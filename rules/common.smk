@@ -1,0 +1,99 @@
+# What every rule needs: the typed configuration, the paths of a variant, and digests of code.
+
+import shlex
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from ibft.code_digest import code_digest
+from ibft.config import load
+from ibft.errors import UserError
+
+try:
+    CONFIG = load(config)
+except UserError as error:
+    raise WorkflowError(f"The configuration is wrong; nothing was started.\n{error}")
+
+RESULTS = CONFIG.results
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+VARIANT = "{model}/{dataset}/{method}/seed{seed}"
+DRAW = VARIANT + "/{benchmark}/T{temperature}/trial{trial}"
+
+
+wildcard_constraints:
+    model="[^/]+",
+    dataset="[^/]+",
+    method="[^/]+",
+    benchmark="[^/]+",
+    seed=r"\d+",
+    trial=r"\d+",
+    temperature=r"[\d.]+",
+
+
+def code_of(script):
+    """Digest of a script and the modules that it imports; in `params`, it reruns a rule when its code has changed."""
+    return code_digest(SCRIPTS / script)
+
+
+def as_json(section, without=()):
+    """A config section for a script's --settings, without the keys that only decide which jobs there are."""
+    return section.model_dump_json(exclude=set(without))
+
+
+def variant_paths(folder, suffix="", methods=None):
+    """One path per variant, under results/<folder>."""
+    return [
+        f"{RESULTS}/{folder}/{v.model}/{v.dataset}/{v.method}/seed{v.seed}{suffix}"
+        for v in CONFIG.variants()
+        if methods is None or v.method in methods
+    ]
+
+
+def draws():
+    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track."""
+    for v in CONFIG.variants():
+        sampling = CONFIG.sampling_of(v.model, v.dataset)
+        for benchmark in CONFIG.track_of(v.model, v.dataset).benchmarks:
+            for temperature in sampling.temperatures:
+                for trial in range(sampling.trials):
+                    yield dict(
+                        model=v.model,
+                        dataset=v.dataset,
+                        method=v.method,
+                        seed=v.seed,
+                        benchmark=benchmark,
+                        temperature=f"{temperature:g}",
+                        trial=trial,
+                    )
+
+
+def adapter_of(wildcards):
+    """The manifest of the variant's adapter; nothing for a base model."""
+    if CONFIG.methods[wildcards.method].kind == "base":
+        return []
+    return f"{RESULTS}/training/{wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}/adapter/manifest.json"
+
+
+def adapter_option(wildcards, input):
+    """`--adapter FOLDER`, or nothing for a base model."""
+    return (
+        f"--adapter {shlex.quote(str(Path(input.adapter).parent))}"
+        if input.get("adapter")
+        else ""
+    )
+
+
+def training_of(wildcards):
+    return CONFIG.training_of(wildcards.model, wildcards.dataset)
+
+
+def sampling_of(wildcards):
+    return CONFIG.sampling_of(wildcards.model, wildcards.dataset)
+
+
+def precision_of(wildcards):
+    return CONFIG.models[wildcards.model].precision
+
+
+def profile_of(wildcards):
+    return CONFIG.track_of(wildcards.model, wildcards.dataset).profile

@@ -1,0 +1,25 @@
+# Fine-tuning examples: generated here, from the hub, or from a file.
+
+
+rule examples:
+    output:
+        f"{RESULTS}/examples/{{dataset}}.parquet",
+    log:
+        f"{RESULTS}/logs/examples/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/examples/{{dataset}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        code=code_of("prepare_dataset.py"),
+        settings=lambda wildcards: as_json(
+            CONFIG.datasets[wildcards.dataset], without=("label",)
+        ),
+    message:
+        "Prepare dataset {wildcards.dataset}"
+    shell:
+        "python {SCRIPTS:q}/prepare_dataset.py --settings {params.settings:q} --output {output:q} --log {log:q}"

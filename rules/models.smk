@@ -1,0 +1,26 @@
+# Base models: fetched or converted once.
+
+
+rule model:
+    output:
+        manifest=f"{RESULTS}/models/{{model}}/manifest.json",
+    log:
+        f"{RESULTS}/logs/models/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/models/{{model}}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=CONFIG.compute.memory_mb,
+        runtime=CONFIG.compute.runtime_min,
+    params:
+        code=code_of("prepare_model.py"),
+        settings=lambda wildcards: as_json(
+            CONFIG.models[wildcards.model], without=("label", "precision")
+        ),
+    message:
+        "Prepare model {wildcards.model}"
+    shell:
+        "python {SCRIPTS:q}/prepare_model.py --name {wildcards.model} --settings {params.settings:q}"
+        " --output $(dirname {output.manifest:q}) --log {log:q}"

@@ -1,0 +1,38 @@
+# n completions of every problem, for one variant, temperature and trial.
+
+
+rule samples:
+    input:
+        model=f"{RESULTS}/models/{{model}}/manifest.json",
+        adapter=adapter_of,
+        problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
+    output:
+        samples=f"{RESULTS}/samples/{DRAW}.parquet",
+    log:
+        f"{RESULTS}/logs/samples/{DRAW}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/samples/{DRAW}.tsv"
+    conda:
+        "../envs/sample.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
+        runtime=CONFIG.compute.runtime_min,
+        gpu=CONFIG.compute.gpus,
+    params:
+        code=code_of("sample.py"),
+        settings=lambda wildcards: as_json(
+            sampling_of(wildcards), without=("temperatures", "trials")
+        ),
+        profile=profile_of,
+        precision=precision_of,
+        adapter=adapter_option,
+        variant="{model}/{dataset}/{method}/seed{seed}",
+    message:
+        "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
+    shell:
+        "python {SCRIPTS:q}/sample.py --model $(dirname {input.model:q}) {params.adapter} --problems {input.problems:q}"
+        " --profile {params.profile} --settings {params.settings:q} --precision {params.precision}"
+        " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
+        " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature} --trial {wildcards.trial}"
+        " --threads {threads} --output {output.samples:q} --log {log:q}"

@@ -1,0 +1,57 @@
+# LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
+
+
+def selection_of(wildcards):
+    """The table of kept examples; nothing for a method that trains on all."""
+    selection = CONFIG.methods[wildcards.method].selection
+    if selection is None:
+        return []
+    name = f"{selection.by}-keep{selection.keep:g}"
+    return f"{RESULTS}/selection/{wildcards.model}/{wildcards.dataset}/{name}.parquet"
+
+
+def kept_option(wildcards, input):
+    return f"--kept {shlex.quote(input.kept)}" if input.get("kept") else ""
+
+
+rule training:
+    input:
+        model=f"{RESULTS}/models/{{model}}/manifest.json",
+        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
+        kept=selection_of,
+    output:
+        adapter=f"{RESULTS}/training/{VARIANT}/adapter/manifest.json",
+        training_log=f"{RESULTS}/training/{VARIANT}/training_log.parquet",
+    log:
+        f"{RESULTS}/logs/training/{VARIANT}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/training/{VARIANT}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: CONFIG.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
+        runtime=CONFIG.compute.runtime_min,
+        gpu=CONFIG.compute.gpus,
+    params:
+        code=code_of("train.py"),
+        method=lambda wildcards: as_json(
+            CONFIG.methods[wildcards.method], without=("label", "selection")
+        ),
+        layer=lambda wildcards: CONFIG.layer_index(
+            wildcards.model, CONFIG.methods[wildcards.method].layer
+        ),
+        settings=lambda wildcards: as_json(
+            training_of(wildcards), without=("seeds",)
+        ),
+        profile=profile_of,
+        precision=precision_of,
+        kept=kept_option,
+    message:
+        "Train {wildcards.model} on {wildcards.dataset}: {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "python {SCRIPTS:q}/train.py --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}"
+        " --method {params.method:q} --layer {params.layer} --profile {params.profile}"
+        " --settings {params.settings:q} --precision {params.precision} --seed {wildcards.seed}"
+        " --checkpoint-steps {CONFIG.compute.checkpoint_steps} --threads {threads} --output $(dirname {output.adapter:q})"
+        " --training-log {output.training_log:q} --log {log:q}"

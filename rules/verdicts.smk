@@ -1,0 +1,27 @@
+# Every completion judged in the sandbox.
+
+
+rule verdicts:
+    input:
+        problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
+        samples=f"{RESULTS}/samples/{DRAW}.parquet",
+    output:
+        verdicts=f"{RESULTS}/verdicts/{DRAW}.parquet",
+    log:
+        f"{RESULTS}/logs/verdicts/{DRAW}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verdicts/{DRAW}.tsv"
+    conda:
+        "../envs/execute.yaml"
+    threads: CONFIG.compute.execution_workers
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        code=code_of("execute.py"),
+        settings=as_json(CONFIG.execution),
+    message:
+        "Judge {wildcards.benchmark} of {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
+    shell:
+        "python {SCRIPTS:q}/execute.py --problems {input.problems:q} --samples {input.samples:q}"
+        " --settings {params.settings:q} --workers {threads} --output {output.verdicts:q} --log {log:q}"
