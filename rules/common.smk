@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from ibft.code_digest import code_digest
 from ibft.config import load
 from ibft.errors import UserError
+from ibft.metrics.labels import labels_of
 
 try:
     CONFIG = load(config)

@@ -14,6 +14,7 @@ Names used throughout, in code, paths, tables and plots:
 """
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,14 +134,19 @@ class Training(Section):
     lora: LoRA = LoRA()
 
 
-class Memorization(Section):
-    """Min-K% Prob (Shi et al. 2023)."""
+class Scoring(Section):
+    """What a memorization score depends on."""
 
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
-    k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
     scope: Scope = "sequence"
     max_length: Positive = 2048
     batch_tokens: Positive = Field(4096, description="tokens per forward pass, padding included")
+
+
+class Memorization(Scoring):
+    """Min-K% Prob (Shi et al. 2023)."""
+
+    k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
     reference: Name = Field(description="dataset that no model can have seen: the weakest-memorization reference p2")
     score_methods: tuple[Name, ...] = Field(("base", "ft"), description="methods whose models score their own dataset")
 
@@ -445,3 +451,7 @@ def _suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return f"{hint}; valid are {', '.join(sorted(known))}"
+
+
+if __name__ == "__main__":
+    print(json.dumps(Config.model_json_schema(), indent=2))

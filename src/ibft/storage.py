@@ -136,11 +136,7 @@ def _to_arrow(table: Table, rows: pd.DataFrame | list[dict[str, Any]]) -> pa.Tab
     difference = set(frame.columns) ^ set(table.schema.names)
     if difference:
         raise ValueError(f"table {table.name}: missing or unknown columns {sorted(difference)}")
-    arrow = pa.Table.from_pandas(frame[table.schema.names], schema=table.schema, preserve_index=False)
-    for field in table.schema:
-        if not field.nullable and arrow.column(field.name).null_count:
-            raise ValueError(f"table {table.name}: column {field.name} holds nulls")
-    return arrow
+    return pa.Table.from_pandas(frame[table.schema.names], schema=table.schema, preserve_index=False)
 
 
 def _version(package: str) -> str | None:

@@ -80,15 +80,18 @@ def train(
     """
     _check(model, examples, settings)
     parameters = trainable_parameters(model, bottleneck)
+    rate = settings.learning_rate
     optimizer = torch.optim.AdamW(
-        parameters.values(), lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay
+        [{"params": list(parameters.values()), "initial_lr": rate}],
+        lr=rate,
+        betas=(0.9, 0.999),
+        weight_decay=settings.weight_decay,
     )
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
     done, log = load_checkpoint(checkpoints.path, checkpoints.key, parameters, optimizer)
-    schedule = get_cosine_schedule_with_warmup(optimizer, math.ceil(settings.warmup_ratio * steps), steps)
-    for _ in range(done):
-        schedule.step()
+    warmup_steps = math.ceil(settings.warmup_ratio * steps)
+    schedule = get_cosine_schedule_with_warmup(optimizer, warmup_steps, steps, last_epoch=done - 1)
     scaler = torch.amp.GradScaler(enabled=settings.precision == "float16")
     if done:
         logger.info("resuming after step %d of %d", done, steps)
@@ -218,7 +221,7 @@ def _log_row(
 ) -> dict[str, Any]:
     def total(name: str) -> float | None:
         values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else sum(float(value) for value in values)
+        return None if values[0] is None else sum(value.item() for value in values)
 
     return {
         "step": step,

@@ -1,0 +1,122 @@
+"""Wrong configuration is refused by key, with the valid values, before any work starts."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibft.config import Config, Variant, load, load_file
+from ibft.errors import UserError
+from tests.conftest import REPOSITORY
+
+DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    values = copy.deepcopy(DEFAULT)
+    change(values)
+    return values
+
+
+def test_the_shipped_configurations_are_valid() -> None:
+    for name in ("config.yaml", "paper.yaml"):
+        assert list(load_file(REPOSITORY / "config" / name).variants())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c: c["sampling"].update(temprature=1), ["sampling.temprature", "unknown", "'temperatures'", "top_p"]),
+        (lambda c: c.update(metods={}), ["metods", "unknown key", "did you mean 'methods'"]),
+        (lambda c: c["sampling"].update(n="ten"), ["sampling.n", "integer", "'ten'"]),
+        (lambda c: c["methods"]["ft-mink"]["selection"].update(keep=1.5), ["methods.ft-mink.selection.keep", "1.5"]),
+        (lambda c: c["methods"]["ft-mink"]["selection"].update(by="best"), ["selection.by", "'mink', 'grand'"]),
+        (lambda c: c["metrics"].update(k=[1, 20]), ["metrics", "k = 20", "sampling.n = 10"]),
+        (lambda c: c["metrics"].update(strict_m=[11]), ["metrics.strict_m", "at most metrics.strict_k = 10"]),
+        (lambda c: c["tracks"]["verilog"].update(models=["smolm"]), ["tracks.verilog.models", "'smolm'", "smollm2"]),
+        (lambda c: c["tracks"]["verilog"].update(methods=["dpo"]), ["tracks.verilog.methods", "unknown method 'dpo'"]),
+        (lambda c: c["methods"]["ibft"].update(layer=31), ["methods.ibft.layer", "31", "1 to 30"]),
+        (lambda c: c["methods"]["ibft"].update(layer=0), ["methods.ibft.layer"]),
+        (lambda c: c.update(geometry={"layer": 99}), ["1 to 30"]),
+        (lambda c: c["datasets"]["rtl"].update(source="path:absent.jsonl"), ["datasets.rtl.source", "does not exist"]),
+        (lambda c: c["datasets"]["rtl"].update(source="generated:rlt"), ["datasets.rtl.source", "did you mean 'rtl'"]),
+        (lambda c: c["models"]["smollm2-135m"].update(source="s3:x"), ["models.smollm2-135m.source"]),
+        (lambda c: c["tracks"]["verilog"].update(training={"epoch": 1}), ["tracks.verilog.training.epoch", "epochs"]),
+        (lambda c: c["tracks"]["verilog"].update(sampling={"n": 5}), ["k = 10", "sampling.n = 5"]),
+        (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
+        (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
+        (lambda c: c.pop("models"), ["models", "missing"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_what_is_valid(change: Callable[[dict[str, Any]], Any], told: list[str]) -> None:
+    with pytest.raises(UserError) as refusal:
+        load(changed(change))
+    for part in told:
+        assert part in str(refusal.value)
+
+
+def test_every_wrong_key_is_told_at_once() -> None:
+    def twice(c: dict[str, Any]) -> None:
+        c["sampling"]["n"] = 0
+        c["training"]["epochs"] = -1
+
+    with pytest.raises(UserError) as refusal:
+        load(changed(twice))
+    assert "sampling.n" in str(refusal.value) and "training.epochs" in str(refusal.value)
+
+
+def test_a_track_overrides_single_keys() -> None:
+    config = load(changed(lambda c: c["tracks"]["verilog"].update(training={"lora": {"alpha": 64}, "seeds": [1, 2]})))
+    training = config.training_of("smollm2-135m", "rtl")
+    assert (training.lora.alpha, training.lora.rank) == (64, DEFAULT["training"]["lora"]["rank"])
+    seeds = [v.seed for v in config.variants() if v.method == "ft" and v.dataset == "rtl"]
+    assert seeds == [1, 2]
+
+
+def test_the_seed_of_a_base_model_is_always_0() -> None:
+    config = load(changed(lambda c: c["training"].update(seeds=[3, 4])))
+    assert [v for v in config.variants() if v.method == "base"] == [
+        Variant("smollm2-135m", "rtl", "base", 0),
+        Variant("smollm2-135m", "python-stdlib", "base", 0),
+    ]
+
+
+def test_a_layer_is_an_index_or_a_fraction_of_the_depth() -> None:
+    config = load(DEFAULT)
+    assert config.layer_index("smollm2-135m", 20) == 20
+    assert config.layer_index("smollm2-135m", 2 / 3) == 20
+    assert config.layer_index("smollm2-135m", 0.001) == 1
+
+
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    for content in ("a: [", "- just\n- a list\n", "!!python/object/apply:os.system ['true']"):
+        broken.write_text(content)
+        with pytest.raises(UserError, match=r"broken\.yaml"):
+            load_file(broken)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from(sorted(DEFAULT)),
+)
+def test_no_value_of_any_section_escapes_as_anything_but_a_sentence(value: Any, section: str) -> None:
+    try:
+        load({**DEFAULT, section: value})
+    except UserError as refusal:
+        assert str(refusal).startswith("config: ")
+
+
+def test_the_schema_for_editors_is_up_to_date() -> None:
+    saved = (REPOSITORY / "workflow" / "schemas" / "config.schema.json").read_text()
+    assert json.loads(saved) == Config.model_json_schema(), "run `make schema`"

@@ -1,0 +1,172 @@
+"""Training learns, repeats itself to the byte, survives a kill at any step, and refuses what cannot work."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from peft import PeftModel
+
+from ibft.config import LoRA, Method, Training
+from ibft.errors import UserError
+from ibft.models.loading import load_model
+from ibft.training import loop
+from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
+from ibft.training.loop import Checkpoints
+from ibft.training.objective import IGNORED
+from ibft.training.recipe import Recipe, add_lora, encode, fine_tune
+from tests.tiny_model import make_tiny_model
+
+EXAMPLES = pd.DataFrame(
+    {
+        "example_id": f"e{i}",
+        "instruction": f"Add {i} to the input a.",
+        "response": f"module top_module (\n\tinput a,\n\toutput out\n);\n\tassign out = a + {i};\nendmodule\n",
+        "language": "verilog",
+        "source": "test",
+    }
+    for i in range(10)
+)
+TRAINING = Training(epochs=2, batch_size=4, learning_rate=1e-2, micro_batch_tokens=256, lora=LoRA(rank=4, dropout=0.1))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def run(
+    base: Path, folder: Path, kind: str, training: Training = TRAINING, every_steps: int = 1
+) -> list[dict[str, Any]]:
+    model, tokenizer = load_model(base, None, "float32")
+    recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
+    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key(base))
+    return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (folder / "adapter").glob("*.safetensors")}
+
+
+@pytest.mark.parametrize("kind", ["ft", "ibft"])
+def test_the_loss_falls_and_the_adapter_loads(base: Path, tmp_path: Path, kind: str) -> None:
+    log = run(base, tmp_path, kind, TRAINING.model_copy(update={"epochs": 10}))
+    assert log[-1]["ce"] < 0.7 * log[0]["ce"]
+    assert (log[0]["kl"] is None) == (kind == "ft")
+    assert (tmp_path / "adapter" / "ib_head.safetensors").exists() == (kind == "ibft")
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    plain, tokenizer = load_model(base, None, "float32")
+    tokens = torch.tensor([tokenizer.encode("module top_module")])
+    before = plain(tokens).logits
+    tuned = PeftModel.from_pretrained(plain, tmp_path / "adapter")
+    assert not torch.allclose(tuned(tokens).logits, before)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(base: Path, tmp_path: Path) -> None:
+    logs = [run(base, tmp_path / name, "ibft") for name in ("a", "b")]
+    assert json.dumps(logs[0]) == json.dumps(logs[1])
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 4, 5])
+def test_a_killed_run_resumes_to_the_same_bytes(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    undisturbed = run(base, tmp_path / "undisturbed", "ibft")
+
+    def dies(items: range, *_: Any, **__: Any) -> Iterator[int]:
+        for step in items:
+            if step > killed_after:
+                raise KeyboardInterrupt
+            yield step
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "track", dies)
+        run(base, tmp_path / "killed", "ibft", every_steps=2)
+    resumed = run(base, tmp_path / "killed", "ibft", every_steps=2)
+    assert json.dumps(resumed) == json.dumps(undisturbed)
+    assert weights(tmp_path / "killed") == weights(tmp_path / "undisturbed")
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        run(base, tmp_path / "killed", "ibft")
+    assert (tmp_path / "killed" / "checkpoint.safetensors").exists()
+    other = TRAINING.model_copy(update={"learning_rate": 1e-3})
+    run(base, tmp_path / "killed", "ibft", other)
+    run(base, tmp_path / "fresh", "ibft", other)
+    assert weights(tmp_path / "killed") == weights(tmp_path / "fresh")
+
+
+def test_micro_batches_change_nothing_but_memory(base: Path, tmp_path: Path) -> None:
+    still = TRAINING.model_copy(update={"lora": LoRA(rank=4, dropout=0), "epochs": 1})
+    whole = run(base, tmp_path / "a", "ft", still.model_copy(update={"micro_batch_tokens": 10_000}))
+    split = run(base, tmp_path / "b", "ft", still.model_copy(update={"micro_batch_tokens": 1}))
+    for a, b in zip(whole, split, strict=True):
+        assert a["ce"] == pytest.approx(b["ce"], rel=1e-5)
+        assert a["gradient_norm"] == pytest.approx(b["gradient_norm"], rel=1e-4)
+
+
+def test_gradient_checkpointing_changes_no_loss(base: Path, tmp_path: Path) -> None:
+    still = TRAINING.model_copy(update={"lora": LoRA(rank=4, dropout=0), "epochs": 1})
+    plain = run(base, tmp_path / "a", "ibft", still)
+    saved = run(base, tmp_path / "b", "ibft", still.model_copy(update={"gradient_checkpointing": True}))
+    assert [row["loss"] for row in saved] == pytest.approx([row["loss"] for row in plain], rel=1e-5)
+
+
+def test_impossible_settings_are_refused_by_name(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"training\.precision: float16"):
+        run(base, tmp_path, "ft", TRAINING.model_copy(update={"precision": "float16"}))
+    with pytest.raises(UserError, match=r"training\.lora\.target_modules"):
+        run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": LoRA(target_modules=("absent_proj",))}))
+    with pytest.raises(UserError, match=r"training\.max_length: 10 of 10 examples"):
+        run(base, tmp_path, "ft", TRAINING.model_copy(update={"max_length": 5}))
+
+
+def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="diverged at step"):
+        run(base, tmp_path, "ibft", TRAINING.model_copy(update={"learning_rate": 1e6, "epochs": 50}))
+
+
+def test_labels_cover_exactly_the_response(base: Path) -> None:
+    _, tokenizer = load_model(base, None, "float32")
+    example = encode(EXAMPLES.head(1), tokenizer, "chat", 512)[0]
+    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0, device=torch.device("cpu"))
+    assert batch.labels_BT[0].tolist() == [IGNORED] * len(example.prompt) + list(example.response)
+    assert batch.labels_BT[1, :4].tolist() == [IGNORED, 6, 7, IGNORED]
+    assert batch.valid_BT.sum(-1).tolist() == [len(example), 3]
+
+
+def test_every_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
+    lengths = torch.randint(10, 500, (203,), generator=torch.Generator().manual_seed(0)).tolist()
+    first, second = batch_order(lengths, 4, seed=1, epoch=0), batch_order(lengths, 4, seed=1, epoch=1)
+    assert sorted(index for batch in first for index in batch) == list(range(203))
+    assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0)
+    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in first)
+    assert padded < 1.05 * sum(lengths)
+
+
+def test_micro_batches_respect_the_token_budget() -> None:
+    examples = [EncodedExample((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
+    runs = list(micro_batches(examples, 40))
+    assert sorted(len(e) for run in runs for e in run) == [6, 10, 13, 31, 101]
+    assert all(len(run) == 1 or len(run) * max(map(len, run)) <= 40 for run in runs)
+
+
+def test_truncation_cuts_the_response_only() -> None:
+    cut = truncate(EncodedExample((1, 2, 3), (4, 5, 6)), 4)
+    assert (cut.prompt, cut.response) == ((1, 2, 3), (4,))
+
+
+def test_lora_is_float32_and_alone_trainable(base: Path) -> None:
+    model, _ = load_model(base, None, "bfloat16")
+    add_lora(model, LoRA(rank=4))
+    trainable = {name: p.dtype for name, p in model.named_parameters() if p.requires_grad}
+    assert trainable and all("lora_" in name for name in trainable)
+    assert set(trainable.values()) == {torch.float32}

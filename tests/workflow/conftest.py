@@ -1,0 +1,69 @@
+"""One run of the complete workflow on a tiny random model, shared by the tests; each changes a copy of it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.tiny_model import make_tiny_model
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the sources, with a working directory that holds the tiny model and the results."""
+
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake on this copy; the `ibft` that it imports is this copy's, too."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
+        command += ["--directory", str(self.work), "--configfile", str(config or self.work / "config.yaml")]
+        command += ["--workflow-profile", str(self.root / "profiles" / "default"), "--cores", "2", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": _path_with_this_python()}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.root, check=False)
+
+    def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
+        """How many jobs of each rule a run would start."""
+        run = self.snakemake("--dry-run", "--quiet", "rules", *arguments, config=config)
+        assert run.returncode == 0, run.stdout + run.stderr
+        lines = [line.split() for line in (run.stdout + run.stderr).splitlines()]
+        return {
+            words[0]: int(words[1])
+            for words in lines
+            if len(words) == 2 and words[1].isdigit() and words[0] not in ("total", "all")
+        }
+
+
+def _path_with_this_python() -> str:
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which the workflow has run to its end. Read only: take `checkout` to change something."""
+    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "check out")
+    for folder in ("src", "rules", "workflow", "profiles", "config", "envs"):
+        shutil.copytree(REPOSITORY / folder, checkout.root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(REPOSITORY / "Snakefile", checkout.root / "Snakefile")
+    checkout.work.mkdir()
+    make_tiny_model(checkout.work / "tiny-model")
+    shutil.copyfile(Path(__file__).with_name("config.yaml"), checkout.work / "config.yaml")
+    run = checkout.snakemake()
+    assert run.returncode == 0, run.stdout + run.stderr
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the finished checkout, time stamps kept, for one test to change."""
+    shutil.copytree(finished.root, tmp_path / "check out", symlinks=True)
+    return Checkout(tmp_path / "check out")
