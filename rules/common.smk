@@ -18,6 +18,7 @@ except UserError as error:
 RESULTS = CONFIG.results
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 VARIANT = "{model}/{dataset}/{method}/seed{seed}"
+LABELS = labels_of(CONFIG).model_dump_json()
 DRAW = VARIANT + "/{benchmark}/T{temperature}/trial{trial}"
 
 
@@ -41,15 +42,6 @@ def as_json(section, without=()):
     return section.model_dump_json(exclude=set(without))
 
 
-def variant_paths(folder, suffix="", methods=None):
-    """One path per variant, under results/<folder>."""
-    return [
-        f"{RESULTS}/{folder}/{v.model}/{v.dataset}/{v.method}/seed{v.seed}{suffix}"
-        for v in CONFIG.variants()
-        if methods is None or v.method in methods
-    ]
-
-
 def draws():
     """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track."""
     for v in CONFIG.variants():
@@ -66,6 +58,14 @@ def draws():
                         temperature=f"{temperature:g}",
                         trial=trial,
                     )
+
+
+def verdict_paths():
+    return [f"{RESULTS}/verdicts/{DRAW}.parquet".format(**draw) for draw in draws()]
+
+
+def label_of(entries, name):
+    return entries[name].label or name
 
 
 def adapter_of(wildcards):

@@ -6,18 +6,18 @@ rule pass_counts:
         verdicts=f"{RESULTS}/verdicts/{DRAW}.parquet",
     output:
         pass_counts=f"{RESULTS}/pass_counts/{DRAW}.parquet",
-    params:
-        code=code_of("count_passes.py"),
     log:
         f"{RESULTS}/logs/pass_counts/{DRAW}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pass_counts/{DRAW}.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        code=code_of("count_passes.py"),
     message:
         "Count passes of {wildcards.benchmark} for {wildcards.model}/{wildcards.dataset}/{wildcards.method}"
     shell:
@@ -29,24 +29,26 @@ rule pass_counts:
 
 rule metrics:
     input:
-        pass_counts=[f"{RESULTS}/pass_counts/{DRAW}.parquet".format(**draw) for draw in draws()],
+        pass_counts=[
+            f"{RESULTS}/pass_counts/{DRAW}.parquet".format(**draw) for draw in draws()
+        ],
     output:
         pass_counts=f"{RESULTS}/metrics/pass_counts.parquet",
         metrics=f"{RESULTS}/metrics/metrics.parquet",
         comparisons=f"{RESULTS}/metrics/comparisons.parquet",
-    params:
-        code=code_of("compute_metrics.py"),
-        settings=as_json(CONFIG.metrics),
     log:
         f"{RESULTS}/logs/metrics.log",
     benchmark:
         f"{RESULTS}/benchmarks/metrics.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        code=code_of("compute_metrics.py"),
+        settings=as_json(CONFIG.metrics),
     message:
         "Compute Pass@k and Pass@k^(m)"
     shell:
@@ -63,20 +65,20 @@ rule tables:
         csv=f"{RESULTS}/tables/headline.csv",
         markdown=f"{RESULTS}/tables/headline.md",
         latex=f"{RESULTS}/tables/headline.tex",
-    params:
-        code=code_of("write_tables.py"),
-        labels=labels_of(CONFIG).model_dump_json(),
-        settings=as_json(CONFIG.metrics),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/tables.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        code=code_of("write_tables.py"),
+        labels=LABELS,
+        settings=as_json(CONFIG.metrics),
     message:
         "Write the headline table"
     shell:

@@ -41,9 +41,7 @@ rule training:
         layer=lambda wildcards: CONFIG.layer_index(
             wildcards.model, CONFIG.methods[wildcards.method].layer
         ),
-        settings=lambda wildcards: as_json(
-            training_of(wildcards), without=("seeds",)
-        ),
+        settings=lambda wildcards: as_json(training_of(wildcards), without=("seeds",)),
         profile=profile_of,
         precision=precision_of,
         kept=kept_option,

@@ -9,23 +9,52 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ibft.config import Metrics
+from ibft.config import Metrics, load
 from ibft.metrics.counting import count_passes
-from ibft.metrics.labels import Labels
+from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import Run
 from ibft.storage import write_table
 from ibft.tables import SAMPLES, VERDICTS
 
-LABELS = Labels(
-    models={"smollm2": "SmolLM2-135M"},
-    datasets={"rtl": "generated RTL", "stdlib": "Python standard library"},
-    methods={"base": "Base", "ft": "FT", "ft-mink": "FT w/ Min-K%", "ft-grand": "FT w/ GraNd", "ibft": "IB-FT"},
-    benchmarks={"rtl-mini": "rtl-mini", "humaneval": "HumanEval"},
-    kinds={"base": "base", "ft": "ft", "ft-mink": "ft-mink", "ft-grand": "ft-grand", "ibft": "ibft"},
-)
 SETTINGS = Metrics(bootstrap=500)
+CONFIG = {
+    "models": {"smollm2": {"source": "hub:o/m", "layers": 30, "label": "SmolLM2-135M"}},
+    "datasets": {
+        "rtl": {"source": "generated:rtl", "language": "verilog", "label": "generated RTL"},
+        "stdlib": {"source": "generated:python-stdlib", "language": "python", "label": "Python standard library"},
+    },
+    "benchmarks": {
+        "rtl-mini": {"source": "builtin:rtl-mini", "language": "verilog"},
+        "humaneval": {"source": "builtin:humaneval", "language": "python", "label": "HumanEval"},
+    },
+    "methods": {
+        "base": {"kind": "base"},
+        "ft": {"kind": "ft"},
+        "ft-mink": {"kind": "ft", "selection": {"by": "mink"}},
+        "ft-grand": {"kind": "ft", "selection": {"by": "grand"}},
+        "ibft": {"kind": "ibft"},
+    },
+    "tracks": {
+        "verilog": {
+            "models": ["smollm2"],
+            "dataset": "rtl",
+            "benchmarks": ["rtl-mini"],
+            "methods": ["base", "ft", "ft-mink", "ft-grand", "ibft"],
+        },
+        "python": {
+            "models": ["smollm2"],
+            "dataset": "stdlib",
+            "benchmarks": ["humaneval"],
+            "methods": ["base", "ft", "ibft"],
+        },
+    },
+    "memorization": {"reference": "rtl"},
+    "metrics": {"bootstrap": 500},
+}
+LABELS = labels_of(load(CONFIG))
 SKILL = {"base": -2.6, "ft": -0.2, "ft-mink": -0.1, "ft-grand": -0.5, "ibft": 0.5}
 FAILURES = ["syntax_error", "mismatch", "timeout", "runtime_error"]
+EXCLUDED, EXCLUSION = "rtl-mini/007", "iverilog 11 cannot compile its <reference>"
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><!-- <script>alert(1)</script> \u2028 é 漢"
 
 
@@ -195,4 +224,5 @@ def run_path(folder: Path, run: Run) -> Path:
 def write_runs(folder: Path, wanted: list[Run], problems: int = 44, n: int = 10) -> None:
     for run in wanted:
         write_table(run_path(folder / "samples", run), SAMPLES, samples(run, problems, n))
-        write_table(run_path(folder / "verdicts", run), VERDICTS, verdicts(run, problems, n))
+        excluded = {EXCLUDED: EXCLUSION} if run.benchmark == "rtl-mini" else {}
+        write_table(run_path(folder / "verdicts", run), VERDICTS, verdicts(run, problems, n), excluded=excluded)

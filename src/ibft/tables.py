@@ -169,6 +169,46 @@ METRICS = _table(
     n=_count,
 )
 
+COMPARISONS = _table(
+    "comparisons",
+    1,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    reference=_text,  # the method it is compared with
+    benchmark=_text,
+    temperature=_real,
+    k=_count,
+    m=_count,
+    difference=_real,  # estimate of the method minus that of the reference, in [-1, 1]
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    p_value=_real,  # paired sign-flip permutation test over problems, two-sided
+    p_holm=_real,  # adjusted over the methods compared on the same model, dataset, benchmark, temperature, k and m
+    effect_size=_nullable(_real),  # Cohen's d of the paired differences; null where they do not vary
+)
+
+HEADLINE = _table(
+    "headline",
+    1,
+    model=_text,  # labels, as tables and plots show them
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    temperature=_real,
+    metric=_text,  # Pass@k or Pass@k^(m)
+    k=_count,
+    m=_count,
+    percent=_real,
+    std=_nullable(_real),  # percentage points, over (trial, seed) runs, ddof = 1
+    low=_real,  # percent, 95% bootstrap interval over problems
+    high=_real,
+    runs=_count,
+    problems=_count,
+    n=_count,
+    best=_flag,  # of the methods of its model
+)
+
 GEOMETRY = _table(
     "geometry",
     1,
@@ -192,6 +232,8 @@ TABLES = {
         VERDICTS,
         PASS_COUNTS,
         METRICS,
+        COMPARISONS,
+        HEADLINE,
         GEOMETRY,
     )
 }

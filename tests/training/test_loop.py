@@ -13,11 +13,12 @@ from peft import PeftModel
 from ibft.config import LoRA, Method, Training
 from ibft.errors import UserError
 from ibft.models.loading import load_model
+from ibft.models.lora import add_lora
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
 from ibft.training.loop import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, add_lora, encode, fine_tune
+from ibft.training.recipe import Recipe, encode, fine_tune
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -43,7 +44,7 @@ def run(
 ) -> list[dict[str, Any]]:
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
-    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key(base))
+    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, repr(recipe))
     return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints)
 
 

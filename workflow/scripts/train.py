@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ibft import storage
 from ibft.config import Method, Training
+from ibft.journal import journal_key
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
@@ -56,9 +57,8 @@ def main(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    checkpoints = Checkpoints(
-        arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, recipe.key(*inputs)
-    )
+    key = journal_key(Path(__file__), inputs, repr(recipe), arguments.precision)
+    checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     log = fine_tune(model, tokenizer, examples, recipe, arguments.output, checkpoints)
     storage.write_table(arguments.training_log, TRAINING_LOG, log)
     storage.write_manifest(

@@ -136,7 +136,8 @@ def train(
 def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, bottleneck: Bottleneck | None) -> Loss:
     """One forward pass through the trunk, and the objective on top of it."""
     with _captured_layer(model, bottleneck) as captured:
-        output = model.get_decoder()(input_ids=batch.tokens_BT, attention_mask=batch.valid_BT.long(), use_cache=False)
+        # Padding is on the right, where causal attention never looks, so the mask is left out and the fast path taken.
+        output = model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False)
     head_weight_VD = model.get_output_embeddings().weight
     if bottleneck is None:
         return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)

@@ -1,21 +1,20 @@
 """Fine-tune one variant: base model + examples -> adapter folder + training log."""
 
-import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors.torch import save
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft import storage
-from ibft.config import LoRA, Method, Training
+from ibft.config import Method, Training
 from ibft.errors import UserError
+from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.loop import Bottleneck, Checkpoints, train
@@ -33,18 +32,6 @@ class Recipe:
     profile: str
     training: Training
     seed: int
-
-    def key(self, *inputs: Path) -> str:
-        """Digest of the recipe and of the content of its inputs: what a checkpoint belongs to."""
-        described = {
-            "method": self.method.model_dump(),
-            "layer": self.layer,
-            "profile": self.profile,
-            "training": self.training.model_dump(),
-            "seed": self.seed,
-            "inputs": [storage.read_manifest(path)["sha256"] for path in inputs],
-        }
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def fine_tune(
@@ -95,21 +82,6 @@ def encode(
         prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
         encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response)), max_length))
     return encoded
-
-
-def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:
-    """Put trainable float32 LoRA layers into `model`, in place, and return peft's view of it."""
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules),
-    )
-    try:
-        return cast(PeftModel, get_peft_model(model, config))
-    except ValueError as error:
-        raise UserError(f"training.lora.target_modules: {error}") from None
 
 
 def _bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:

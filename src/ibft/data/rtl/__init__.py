@@ -1,0 +1,1 @@
+"""The generated Verilog data set: families of designs, in nine groups."""

@@ -1,0 +1,1 @@
+"""The built-in Verilog benchmark: problems in VerilogEval's record form, from one wire to state machines."""

@@ -1,0 +1,80 @@
+"""One cell: the freshly forked process in which one untrusted thing runs, from its first line to its end."""
+
+import gc
+import json
+import os
+import random
+from collections.abc import Callable
+
+from ibft.execution import official, verilog_protocol
+from ibft.execution.limits import Limits, die_with_parent
+from ibft.execution.python_protocol import Channel, read_payload, run_candidate, run_examiner
+from ibft.execution.sandbox import Sandbox
+from ibft.execution.seccomp import Filter
+
+Descriptors = dict[str, int]  # role -> file descriptor: payload, channel, report, output
+
+
+def run_cell(main: str, descriptors: Descriptors, limits: Limits, sandbox: Sandbox, scratch: str) -> None:
+    """Shut this process in and run `main`; never returns."""
+    gc.disable()
+    die_with_parent()
+    os.setsid()
+    os.environ.clear()
+    random.seed(0)  # equal completions get equal verdicts
+    _keep_only(descriptors)
+    sandbox.enter_cell(limits, Filter.TOOLCHAIN if main == "verilog" else Filter.PYTHON, scratch)
+    gc.enable()
+    _MAINS[main](descriptors, sandbox)
+    os._exit(0)
+
+
+def _keep_only(descriptors: Descriptors) -> None:
+    """Close every descriptor but these, and give the process nothing to read and its own place to write."""
+    null = os.open("/dev/null", os.O_RDWR)
+    output = descriptors.get("output", null)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    kept = sorted(set(descriptors.values()))
+    for low, high in zip([2, *kept], [*kept, 1 << 16], strict=True):
+        os.closerange(low + 1, high)
+
+
+def _candidate(descriptors: Descriptors, _: Sandbox) -> None:
+    payload = read_payload(descriptors["payload"])
+    os.close(descriptors["payload"])
+    run_candidate(payload, Channel(descriptors["channel"]))
+
+
+def _examiner(descriptors: Descriptors, _: Sandbox) -> None:
+    status, detail = run_examiner(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
+    _report(descriptors, {"status": status, "detail": detail})
+
+
+def _official(descriptors: Descriptors, _: Sandbox) -> None:
+    os.pwrite(descriptors["report"], official.run_official(read_payload(descriptors["payload"])), 0)
+
+
+def _verilog(descriptors: Descriptors, sandbox: Sandbox) -> None:
+    payload = read_payload(descriptors["payload"])
+    for report in verilog_protocol.run(payload, sandbox):
+        _report(descriptors, report)
+
+
+def _proof(_: Descriptors, __: Sandbox) -> None:
+    """Getting here is the proof."""
+
+
+def _report(descriptors: Descriptors, report: dict[str, object]) -> None:
+    os.ftruncate(descriptors["report"], 0)
+    os.pwrite(descriptors["report"], json.dumps(report).encode(), 0)
+
+
+_MAINS: dict[str, Callable[[Descriptors, Sandbox], None]] = {
+    "candidate": _candidate,
+    "examiner": _examiner,
+    "official": _official,
+    "verilog": _verilog,
+    "proof": _proof,
+}

@@ -1,0 +1,163 @@
+"""Where completions run: isolation levels A, B and C, found by starting them, and the client of their zygotes.
+
+A   namespaces: no network, no host files, no other process in sight; each sample in a cell of its own
+B   where user namespaces are refused: Landlock for files, system-call filter for everything else
+C   resource limits only; taken only where the user sets `allow_unsafe`
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ibft
+from ibft.errors import UserError
+from ibft.execution import zygote
+from ibft.execution.limits import Limits
+
+LEVELS = ("A", "B", "C")
+_MAX_REPLY = 1 << 16
+_START_S = 60.0
+_SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+_PROGRAM = (
+    f"import sys; sys.path.append(sys.argv[1]); from {zygote.__name__} import main; "
+    "main(int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])"
+)
+
+
+class ZygoteLostError(Exception):
+    """The zygote ended; start another one."""
+
+
+class LevelRefusedError(Exception):
+    """This machine does not offer the isolation level; the message says why."""
+
+
+class Zygote:
+    """A started zygote at one isolation level. Used by one thread."""
+
+    def __init__(self, level: str) -> None:
+        """Start it, which proves the level.
+
+        Raises:
+            LevelRefusedError: the machine refuses the level.
+        """
+        self.level = level
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            library = str(Path(ibft.__file__).parents[1])
+            place = [str(theirs.fileno()), level, tempfile.gettempdir()]
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
+                # No site-packages, no user settings; a fixed hash seed gives equal completions equal verdicts.
+                [sys.executable, "-S", "-s", "-P", "-B", "-c", _PROGRAM, library, *place, *_shown()],
+                env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._greet()
+
+    def run(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> dict[str, Any]:
+        """Run `cells` (see `zygote`) until the first one ends; `descriptors` stay the caller's to close.
+
+        Raises:
+            ZygoteLostError: the zygote did not answer.
+        """
+        request = json.dumps({"cells": cells, "limits": asdict(limits)}).encode()
+        try:
+            socket.send_fds(self._control, [request], descriptors)
+            self._control.settimeout(limits.wall_s + _START_S)
+            reply = self._control.recv(_MAX_REPLY)
+        except OSError as error:
+            raise ZygoteLostError(str(error)) from None
+        if not reply:
+            raise ZygoteLostError("it ended")
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
+
+    def kill(self) -> None:
+        """End it and everything in it, from any thread."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """`kill` it and let go of it."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stderr:
+            self._process.stderr.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _greet(self) -> None:
+        self._control.settimeout(_START_S)
+        try:
+            message = self._control.recv(_MAX_REPLY)
+        except TimeoutError:
+            message = b""
+        answer = json.loads(message) if message else {"refused": self._last_words()}
+        if "refused" in answer:
+            self.close()
+            raise LevelRefusedError(answer["refused"])
+
+    def _last_words(self) -> str:
+        self._process.kill()
+        stderr = self._process.stderr.read() if self._process.stderr else b""
+        lines = stderr.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it did not start"
+
+
+def probe(levels: tuple[str, ...] = LEVELS) -> dict[str, str | None]:
+    """For each level, null where it can be had, else why not."""
+    found: dict[str, str | None] = {}
+    for level in levels:
+        try:
+            Zygote(level).close()
+            found[level] = None
+        except LevelRefusedError as refusal:
+            found[level] = str(refusal)
+    return found
+
+
+def best_level(allow_unsafe: bool) -> str:
+    """The strongest level that starts here.
+
+    Raises:
+        UserError: only level C does, and it is not allowed.
+    """
+    refusals = []
+    for level in LEVELS if allow_unsafe else LEVELS[:2]:
+        refusal = probe((level,))[level]
+        if refusal is None:
+            return level
+        refusals.append(f"{level}: {refusal}")
+    raise UserError(
+        f"no safe isolation level can be had on this machine ({'; '.join(refusals)}); allow user namespaces, "
+        "or set execution.allow_unsafe: true to run completions with resource limits only"
+    )
+
+
+def _shown() -> list[str]:
+    """What a completion may see of the host: the standard library, system libraries, the Verilog toolchain."""
+    paths = ["/bin/sh" if not Path("/bin").is_symlink() else "/bin", *_SYSTEM_FOLDERS, str(Path(os.__file__).parent)]
+    for program in filter(None, map(shutil.which, ("iverilog", "vvp", "sh"))):
+        paths += [program, os.path.realpath(program)]
+        libraries = Path(os.path.realpath(program)).parents[1] / "lib"
+        if not str(libraries).startswith(("/usr/lib", "/lib")) and (libraries / "ivl").is_dir():
+            paths.append(str(libraries))  # a toolchain of the user's own
+    return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]

@@ -1,0 +1,67 @@
+"""The verdict on one Python program: hardened, by an examiner it never meets, and upstream's beside it."""
+
+import json
+import signal
+
+from ibft.config import Execution
+from ibft.execution import official
+from ibft.execution.cells import Ended, run_examined, run_one
+from ibft.execution.isolation import Zygote
+from ibft.execution.limits import Limits
+from ibft.execution.problem import Problem
+from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
+
+_FILE_MB = 4
+
+
+def judge_python(problem: Problem, program: str, settings: Execution, judgeable: bool, zygote: Zygote) -> Verdict:
+    """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
+
+    Where the problem is not `judgeable`, nothing passes the hardened tests.
+    """
+    limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
+    candidate = {"program": program, "entry_point": problem.entry_point}
+    status, detail, wall_s = *EXCLUDED, 0.0
+    if judgeable:
+        examiner = {"reference": problem.reference_program, "tests": problem.tests}
+        hardened = run_examined(zygote, candidate, examiner, limits)
+        (status, detail), wall_s = _status(hardened), hardened.wall_s
+    official_passed = False
+    if (
+        status is not Status.TIMEOUT
+    ):  # what is too slow for our rule is too slow for upstream's, which has the same limit
+        official_passed, official_s = _official(zygote, problem, candidate, settings, limits)
+        wall_s += official_s
+    return Verdict(
+        status=status,
+        detail=detail,
+        official_passed=official_passed,
+        stderr_clean=True,
+        program=program,
+        isolation=zygote.level,
+        wall_s=wall_s,
+    )
+
+
+def _status(ended: Ended) -> tuple[Status, str]:
+    """The examiner's word; where it has none, how the two processes ended."""
+    candidate = ended.exit_codes[1]
+    if ended.timed_out or -candidate == signal.SIGXCPU:
+        return Status.TIMEOUT, f"it ran for more than {ended.wall_s:.0f} s"
+    if not ended.report:
+        return Status.MALFORMED, "its answers overwhelmed the examiner"
+    report = json.loads(ended.report)
+    status, detail = Status(report["status"]), one_line(report["detail"])
+    if status is not Status.PASSED and ended.output_full:
+        return Status.OUTPUT_LIMIT, f"it printed more than {_FILE_MB} MiB"
+    if status is Status.RUNTIME_ERROR and candidate < 0 and -candidate != signal.SIGKILL:
+        return status, f"it was killed by {signal.Signals(-candidate).name}"
+    return status, detail
+
+
+def _official(
+    zygote: Zygote, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
+) -> tuple[bool, float]:
+    payload = {**candidate, "tests": problem.tests, "timeout_s": settings.python_timeout_s}
+    ended = run_one(zygote, "official", payload, limits)
+    return ended.report == official.PASSED, ended.wall_s

@@ -1,0 +1,127 @@
+"""Worker threads, each with a zygote of its own, and the rule that a timeout is only believed when it happens alone."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ibft.errors import UserError
+from ibft.execution.isolation import LevelRefusedError, Zygote, ZygoteLostError
+
+Result = TypeVar("Result")
+
+
+class HarnessError(UserError):
+    """The harness failed, not a completion: the stage stops, so that no sample is counted wrongly."""
+
+
+class Pool:
+    """Runs tasks on zygotes. A lost zygote is replaced and its task run again, once."""
+
+    def __init__(self, level: str, workers: int) -> None:
+        self.level = level
+        self.workers = workers
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
+        self._local = threading.local()
+        self._zygotes: list[Zygote] = []
+        self._turn = _Turn()
+        self._closing = False
+
+    def submit(
+        self, task: Callable[[Zygote], Result], doubtful: Callable[[Result], bool] = lambda _: False
+    ) -> Future[Result]:
+        """Run `task` on some zygote; run it again, with nothing else running, if its result is `doubtful`."""
+        return self._threads.submit(self._run, task, doubtful)
+
+    def close(self) -> None:
+        """Cancel what waits, kill what runs."""
+        self._closing = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for zygote in self._zygotes:
+            zygote.kill()
+        self._threads.shutdown(wait=True)
+        for zygote in self._zygotes:
+            zygote.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, task: Callable[[Zygote], Result], doubtful: Callable[[Result], bool]) -> Result:
+        with self._turn.together():
+            result = self._attempt(task)
+        if doubtful(result):
+            with self._turn.alone():
+                result = self._attempt(task)
+        return result
+
+    def _attempt(self, task: Callable[[Zygote], Result]) -> Result:
+        try:
+            return task(self._zygote())
+        except ZygoteLostError:
+            if self._closing:
+                raise
+            self._replace()
+        try:
+            return task(self._zygote())
+        except ZygoteLostError as error:
+            raise HarnessError(
+                f"the sandbox was lost twice on the same completion ({error}); is the machine out of memory? "
+                "A rerun continues from here"
+            ) from None
+
+    def _zygote(self) -> Zygote:
+        if not hasattr(self._local, "zygote"):
+            try:
+                self._local.zygote = Zygote(self.level)
+            except LevelRefusedError as error:
+                raise HarnessError(f"the sandbox does not start at isolation level {self.level}: {error}") from None
+            self._zygotes.append(self._local.zygote)
+        zygote: Zygote = self._local.zygote
+        return zygote
+
+    def _replace(self) -> None:
+        self._local.zygote.close()
+        del self._local.zygote
+
+
+class _Turn:
+    """Many together, or one alone. Whoever wants to be alone goes before those who come later."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._together = 0
+        self._waiting = 0
+        self._alone = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and not self._alone)
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._together -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._together and not self._alone)
+            self._waiting -= 1
+            self._alone = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._alone = False
+                self._changed.notify_all()

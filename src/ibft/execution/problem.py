@@ -1,0 +1,37 @@
+"""A benchmark problem as the judges see it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ibft.execution.assemble import assemble
+
+
+@dataclass(frozen=True)
+class Problem:
+    task_id: str
+    language: str
+    prompt: str
+    entry_point: str
+    tests: str
+    reference_solution: str
+
+    @classmethod
+    def from_row(cls, row: "pd.Series[Any]") -> "Problem":
+        """From a row of the problems table."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def reference_program(self) -> str:
+        """The reference solution as it is run."""
+        return self.assemble(self.reference_solution)
+
+    def assemble(self, completion: str) -> str:
+        return assemble(self.language, self.prompt, self.entry_point, completion)
+
+    def digest(self, *more: str) -> str:
+        """Of everything that a verdict on a program of this problem depends on, besides limits and tools."""
+        parts = (self.language, self.prompt, self.entry_point, self.tests, self.reference_solution, *more)
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

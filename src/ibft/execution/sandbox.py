@@ -1,0 +1,117 @@
+"""What each isolation level does, and when: once per worker, per cell, and before the simulator starts.
+
+    A   worker: namespaces and a read-only root. Cell: namespaces, scratch in memory, no capabilities, call filter
+    B   cell: scratch on the disk, which only the Verilog toolchain may write; Landlock, no capabilities, call filter
+    C   cell: scratch on the disk
+
+Resource limits hold at every level.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ibft.execution import kernel, landlock, namespaces
+from ibft.execution.limits import Limits, drop_privileges, limit_resources
+from ibft.execution.seccomp import Filter, install
+
+_SCRATCH_MB = 64
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    level: str
+    shown: list[str]  # what of the host completions may read
+    scratch_parent: str  # where levels B and C put a cell's scratch folder
+
+    def enter(self) -> None:
+        """Once, in the worker's zygote.
+
+        Raises:
+            OSError: this machine refuses the level.
+        """
+        if self.level == "A":
+            namespaces.enter_world(self.shown)
+            return
+        if self.level == "B":
+            landlock.version()
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        _become_nobody_if_possible(self.shown)
+
+    def fork(self) -> int:
+        """Start a cell: 0 in it, its process id in the zygote."""
+        return namespaces.clone_cell() if self.level == "A" else os.fork()
+
+    def make_scratch(self) -> str:
+        """In the zygote, before the fork."""
+        return (
+            namespaces.SCRATCH if self.level == "A" else tempfile.mkdtemp(prefix="ibft-cell-", dir=self.scratch_parent)
+        )
+
+    def enter_cell(self, limits: Limits, which: Filter, scratch: str) -> None:
+        """In the cell, before anything untrusted is looked at."""
+        if self.level == "A":
+            namespaces.mount_scratch(_SCRATCH_MB)
+        os.chdir(scratch)
+        limit_resources(limits)
+        if self.level == "C":
+            return
+        drop_privileges()
+        if self.level == "B":
+            landlock.restrict([*self.shown, "/dev/null"], [scratch, "/dev/null"] if which is Filter.TOOLCHAIN else [])
+        install(which)
+
+    def enter_simulator(self) -> None:
+        """In the toolchain's cell, in the child that becomes the simulator: it may write nothing and start nothing."""
+        if self.level == "B":
+            landlock.restrict([*self.shown, str(Path.cwd())], [])
+        if self.level != "C":
+            install(Filter.SIMULATOR)
+
+    def clean_up(self, cell: int, scratch: str) -> None:
+        """In the zygote, after the cell's first process was reaped: end what it left behind."""
+        if self.level == "A":
+            return  # its namespaces are gone, and all that was in them
+        _kill_group(cell)
+        while orphan := _any_child():
+            os.kill(orphan, signal.SIGKILL)
+            os.waitpid(orphan, 0)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it left nobody
+
+
+def _any_child() -> int | None:
+    """A process that was orphaned to this one, dead or alive."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+def _become_nobody_if_possible(shown: list[str]) -> None:
+    """Real root becomes nobody, unless nobody could not read the interpreter: then it stays, without capabilities."""
+    if os.geteuid() != 0:
+        return
+    probe = os.fork()
+    if probe == 0:
+        readable = False
+        try:
+            _set_user(namespaces.NOBODY)
+            readable = all(os.access(path, os.R_OK) for path in shown)
+        finally:
+            os._exit(0 if readable else 1)
+    if os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0:
+        _set_user(namespaces.NOBODY)
+
+
+def _set_user(user: int) -> None:
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)

@@ -1,0 +1,159 @@
+"""`ibft score`: judge anyone's completions of a known benchmark and print Pass@k, Pass@k^(m) and status counts."""
+
+import argparse
+import gzip
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ibft.config import Benchmark, Execution, Metrics
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.errors import UserError
+from ibft.execution.judge import Judge, Sample
+from ibft.execution.verdict import Status
+from ibft.execution.verdict_journal import VerdictJournal
+from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.journal import journal_path
+from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.progress import track
+from ibft.storage import sha256
+
+logger = logging.getLogger(__name__)
+
+BENCHMARKS = ("eval-human", "eval-machine", "humaneval", "rtl-mini")
+_VERILOG_EVAL = "https://raw.githubusercontent.com/NVlabs/verilog-eval/v1.0.0"
+_SHA256 = {
+    "VerilogEval_Human.jsonl": "107f72c41e88478975887bdd3229b394ace139a84ba430f019220a5ee303b862",
+    "VerilogEval_Machine.jsonl": "3070a6dce8ae5eeaaace0586b33074f54f132cb902b6b88acbc2fec2187af044",
+    "VerilogDescription_Human.jsonl": "4dfea61f03d353a60f6b7ead5ec21f6f9aff42487a57a50882137f68aa206274",
+    "VerilogDescription_Machine.jsonl": "4cb71de1821dad12b0a16c9b0daac5df27c0601c126e350a0afc46a457b8ade4",
+}
+Count = tuple[int, int]  # n samples, c of which passed
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("score", help="judge completions", description=__doc__)
+    parser.add_argument("samples", type=Path, help="JSON Lines with task_id and completion, n lines per problem")
+    parser.add_argument("--benchmark", choices=BENCHMARKS, required=True)
+    parser.add_argument("--problems", type=Path, help="folder that holds VerilogEval_{Human,Machine}.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
+    parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
+    parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
+    parser.add_argument("--isolation", choices=("A", "B", "C"), help="instead of the strongest level that starts")
+    for name, kind in (("python_timeout_s", float), ("verilog_timeout_s", float), ("memory_mb", int)):
+        default = Execution.model_fields[name].default
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"(default: {default})")
+    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level C")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Judge, write the table, print the summary."""
+    settings = Execution(**{name: getattr(arguments, name) for name in Execution.model_fields})
+    if arguments.isolation == "C" and not settings.allow_unsafe:
+        raise UserError("isolation level C sets resource limits only: it needs --allow-unsafe")
+    problems = prepare_benchmark(benchmark(arguments.benchmark, arguments.problems))
+    total = sum(1 for _ in read_samples(arguments.samples))
+    tally, counts = Tally(), _Counts()
+    with ExitStack() as stack:
+        judge = Judge(problems, settings, arguments.workers, level=arguments.isolation, as_is=arguments.as_is)
+        stack.enter_context(judge)
+        key = json.dumps([sha256(arguments.samples), arguments.benchmark, arguments.as_is, settings.model_dump()])
+        journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
+        with verdict_writer(arguments.out, with_wall_s=True) as write:
+            verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
+            for judged in track(verdicts, "judging", unit="samples", total=total):
+                tally.add(judged.verdict)
+                counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
+                write(judged)
+        write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
+        journal.remove()
+    print(summary(counts, judge.excluded, tally, judge.isolation), f"written to {arguments.out}", sep="\n")
+
+
+def benchmark(name: str, folder: Path | None) -> Benchmark:
+    """The config entry of a benchmark by its name on the command line; VerilogEval from `folder` or the web."""
+    if name in ("humaneval", "rtl-mini"):
+        return Benchmark(source=f"builtin:{name}", language="python" if name == "humaneval" else "verilog")
+    file = f"VerilogEval_{name.removeprefix('eval-').capitalize()}.jsonl"
+    source = f"path:{folder / file}" if folder else f"url:{_VERILOG_EVAL}/data/{file}"
+    return Benchmark(source=source, sha256=_SHA256[file], language="verilog")
+
+
+def read_samples(path: Path) -> Iterator[Sample]:
+    """Samples of a JSON Lines file (also .gz), one at a time, numbered per problem in the order of the file.
+
+    Raises:
+        UserError: the file is absent, or a line is not an object with the strings task_id and completion.
+    """
+    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    seen: Counter[str] = Counter()
+    try:
+        with opener(path, "rt", encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    task_id, completion = _parse(line, f"{path}:{number}")
+                    yield task_id, seen[task_id], completion
+                    seen[task_id] += 1
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def _parse(line: str, where: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON: {error}") from None
+    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("task_id", "completion")):
+        raise UserError(f"{where}: needs an object with the strings task_id and completion")
+    return row["task_id"], row["completion"]
+
+
+class _Counts:
+    """Samples, hardened passes and official passes per problem."""
+
+    def __init__(self) -> None:
+        self.n: Counter[str] = Counter()
+        self.c: Counter[str] = Counter()
+        self.official_c: Counter[str] = Counter()
+
+    def add(self, task_id: str, passed: bool, official_passed: bool) -> None:
+        self.n[task_id] += 1
+        self.c[task_id] += passed
+        self.official_c[task_id] += official_passed
+
+
+def summary(counts: _Counts, excluded: dict[str, str], tally: Tally, isolation: str) -> str:
+    """What the command prints: both verdicts' metrics, each over the problems that it counts."""
+    judged = [task_id for task_id in counts.n if task_id not in excluded]
+    rows = [
+        _metrics("hardened verdict", [(counts.n[t], counts.c[t]) for t in judged]),
+        _metrics("official verdict", [(counts.n[t], counts.official_c[t]) for t in counts.n]),
+    ]
+    statuses = [f"{status}: {tally.statuses[status]}" for status in Status if tally.statuses[status]]
+    lines = [pd.DataFrame(rows).set_index("").T.to_string()]
+    lines += [f"status counts: {', '.join(statuses)}"]
+    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
+    lines += [f"excluded, because this machine cannot judge it: {t} ({reason})" for t, reason in excluded.items()]
+    return "\n".join([*lines, f"isolation level {isolation}"])
+
+
+def _metrics(name: str, counts: list[Count]) -> dict[str, str]:
+    """Pass@k and Pass@k^(m) in percent, for every configured k and m that all problems have enough samples for."""
+    n = min((n for n, _ in counts), default=0)
+    defaults = Metrics()
+    wanted = [(k, 1) for k in defaults.k if k <= n]
+    strict_k = max((k for k in (*defaults.k, defaults.strict_k) if k <= n), default=0)
+    wanted += [(strict_k, m) for m in range(2, strict_k + 1)]
+    passed = sum(c for _, c in counts)
+    row = {"": name, "passed": f"{passed} of {sum(n for n, _ in counts)}", "problems": str(len(counts))}
+    for k, m in wanted:
+        estimate = sum(pass_at_k_m(n, c, k, m) for n, c in counts) / len(counts)
+        row[f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})"] = f"{100 * estimate:.1f}"
+    return row

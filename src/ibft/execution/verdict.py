@@ -1,0 +1,51 @@
+"""What judging one completion yields: a status out of a closed list, and the facts behind it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Every way a judged completion can end. Only `PASSED` counts as solved."""
+
+    PASSED = "passed"
+    WRONG_ANSWER = "wrong_answer"
+    SYNTAX_ERROR = "syntax_error"
+    COMPILE_ERROR = "compile_error"  # Verilog: the compiler refused it, or warned, which upstream counts as failure
+    ELABORATION_ERROR = "elaboration_error"
+    RUNTIME_ERROR = "runtime_error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output_limit"
+    FORBIDDEN = "forbidden"  # it tried what no completion may do
+    MALFORMED = "malformed"  # it has no such function, or answers with something that is no plain value
+    HARNESS_ERROR = "harness_error"  # our fault, never the completion's: it stops the stage
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    status: Status
+    detail: str  # one line
+    official_passed: bool  # the upstream harness's rule, to the letter
+    stderr_clean: bool  # Verilog: neither compiler nor simulator wrote to standard error. Python: always true
+    program: str  # exactly what was run
+    isolation: str  # A | B | C
+    wall_s: float
+
+    @property
+    def passed(self) -> bool:
+        """The hardened verdict."""
+        return self.status is Status.PASSED
+
+    def of(self, program: str) -> "Verdict":
+        """The same verdict, on `program`."""
+        return replace(self, program=program)
+
+
+# Of samples whose problem cannot be judged here; whoever counts leaves them out, by the list of excluded problems.
+EXCLUDED = (Status.MALFORMED, "excluded: the problem's own reference solution cannot be judged on this machine")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`text` on one line of at most `limit` characters, fit for any table."""
+    flat = " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", "").split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,0 +1,96 @@
+"""Verilog source as text: comments blanked, testbenches renamed so that nobody can name their parts.
+
+A simulated module can reach up into the scopes above it by name: read the reference's outputs, call the testbench's
+tasks, set its counters. Names that are drawn anew for each run cannot be guessed.
+"""
+
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
+      | (?P<string>"(?:\\.|[^"\\\n])*"?)
+      | (?P<word>[`$]?[A-Za-z_][\w$]*|\\\S+)
+      | (?P<space>\s+)
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_VERDICT = '"Mismatches: '
+_COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
+
+
+@dataclass(frozen=True)
+class Testbench:
+    """A problem's tests, made ready for one run."""
+
+    text: str
+    root: str  # name of the top module
+    dut: str  # name of the instance of the completion's module
+    marker: str  # leads the verdict line
+
+
+class UnusableTestbenchError(Exception):
+    """A benchmark's testbench lacks what the verdict protocol needs."""
+
+
+def blanked(text: str) -> str:
+    """`text` with comments and strings replaced by blanks, every other character in its place."""
+    return _TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m[0]) if m.lastgroup in ("comment", "string") else m[0], text)
+
+
+def words(text: str) -> set[str]:
+    """Identifiers, keywords, system tasks (`$x`) and directives (`` `x ``) outside comments and strings."""
+    return {m[0] for m in _TOKEN.finditer(text) if m.lastgroup == "word"}
+
+
+def own_names(tests: str, module: str) -> set[str]:
+    """The names of modules, instances, tasks, functions and blocks that the testbench declares.
+
+    Args:
+        tests: the testbench with its reference and stimulus modules.
+        module: the module that is tested; it keeps its name.
+    """
+    text = blanked(tests)
+    modules = set(re.findall(r"\b(?:module|program|primitive)\s+(?:automatic\s+|static\s+)?(\w+)", text))
+    names = set(modules)
+    for kind in modules | {module}:
+        names |= set(re.findall(rf"\b{re.escape(kind)}\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(", text))
+    names |= set(re.findall(r"\btask\s+(?:automatic\s+|static\s+)?(\w+)", text))
+    names |= set(re.findall(r"\bfunction\b[^;(]*?(\w+)\s*[;(]", text))
+    names |= set(re.findall(r"\b(?:begin|fork)\s*:\s*(\w+)", text))
+    return names - {module}
+
+
+def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
+    """Rename what the testbench declares, mark its verdict line, and let it stop at the first mismatch.
+
+    Stopping early changes no verdict: upstream's counter only ever grows, and any mismatch fails the completion.
+
+    Raises:
+        UnusableTestbenchError: there is no module `tb`, no instance of `module`, or no verdict line.
+    """
+    names = own_names(tests, module)
+    if "tb" not in names:
+        raise UnusableTestbenchError("its tests have no module `tb`")
+    instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(", blanked(tests))
+    if len(instances) != 1:
+        raise UnusableTestbenchError(f"its tests hold {len(instances)} instances of {module}, not 1")
+    if _VERDICT not in tests:
+        raise UnusableTestbenchError('its tests print no "Mismatches: E in N samples"')
+    text = _renamed(tests, {name: f"{name}_{nonce}" for name in names})
+    text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
+    text = text.replace(_VERDICT, f'"{marker}Mismatches: ')
+    return Testbench(text, f"tb_{nonce}", f"{instances[0]}_{nonce}", marker)
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    """Replace identifiers, but not the port names of named connections: `.clk(...)`."""
+    parts = []
+    before = last = ""  # the last two tokens that are neither space nor comment
+    for token in _TOKEN.finditer(text):
+        is_port = last == "." and before in ("(", ",")
+        rename = token.lastgroup == "word" and token[0] in names and not is_port
+        parts.append(names[token[0]] if rename else token[0])
+        if token.lastgroup not in ("space", "comment"):
+            before, last = last, token[0]
+    return "".join(parts)

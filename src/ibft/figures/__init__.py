@@ -1,0 +1,1 @@
+"""Every figure, each drawn by one function over tidy frames."""

@@ -1,0 +1,71 @@
+"""What each figure shows and how to read it, in the order of the report."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    title: str
+    caption: str
+
+
+CATALOGUE = {
+    "pass_at_k": Entry(
+        "At least one of k samples is correct",
+        "Pass@k is the chance that at least one of k sampled programs passes all tests. Bars are means over "
+        "problems and runs; whiskers are 95% bootstrap intervals over problems. Methods whose whiskers "
+        "overlap widely are not clearly different: see the table of paired comparisons, which is the sharper "
+        "test.",
+    ),
+    "strict_pass": Entry(
+        "At least m of k samples are correct",
+        "Pass@k^(m) counts a problem as solved only if at least m of k samples pass. A method that is right "
+        "by luck falls off from left to right; one that is reliably right stays high.",
+    ),
+    "strict_pass_curve": Entry(
+        "How fast success fades as more samples must be correct",
+        "Pass@k^(m) for every m. At m = 1 this is Pass@k; at m = k all samples must pass. The flatter the "
+        "line, the more consistent the method.",
+    ),
+    "overall": Entry(
+        "All k of k samples are correct, at a glance",
+        "One spoke per benchmark and k; the value is the share of problems on which all of k samples pass. A "
+        "larger area is better. Read exact values and their uncertainty off the table.",
+    ),
+    "temperature": Entry(
+        "Reliability when sampling gets wilder",
+        "Pass@k^(k) over the sampling temperature. A line that stays high is robust to randomness in sampling.",
+    ),
+    "memorization": Entry(
+        "Was the fine-tuning data known before fine-tuning?",
+        "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the "
+        "lower, the more memorized. Where p0 (base model) already overlaps p1 (after fine-tuning) and lies "
+        "left of p2 (text that no model can have seen), the base model knew much of the data beforehand: the "
+        "memorization barrier. An AUROC of 0.5 means that the data looks no more familiar than the reference.",
+    ),
+    "gradient_imbalance": Entry(
+        "Do memorized examples still teach?",
+        "Mean gradient norm of the LoRA parameters per decile of memorization. Low bars on the left mean that "
+        "memorized examples barely move the model. Both quantities depend on an example's length; the rank "
+        "correlations above the plot say how much.",
+    ),
+    "training_curves": Entry(
+        "Training",
+        "Loss terms over the optimizer steps. IB-FT adds the compression term KL and the prediction through "
+        "the bottleneck, CE_IB, to the cross-entropy.",
+    ),
+    "geometry": Entry(
+        "How differently a model treats memorized and unmemorized examples",
+        "Distances and angles between hidden states of pairs of a most and a least memorized example. Further "
+        "left means that the two groups are represented more alike. Dashed lines are medians.",
+    ),
+    "status_composition": Entry(
+        "How samples fail",
+        "What became of all samples of a method: the share that passed, and of the others the reason.",
+    ),
+    "pass_heatmap": Entry(
+        "Which problems are solved, and how reliably",
+        "Each cell is the share of one problem's samples that passed. Columns run from the hardest to the "
+        "easiest problem. Middling colours are problems that are solved by luck.",
+    ),
+}

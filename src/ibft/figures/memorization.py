@@ -1,0 +1,85 @@
+"""Was the fine-tuning data known before fine-tuning? Densities of Min-K% Prob (paper Fig. 3).
+
+p0: fine-tuning data on the base model.  p1: the same data on the fine-tuned model.
+p2: data that no model can have seen, on the base model: the weakest-memorization reference.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ibft.config import Memorization
+from ibft.errors import UserError
+from ibft.figures.densities import density_curve, median_line
+from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled
+from ibft.metrics.distributions import Floats, auroc, common_grid, ks_distance, overlap_coefficient
+
+_GROUPS = {
+    "p0": ("$p_0$: fine-tuning data, base model", "#0072b2", "-"),
+    "p1": ("$p_1$: fine-tuning data, fine-tuned model", "#d55e00", "-"),
+    "p2": ("$p_2$: fictitious reference data, base model", "#6b7280", "-."),
+}
+
+
+@styled
+def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: str = "") -> Figure:
+    """MEMORIZATION frames by group (`p0` and any of `p1`, `p2`) to densities at k = `settings.k_selection`.
+
+    Raises:
+        UserError: p0 is missing, or a frame was not scored at that k.
+    """
+    k = settings.k_selection
+    values = {group: scores_at(scores[group], k, group) for group in _GROUPS if group in scores}
+    if "p0" not in values:
+        raise UserError("the memorization figure needs p0, the scores of the fine-tuning data on the base model")
+    figure, (axes,) = panel_grid(1, width=6.6, height=4.3)
+    grid = common_grid(*values.values())
+    for group, own in values.items():
+        label, colour, style = _GROUPS[group]
+        density_curve(axes, own, grid, colour, f"{label} (n = {len(own):,})", style)
+        median_line(axes, own, colour)
+    axes.set_xlim(grid[0], grid[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"Min-{k}% Prob (nats per token)    ← lower = more memorized")
+    axes.set_ylabel("Density")
+    axes.text(
+        0.985,
+        0.97,
+        _statistics(values),
+        transform=axes.transAxes,
+        ha="right",
+        va="top",
+        fontsize=8,
+        color=GREY,
+        linespacing=1.5,
+    )
+    titled(axes, f"Memorization of the fine-tuning data{f': {subject}' if subject else ''}")
+    legend_below(figure, [axes], "Dashed: medians.", columns=1)
+    return figure
+
+
+def scores_at(frame: pd.DataFrame, k: int, group: str) -> Floats:
+    """Min-K% Prob at percentage `k` of one MEMORIZATION frame.
+
+    Raises:
+        UserError: the frame holds no such scores.
+    """
+    values: Floats = frame.loc[frame["k"] == k, "min_k_prob"].to_numpy(np.float64)
+    if not len(values):
+        raise UserError(f"the memorization scores of {group} hold no k = {k}: add it to memorization.k")
+    return values
+
+
+def _statistics(values: Mapping[str, Floats]) -> str:
+    """How far p0 lies from p1 and from the reference."""
+    lines = []
+    if "p1" in values:
+        lines.append(f"overlap of $p_0$ and $p_1$: {overlap_coefficient(values['p0'], values['p1']):.2f}")
+    if "p2" in values:
+        lines += [
+            f"KS distance of $p_0$ and $p_2$: {ks_distance(values['p0'], values['p2']):.2f}",
+            f"AUROC, $p_0$ below $p_2$: {auroc(values['p0'], values['p2']):.2f}",
+        ]
+    return "\n".join(lines)

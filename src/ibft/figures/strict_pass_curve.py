@@ -1,0 +1,41 @@
+"""Pass@k^(m) over all m: how fast success fades as more of the k samples must be correct."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ibft.config import Metrics
+from ibft.figures.style import (
+    by_method,
+    legend_below,
+    looks,
+    panel_grid,
+    panels,
+    percent_axis,
+    size_note,
+    styled,
+    titled,
+)
+from ibft.metrics.labels import Labels
+from ibft.metrics.places import lowest_temperature
+
+
+@styled
+def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
+    """METRICS to one line per method over m = 1 .. strict_k, with a band for the 95% interval."""
+    k = settings.strict_k
+    parts = panels(lowest_temperature(metrics[metrics["k"] == k]), labels)
+    figure, all_axes = panel_grid(len(parts), height=3.4)
+    for axes, (title, frame) in zip(all_axes, parts, strict=True):
+        look = looks(labels, frame["method"])
+        for method, rows in by_method(frame.sort_values("m"), labels):
+            colour, marker = look[method].colour, look[method].marker
+            axes.fill_between(rows["m"], rows["low"], rows["high"], color=colour, alpha=0.13, linewidth=0)
+            axes.plot(
+                rows["m"], rows["estimate"], color=colour, marker=marker, markersize=5, label=labels.method(method)
+            )
+        axes.set_xticks(range(1, k + 1))
+        axes.set_xlabel(f"m: how many of k = {k} samples must pass")
+        percent_axis(axes, f"Pass@${k}^{{(m)}}$ (%)")
+        titled(axes, title, size_note(frame))
+    legend_below(figure, all_axes, "Lines: mean over problems and runs. Bands: 95% bootstrap interval over problems.")
+    return figure

@@ -1,0 +1,188 @@
+"""What all figures share: size, fonts, the colour and marker of each method, panels, and reproducible files.
+
+The colours are those of Okabe and Ito, which stay apart for colour-blind readers; markers and hatches repeat the
+distinction for print. A method looks the same in every figure of a run.
+"""
+
+import functools
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ibft.errors import UserError
+from ibft.metrics.labels import Kind, Labels, in_order
+from ibft.metrics.places import by_place
+from ibft.storage import write_bytes
+
+Arguments = ParamSpec("Arguments")
+
+GREY = "#6b7280"
+PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.1  # inches
+_COLUMNS = 2
+_DPI = 200
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e5e7eb",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "hatch.linewidth": 0.6,
+    "svg.hashsalt": "ibft",
+    "svg.fonttype": "path",
+    "figure.constrained_layout.use": True,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn."""
+
+    colour: str
+    marker: str
+    hatch: str = ""
+
+
+_LOOKS: dict[Kind, Look] = {
+    "base": Look("#8c8c8c", "o", ".."),
+    "ft": Look("#0072b2", "s"),
+    "ft-mink": Look("#56b4e9", "^", "//"),
+    "ft-grand": Look("#009e73", "D", "\\\\"),
+    "ft-random": Look("#cc79a7", "v", "xx"),
+    "ibft": Look("#d55e00", "P"),
+}
+_FURTHER_LOOKS = (
+    Look("#e69f00", "X", "--"),
+    Look("#000000", "<", "++"),
+    Look("#882255", ">", "||"),
+    Look("#999933", "p", "oo"),
+    Look("#44aa99", "h", "**"),
+)
+
+
+def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
+    """The look of every method of `labels`, and of further `names`.
+
+    The first method of a kind looks as that kind does everywhere; a second one (say, another alpha) takes the next
+    further look.
+    """
+    taken: set[str] = set()
+    further = 0
+    found: dict[str, Look] = {}
+    for name in dict.fromkeys([*labels.methods, *sorted(names)]):
+        kind = labels.kinds.get(name)
+        if kind is not None and kind not in taken:
+            taken.add(kind)
+            found[name] = _LOOKS[kind]
+        else:
+            found[name] = _FURTHER_LOOKS[further % len(_FURTHER_LOOKS)]
+            further += 1
+    return found
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Draw with the style of this project, whatever the style outside."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        with matplotlib.rc_context(_RC):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def save(figure: Figure, png: Path, svg: Path) -> None:
+    """Write `figure` to both files; equal figures give equal bytes."""
+    with matplotlib.rc_context(_RC):
+        for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": "ibft"})):
+            content = io.BytesIO()
+            figure.savefig(content, format=path.suffix[1:], dpi=_DPI, metadata=metadata)
+            write_bytes(path, content.getvalue())
+
+
+def panel_grid(
+    count: int, width: float = PANEL_WIDTH, height: float = PANEL_HEIGHT, columns: int = _COLUMNS
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, at most `columns` side by side, on a white ground."""
+    columns = min(count, columns)
+    rows = ceil(count / columns)
+    figure = Figure(figsize=(width * columns, height * rows + 0.5), facecolor="white")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for unused in axes[count:]:
+        figure.delaxes(unused)
+    return figure, axes[:count]
+
+
+def panels(frame: pd.DataFrame, labels: Labels) -> list[tuple[str, pd.DataFrame]]:
+    """Split a frame by model, dataset and benchmark, in the order of `labels`, each with the title of its panel.
+
+    Raises:
+        UserError: the frame is empty.
+    """
+    if frame.empty:
+        raise UserError("there is nothing to draw: the metrics hold no row")
+    return [
+        (f"{labels.benchmark(place.benchmark)}\n{labels.model(place.model)} on {labels.dataset(place.dataset)}", rows)
+        for place, rows in by_place(frame, labels)
+    ]
+
+
+def by_method(frame: pd.DataFrame, labels: Labels) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name in in_order(list(frame["method"]), labels.methods):
+        yield name, frame[frame["method"] == name]
+
+
+def percent_axis(axes: Axes, label: str) -> None:
+    """The y axis shows fractions as percent, from 0."""
+    axes.set_ylabel(label)
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.set_ylim(0, max(axes.get_ylim()[1], 0.02))
+
+
+def size_note(frame: pd.DataFrame) -> str:
+    """How much data a panel of METRICS rests on."""
+    first = frame.iloc[0]
+    runs = f"{frame['runs'].max()} run{'s' if frame['runs'].max() > 1 else ''}"
+    return f"{first['problems']} problems × {frame['n'].min()} samples, {runs}, T = {first['temperature']:g}"
+
+
+def legend_below(figure: Figure, axes: Iterable[Axes], note: str = "", columns: int = 6) -> None:
+    """One legend under all panels, each label once, headed by how to read the marks."""
+    handles: dict[str, Artist] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=min(len(handles), columns),
+        title=note or None,
+        title_fontproperties={"size": 8},
+    )
+
+
+def titled(axes: Axes, title: str, note: str = "") -> None:
+    """A bold title, and below it, smaller and grey, what the panel rests on."""
+    axes.set_title(title + "\n" * (note.count("\n") + 1 if note else 0))
+    if note:
+        axes.text(0, 1.025, note, transform=axes.transAxes, color=GREY, fontsize=8)

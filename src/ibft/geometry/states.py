@@ -1,0 +1,75 @@
+"""One pooled hidden state per text, from one layer, without keeping the states of any other."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ibft.batching import length_batches, pad_right
+from ibft.errors import UserError
+from ibft.progress import track
+
+Pooling = Literal["mean", "last"]
+
+
+@torch.inference_mode()
+def pooled_states(
+    model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], layer: int, pooling: Pooling, batch_tokens: int
+) -> NDArray[np.float64]:
+    """What decoder layer `layer` (an index from 1) puts out, pooled over each text's tokens: [len(texts), D].
+
+    It is the residual stream after that layer, before any final norm: what the bottleneck of IB-FT reads.
+
+    Args:
+        pooling: the mean over the tokens from the second on, or the state of the last one. The first token is left
+            out, as it is in scoring: decoders use it as an attention sink, with states a hundred times longer than all
+            others (Sun et al. 2024, arXiv 2402.17762), so that the mean would measure little but 1 / length.
+        batch_tokens: tokens per forward pass, padding included.
+
+    Raises:
+        UserError: the model has no such layer, or a text has fewer than two tokens.
+    """
+    if any(len(text) < 2 for text in texts):
+        raise UserError("an example of fewer than two tokens has no state to compare: drop it from the dataset")
+    batches = length_batches([len(text) for text in texts], batch_tokens)
+    states: dict[int, NDArray[np.float64]] = {}
+    for batch in track(batches, "hidden states", unit="examples", total=len(texts), size=len):
+        rows = [texts[index] for index in batch]
+        with _layer_output(model, layer) as caught:
+            model.get_decoder()(input_ids=pad_right(rows, model.device), use_cache=False)
+        pooled_BD = _pool(caught[0], [len(row) for row in rows], pooling)
+        states |= dict(zip(batch, pooled_BD.cpu().numpy(), strict=True))
+    return np.stack([states[index] for index in range(len(texts))])
+
+
+def _pool(hidden_BTD: Tensor, lengths: Sequence[int], pooling: Pooling) -> Tensor:
+    hidden_BTD = hidden_BTD.double()
+    length_B = torch.tensor(lengths, device=hidden_BTD.device)
+    if pooling == "last":
+        return hidden_BTD[torch.arange(len(lengths), device=hidden_BTD.device), length_B - 1]
+    index_T = torch.arange(hidden_BTD.shape[1], device=hidden_BTD.device)
+    pooled_BT = (index_T > 0) & (index_T < length_B[:, None])
+    return torch.einsum("btd,bt->bd", hidden_BTD, pooled_BT.double()) / (length_B[:, None] - 1)
+
+
+@contextmanager
+def _layer_output(model: PreTrainedModel, layer: int) -> Iterator[list[Tensor]]:
+    """Inside, every forward pass appends the output of decoder layer `layer` to the list given out."""
+    layers = cast(nn.ModuleList, model.get_decoder().layers)
+    if not 1 <= layer <= len(layers):
+        raise UserError(f"layer {layer} is out of range: the model has layers 1 to {len(layers)}")
+    caught: list[Tensor] = []
+
+    def catch(_: nn.Module, __: tuple[Any, ...], output: Tensor | tuple[Tensor, ...]) -> None:
+        caught.append(output if isinstance(output, Tensor) else output[0])
+
+    hook = layers[layer - 1].register_forward_hook(catch)
+    try:
+        yield caught
+    finally:
+        hook.remove()

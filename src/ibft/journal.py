@@ -1,0 +1,129 @@
+"""Append-only journals: what a killed stage had already finished, so that its rerun continues there.
+
+    key = journal_key(Path(__file__), [model_folder, examples_path], settings.model_dump_json(), precision)
+    with Journal(journal_path(output), key) as journal:
+        finished = journal.entries()
+        for batch in unfinished(batches, finished):
+            journal.append(rows_of(batch))
+        write_table(output, TABLE, rows)
+        journal.remove()
+
+A journal is a text file: one line with the key, then one line per entry, each led by a checksum of its content. A line
+that was half-written when the process died fails its checksum and is cut off. Floats survive the trip through JSON
+exactly, so a resumed stage ends with the same bytes as an undisturbed one.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ibft.code_digest import code_digest
+from ibft.storage import read_manifest
+
+logger = logging.getLogger(__name__)
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """The finished part of one output, valid only for the inputs that `key` digests; held by one process at a time.
+
+    Opening it discards a journal that has another key and cuts a torn tail off.
+    """
+
+    def __init__(self, path: Path, key: str) -> None:
+        self.path = path
+        self._entries, intact_bytes = _read(path, key)
+        if self._entries:
+            logger.info("%d entries are already finished in %s; continuing after them", len(self._entries), path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = path.open("ab")
+        self._stream.truncate(intact_bytes)
+        if not intact_bytes:
+            self._write({"key": key})
+
+    def entries(self) -> list[Entry]:
+        """Every finished entry, those of earlier runs included, in the order they were appended."""
+        return list(self._entries)
+
+    def append(self, entry: Entry) -> None:
+        """Record `entry`, which must be JSON-able, and hand it to the operating system before returning."""
+        self._write(entry)
+        self._entries.append(entry)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def remove(self) -> None:
+        """Delete the journal: call it when the output that it stood for is committed."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, entry: Entry) -> None:
+        self._stream.write(_line(entry))
+        self._stream.flush()
+
+
+def journal_path(output: Path) -> Path:
+    """Where the journal of `output` lies: beside it, under a name that Snakemake does not clean up."""
+    return output.with_name(f"{output.name}.journal")
+
+
+def journal_key(script: Path, inputs: Iterable[Path], *settings: str) -> str:
+    """A digest of everything that the entries depend on: code, input files and folders, settings.
+
+    Args:
+        script: the running command, which counts with every module that it imports.
+        inputs: files and folders written by `ibft.storage`; their content counts, as their manifests record it.
+            Reading them verifies the manifests, so read them first.
+        settings: whatever else decides the result.
+    """
+    parts = [code_digest(script), *settings]
+    for path in inputs:
+        parts.append(json.dumps(read_manifest(path)["sha256"], sort_keys=True))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _read(path: Path, key: str) -> tuple[list[Entry], int]:
+    """The intact entries of `path` and the bytes up to their end; nothing where there is no journal for `key`."""
+    entries: list[Entry] = []
+    intact_bytes = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
+        entry = _parse(line)
+        if entry is None:
+            break
+        if not intact_bytes and entry != {"key": key}:
+            logger.info("%s belongs to other inputs, settings or code; starting over", path)
+            return [], 0
+        entries.append(entry)
+        intact_bytes += len(line)
+    return entries[1:], intact_bytes
+
+
+def _line(entry: Entry) -> bytes:
+    text = json.dumps(entry, separators=(",", ":")).encode()
+    return _checksum(text) + b" " + text + b"\n"
+
+
+def _parse(line: bytes) -> Entry | None:
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != _checksum(text):
+        return None
+    entry: Entry = json.loads(text)
+    return entry
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()

@@ -1,0 +1,95 @@
+"""From pass counts to Pass@k^(m) of a method: mean over runs and problems, spread over runs, interval over problems."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ibft.config import Metrics
+from ibft.errors import UserError
+from ibft.metrics.intervals import Floats, bootstrap_interval
+from ibft.metrics.pass_at_k import pass_at_k_m_array
+from ibft.tables import METRICS
+
+CELL = ["model", "dataset", "method", "benchmark", "temperature"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The pass counts of one method on one benchmark at one temperature: R runs of P problems."""
+
+    key: tuple[Any, ...]  # the values of CELL
+    task_ids: list[str]
+    n_RP: npt.NDArray[np.int64]
+    c_RP: npt.NDArray[np.int64]
+
+    def scores(self, k: int, m: int) -> Floats:
+        """Pass@k^(m) of each problem in each run: [R, P]."""
+        return pass_at_k_m_array(self.n_RP.ravel(), self.c_RP.ravel(), k, m).reshape(self.n_RP.shape)
+
+
+def compute_metrics(pass_counts: pd.DataFrame, settings: Metrics) -> pd.DataFrame:
+    """METRICS of all pass counts: every m from 1 to k, for each configured k of Pass@k and for the k of Pass@k^(m).
+
+    `estimate` is the mean over problems, trials and training seeds. `std` is that of the runs' means, with ddof = 1:
+    how much a repetition of training and sampling moves the result. `low` and `high` bound the estimate over
+    problems. They answer different questions and are not to be mixed.
+
+    Raises:
+        UserError: a k exceeds the judged samples of some problem, or the runs of a method differ in their problems.
+    """
+    rows = [row for cell in cells(pass_counts) for row in _rows(cell, settings)]
+    return pd.DataFrame(rows, columns=METRICS.schema.names)
+
+
+def cells(pass_counts: pd.DataFrame) -> Iterator[Cell]:
+    """Split PASS_COUNTS by CELL, in sorted order.
+
+    Raises:
+        UserError: the runs of one cell do not have the same problems.
+    """
+    for key, rows in pass_counts.groupby(CELL, sort=True):
+        wide = rows.pivot(index=["seed", "trial"], columns="task_id", values=["n", "c"])
+        if wide.isna().to_numpy().any():
+            raise UserError(
+                f"the runs of {'/'.join(map(str, key))} do not all have the same problems: "
+                "delete their pass counts and rerun Snakemake, which rebuilds them"
+            )
+        yield Cell(key, list(wide["n"].columns), wide["n"].to_numpy(np.int64), wide["c"].to_numpy(np.int64))
+
+
+def check_k(cell: Cell, settings: Metrics) -> None:
+    """Raise `UserError` where a configured k needs more samples than some problem of `cell` has."""
+    fewest = int(cell.n_RP.min())
+    largest = max(*settings.k, settings.strict_k)
+    if largest > fewest:
+        task_id = cell.task_ids[int(cell.n_RP.min(axis=0).argmin())]
+        raise UserError(
+            f"metrics: k = {largest} needs at least as many judged samples per problem, but problem {task_id} of "
+            f"{'/'.join(map(str, cell.key))} has {fewest}: lower metrics.k and metrics.strict_k or raise sampling.n"
+        )
+
+
+def _rows(cell: Cell, settings: Metrics) -> Iterator[dict[str, Any]]:
+    check_k(cell, settings)
+    grid = [(k, m) for k in sorted({*settings.k, settings.strict_k}) for m in range(1, k + 1)]
+    scores_GRP = np.stack([cell.scores(k, m) for k, m in grid])
+    low_G, high_G = bootstrap_interval(scores_GRP.mean(axis=1).T, settings.bootstrap)
+    means_GR = scores_GRP.mean(axis=2)
+    runs, problems = cell.n_RP.shape
+    for g, (k, m) in enumerate(grid):
+        yield {
+            **dict(zip(CELL, cell.key, strict=True)),
+            "k": k,
+            "m": m,
+            "estimate": float(means_GR[g].mean()),
+            "std": float(means_GR[g].std(ddof=1)) if runs > 1 else None,
+            "low": float(low_G[g]),
+            "high": float(high_G[g]),
+            "runs": runs,
+            "problems": problems,
+            "n": int(cell.n_RP.min()),
+        }

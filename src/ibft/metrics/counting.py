@@ -1,0 +1,27 @@
+"""How many samples of each problem passed: the only thing that Pass@k^(m) needs to know of the verdicts."""
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from ibft.errors import UserError
+from ibft.metrics.runs import Run, describe
+from ibft.tables import PASS_COUNTS
+
+
+def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = ()) -> pd.DataFrame:
+    """Count the VERDICTS of one run into PASS_COUNTS, one row per problem, problems in their order of appearance.
+
+    Args:
+        excluded: task_ids that this machine cannot judge, and that therefore count for nobody.
+
+    Raises:
+        UserError: no problem is left.
+    """
+    judged = verdicts[~verdicts["task_id"].isin(list(excluded))]
+    if judged.empty:
+        raise UserError(f"no judged problem is left for {describe(run)}: see which problems were excluded and why")
+    counts = judged.groupby("task_id", sort=False).agg(
+        n=("sample", "size"), c=("passed", "sum"), official_c=("official_passed", "sum")
+    )
+    return pd.DataFrame(counts.reset_index().assign(**run._asdict()), columns=PASS_COUNTS.schema.names)

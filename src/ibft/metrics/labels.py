@@ -1,0 +1,77 @@
+"""How tables, figures and the report call things, and in which order they list them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ibft.config import Config, Method, Section
+
+Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft"]
+
+_METHOD_LABELS: dict[Kind, str] = {
+    "base": "Base",
+    "ft": "FT",
+    "ft-mink": "FT w/ Min-K%",
+    "ft-grand": "FT w/ GraNd",
+    "ft-random": "FT w/ random",
+    "ibft": "IB-FT",
+}
+
+
+class Labels(Section):
+    """A label for each config name; the order of each mapping is the order in which things are listed.
+
+    Names that are not mentioned are shown as they are, after the ones that are.
+    """
+
+    models: dict[str, str] = Field(default_factory=dict)
+    datasets: dict[str, str] = Field(default_factory=dict)
+    methods: dict[str, str] = Field(default_factory=dict)
+    benchmarks: dict[str, str] = Field(default_factory=dict)
+    kinds: dict[str, Kind] = Field(default_factory=dict, description="of methods: decides their colours")
+
+    def model(self, name: str) -> str:
+        return self.models.get(name, name)
+
+    def dataset(self, name: str) -> str:
+        return self.datasets.get(name, name)
+
+    def method(self, name: str) -> str:
+        return self.methods.get(name, name)
+
+    def benchmark(self, name: str) -> str:
+        return self.benchmarks.get(name, name)
+
+
+def labels_of(config: Config) -> Labels:
+    """The labels that `config` gives; without one, a method is called after what it does, anything else by its name."""
+    kinds = {name: kind_of(method) for name, method in config.methods.items()}
+    return Labels(
+        models={name: model.label or name for name, model in config.models.items()},
+        datasets={name: dataset.label or name for name, dataset in config.datasets.items()},
+        methods=_method_labels(config.methods, kinds),
+        benchmarks={name: benchmark.label or name for name, benchmark in config.benchmarks.items()},
+        kinds=kinds,
+    )
+
+
+def kind_of(method: Method) -> Kind:
+    if method.kind == "ft" and method.selection:
+        by: dict[str, Kind] = {"mink": "ft-mink", "grand": "ft-grand", "random": "ft-random"}
+        return by[method.selection.by]
+    return method.kind
+
+
+def in_order(names: list[str], labels: dict[str, str]) -> list[str]:
+    """`names` in the order of `labels`; names without a label come last, sorted."""
+    known = list(labels)
+    return sorted(set(names), key=lambda name: (known.index(name) if name in labels else len(known), name))
+
+
+def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[str, str]:
+    """Two methods of one kind (say, two alphas) would share a default label: then their names are shown instead."""
+    unique = {kind for kind in kinds.values() if list(kinds.values()).count(kind) == 1}
+    return {
+        name: method.label or (_METHOD_LABELS[kinds[name]] if kinds[name] in unique else name)
+        for name, method in methods.items()
+    }

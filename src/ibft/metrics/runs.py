@@ -1,0 +1,93 @@
+"""One run: a variant sampled once on one benchmark, and where its tables lie.
+
+results/samples/{model}/{dataset}/{method}/seed{seed}/{benchmark}/T{temperature}/trial{trial}.parquet
+results/verdicts/ ... the same tail
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ibft.errors import UserError
+from ibft.storage import read_manifest, read_table
+from ibft.tables import Table
+
+_TAIL = re.compile(
+    r"(?P<model>[^/]+)/(?P<dataset>[^/]+)/(?P<method>[^/]+)/seed(?P<seed>-?\d+)"
+    r"/(?P<benchmark>[^/]+)/T(?P<temperature>[0-9.]+)/trial(?P<trial>\d+)\.parquet"
+)
+
+
+class Run(NamedTuple):
+    """One variant, sampled on one benchmark at one temperature, once."""
+
+    model: str
+    dataset: str
+    method: str
+    seed: int
+    benchmark: str
+    temperature: float
+    trial: int
+
+
+def runs_of(pass_counts: pd.DataFrame) -> list[Run]:
+    """The distinct runs of a PASS_COUNTS frame, in order of appearance."""
+    distinct = pass_counts[list(Run._fields)].drop_duplicates()
+    return [Run(*row) for row in distinct.itertuples(index=False, name=None)]
+
+
+def run_of(path: Path, folder: Path) -> Run | None:
+    """The run whose table is `path` below `folder`; None where the path is not of that shape."""
+    match = _TAIL.fullmatch(path.relative_to(folder).as_posix())
+    if match is None:
+        return None
+    parts = match.groupdict()
+    return Run(
+        parts["model"],
+        parts["dataset"],
+        parts["method"],
+        int(parts["seed"]),
+        parts["benchmark"],
+        float(parts["temperature"]),
+        int(parts["trial"]),
+    )
+
+
+def paths_of(runs: Iterable[Run], folder: Path) -> dict[Run, Path]:
+    """Where the table of each of `runs` lies below `folder`; tables of other runs are left alone.
+
+    Raises:
+        UserError: a run has no table there.
+    """
+    found = {run_of(path, folder): path for path in folder.rglob("*.parquet")}
+    paths = {}
+    for run in runs:
+        if run not in found:
+            raise UserError(f"{folder} lacks {describe(run)}: rerun Snakemake, which builds it")
+        paths[run] = found[run]
+    return paths
+
+
+def read_runs(folder: Path, table: Table, runs: Iterable[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """Read the table of each of `runs` below `folder`, one at a time.
+
+    Raises:
+        UserError: the table of a run is absent or damaged.
+    """
+    for run, path in paths_of(runs, folder).items():
+        yield run, read_table(path, table)
+
+
+def excluded_problems(verdicts: Path) -> dict[str, str]:
+    """The problems that could not be judged when `verdicts` was written, and why, as its manifest says."""
+    return dict(read_manifest(verdicts).get("excluded", {}))
+
+
+def describe(run: Run) -> str:
+    return (
+        f"model {run.model}, dataset {run.dataset}, method {run.method}, seed {run.seed}, "
+        f"benchmark {run.benchmark}, T = {run.temperature:g}, trial {run.trial}"
+    )

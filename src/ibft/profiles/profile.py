@@ -1,0 +1,127 @@
+"""What a prompt profile is, and how it turns text into tokens for training and for sampling."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ibft.errors import UserError
+from ibft.profiles.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
+
+if TYPE_CHECKING:  # profiles are read by stages that run without transformers
+    from transformers import PreTrainedTokenizerBase
+
+
+class Problem(Protocol):
+    """The columns of `ibft.tables.PROBLEMS` that a profile reads; a row of the table will do."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def entry_point(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is asked, and how the answer is opened for the model.
+
+    A templated profile puts the question into the chat template's user message; otherwise text is question + opening.
+    """
+
+    question: str
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One way to prompt, to stop and to extract; see `ibft.profiles.catalogue` for all of them.
+
+    Attributes:
+        version: grows whenever the same input would give another prompt, other stops or other code.
+        language: of the only problems that it can ask for; None asks for any.
+        problem_turn: how a benchmark problem is asked.
+        example_turn: (instruction, response, language) -> how a fine-tuning example is asked, and what is learned.
+        extract: (completion, problem) -> code that defines the problem's entry point: a Python program or a Verilog
+            module. It may be broken, but it is never left out.
+        templated: whether the tokenizer's chat template is used.
+        bos: whether the text starts with the beginning-of-sequence token, where the tokenizer has the habit.
+        ends: whether a training response ends with the end-of-sequence (or end-of-turn) token. A model that never
+            learned to stop runs to the token limit, unless `stop_strings` holds it.
+        stop_strings: by language; what ends a completion besides the end token. It is not part of the completion.
+        keeps_trailing_whitespace: published profiles that end their prompt in whitespace are kept to the letter. All
+            others end where the tokenizer would end a token, because a prompt that ends inside one (`"\\n"` where
+            training had `"\\n    "`) is text that the model has never seen.
+    """
+
+    name: str
+    version: int
+    problem_turn: Callable[[Problem], Turn]
+    example_turn: Callable[[str, str, str], tuple[Turn, str]]
+    extract: Callable[[str, Problem], str]
+    language: str | None = None
+    templated: bool = False
+    bos: bool = True
+    ends: bool = True
+    stop_strings: Callable[[str], tuple[str, ...]] = lambda _language: ()
+    keeps_trailing_whitespace: bool = False
+
+    def encode_example(
+        self, tokenizer: "PreTrainedTokenizerBase", instruction: str, response: str, language: str
+    ) -> tuple[list[int], list[int]]:
+        """The token ids of a fine-tuning example: its prompt, and its response, on which alone the loss is taken.
+
+        Prompt and response are tokenized as one text, as in sampling. A token that spans both is learned.
+
+        Raises:
+            UserError: the profile needs a chat template and the tokenizer has none.
+        """
+        turn, answer = self.example_turn(instruction, response, language)
+        prompt = self._text(tokenizer, turn)
+        alone, together = encode(tokenizer, prompt), encode(tokenizer, prompt + answer)
+        shared = _common_prefix(alone, together)
+        end = end_of_answer(tokenizer, templated=self.templated)[:1] if self.ends else []
+        return self._with_bos(tokenizer, prompt, together[:shared]), together[shared:] + end
+
+    def encode_problem(self, tokenizer: "PreTrainedTokenizerBase", problem: Problem) -> list[int]:
+        """The prompt token ids of a benchmark problem.
+
+        Raises:
+            UserError: the profile cannot ask for the problem's language, or needs a chat template that is absent.
+        """
+        if self.language not in (None, problem.language):
+            raise UserError(
+                f"profile {self.name} asks for {self.language}, but problem {problem.task_id} is {problem.language}: "
+                "set another `profile` for the track"
+            )
+        turn = self.problem_turn(problem)
+        text = self._text(tokenizer, turn)
+        is_open = bool(turn.opening) and not self.keeps_trailing_whitespace
+        ids = encode_open_text(tokenizer, text) if is_open else encode(tokenizer, text)
+        return self._with_bos(tokenizer, text, ids)
+
+    def stop_token_ids(self, tokenizer: "PreTrainedTokenizerBase") -> tuple[int, ...]:
+        """Tokens that end a completion: the end of sequence and, in a chat, the end of the turn."""
+        ends = end_of_answer(tokenizer, templated=self.templated)
+        return tuple(sorted({*ends, *end_of_answer(tokenizer, templated=False)}))
+
+    def _text(self, tokenizer: "PreTrainedTokenizerBase", turn: Turn) -> str:
+        asked = render_chat(tokenizer, turn.question, self.name) if self.templated else turn.question
+        return asked + turn.opening
+
+    def _with_bos(self, tokenizer: "PreTrainedTokenizerBase", text: str, ids: list[int]) -> list[int]:
+        return with_bos(tokenizer, text, ids) if self.bos else ids
+
+
+def _common_prefix(first: list[int], second: list[int]) -> int:
+    """How many leading tokens two sequences share."""
+    shared = 0
+    for a, b in zip(first, second, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared

@@ -1,0 +1,135 @@
+"""Taking one Python program out of a completion: it defines the entry point and what that needs, and no more."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+
+_PYTHON_BLOCK = re.compile(r"```(?:python|py)\b[^\n]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+def program(opening: str, text: str, entry_point: str) -> str:
+    """A program that defines `entry_point`, from the opening that a model was given and the text that it wrote.
+
+    That is `text` after the opening's imports and helpers if it defines the entry point itself, else `opening`
+    continued by `text`; less what neither the entry point nor the helpers reach. Tests may call the helpers, too.
+    """
+    given = before_function(opening, entry_point)
+    if defines_function(text, entry_point):
+        whole = given + text
+    else:
+        whole = opening.rstrip() + ("" if text.startswith("\n") else "\n") + text
+    tree = _parsed(given)
+    helpers = [name for node in tree.body for name in _defined_names(node)] if tree else []
+    return reachable(whole, entry_point, *helpers)
+
+
+def defines_function(text: str, name: str) -> bool:
+    return _definition(name).search(text) is not None
+
+
+def before_function(prompt: str, name: str) -> str:
+    """What `prompt` holds before it defines `name`: imports, constants, helper functions."""
+    definition = _definition(name).search(prompt)
+    return prompt[: definition.start()] if definition else ""
+
+
+def is_stub(text: str) -> bool:
+    """Whether `text` is Python that ends with a function of which there is no more than a docstring."""
+    function = _last_function(text)
+    return function is not None and len(function.body) == 1 and ast.get_docstring(function, clean=False) is not None
+
+
+def without_docstring(stub: str) -> str:
+    """A stub up to the end of its signature; text that is no stub, or has both on one line, as it is."""
+    function = _last_function(stub)
+    if function is None or not is_stub(stub) or function.body[0].lineno == function.lineno:
+        return stub
+    return "\n".join(stub.split("\n")[: function.body[0].lineno - 1])
+
+
+def first_block(text: str) -> str:
+    """The first Python code block (an unclosed one runs to the end), or the text as it is."""
+    block = _PYTHON_BLOCK.search(text)
+    return block.group(1) if block else text
+
+
+def cut_at(text: str, marks: tuple[str, ...]) -> str:
+    """`text` up to the first of `marks` that occurs in it."""
+    return text[: min((at for mark in marks if (at := text.find(mark)) >= 0), default=len(text))]
+
+
+def reachable(code: str, entry_point: str, *others: str) -> str:
+    """The imports of `code`, `entry_point`, `others`, and the top-level definitions that these reach.
+
+    Lines after the last one up to which `code` is valid Python are dropped first. Of two definitions of a name the
+    first one counts, as in EvalPlus. Code in which the entry point cannot be found so is returned as it is.
+    """
+    tree, lines = _longest_valid_prefix(code)
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    definitions: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        for name in _defined_names(node):
+            definitions.setdefault(name, node)
+    if entry_point not in definitions:
+        return code
+    names = _closure({entry_point, *others} & definitions.keys(), definitions)
+    kept = [*imports, *(definitions[name] for name in names)]
+    numbers = sorted({number for node in kept for number in _line_numbers(node)})
+    return "\n".join(lines[number - 1] for number in numbers) + "\n"
+
+
+def _definition(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?:async\s+)?def\s+{re.escape(name)}\b", re.MULTILINE)
+
+
+def _last_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    tree = _parsed(text)
+    last = tree.body[-1] if tree and tree.body else None
+    return last if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
+    lines = code.split("\n")
+    for end in range(len(lines), 0, -1):
+        tree = _parsed("\n".join(lines[:end]))
+        if tree is not None:
+            return tree, lines[:end]
+    return ast.Module(body=[], type_ignores=[]), []
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd escapes in somebody else's strings
+            return ast.parse(text)
+    except _NOT_PYTHON:
+        return None
+
+
+def _defined_names(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.Assign(targets=targets):
+            yield from (leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+
+
+def _closure(roots: set[str], definitions: dict[str, ast.stmt]) -> set[str]:
+    """The names in `definitions` that `roots` mention, directly or through others, and `roots`."""
+    found, pending = set(roots), sorted(roots)
+    while pending:
+        mentioned = {n.id for n in ast.walk(definitions[pending.pop()]) if isinstance(n, ast.Name)}
+        new = mentioned & definitions.keys() - found
+        found |= new
+        pending += sorted(new)
+    return found
+
+
+def _line_numbers(node: ast.stmt) -> range:
+    """The lines of a statement, from 1, its decorators included."""
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    return range(first, (node.end_lineno or node.lineno) + 1)

@@ -1,0 +1,107 @@
+"""The report as one HTML file: no network, no outside file, and nothing in it that a sample wrote is ever run.
+
+Everything that came from a model, a dataset or a label passes Jinja's escaping or is packed data; the page's script
+puts it on screen as text alone. A Content-Security-Policy forbids any connection besides.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from ibft.errors import UserError
+from ibft.figures.catalogue import CATALOGUE
+from ibft.metrics.rendering import blocks, number
+from ibft.report.facts import FactTable
+from ibft.report.sentences import Finding
+
+_FOLDER = Path(__file__).parent
+_MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of the report."""
+
+    title: str
+    subject: str
+    caption: str
+    source: str  # data: URI
+
+
+@dataclass(frozen=True)
+class Section:
+    """Fact tables under one heading."""
+
+    title: str
+    anchor: str
+    tables: list[FactTable]
+
+
+def picture(key: str, path: Path) -> Picture:
+    """The figure NAME or NAME/SUBJECT that lies at `path`, with its caption.
+
+    Raises:
+        UserError: it is no PNG or SVG, or no figure of that name exists.
+    """
+    name, _, subject = key.partition("/")
+    if name not in CATALOGUE:
+        raise UserError(f"unknown figure {name!r}; valid are {', '.join(CATALOGUE)}")
+    if path.suffix not in _MEDIA:
+        raise UserError(f"the report can show PNG and SVG, but {path} is neither")
+    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    entry = CATALOGUE[name]
+    return Picture(entry.title, subject, entry.caption, f"data:{_MEDIA[path.suffix]};base64,{content}")
+
+
+def render(
+    *,
+    findings: list[Finding],
+    headline: pd.DataFrame,
+    pictures: list[Picture],
+    sections: list[Section],
+    config: str,
+    index: Mapping[str, Any],
+    chunks: Mapping[str, str],
+) -> str:
+    """The whole page.
+
+    Args:
+        headline: HEADLINE.
+        config: the configuration as it is to be read, usually YAML.
+        index: `ibft.report.sample_browser.index`.
+        chunks: packed data by the id of its element.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        findings=findings,
+        blocks=list(blocks(headline)),
+        number=number,
+        pictures=pictures,
+        sections=[section for section in sections if section.tables],
+        config=config,
+        index=embedded_json(index),
+        chunks=chunks,
+        style=Markup((_FOLDER / "style.css").read_text()),  # noqa: S704 - our own file
+        script=Markup((_FOLDER / "browser.js").read_text()),  # noqa: S704 - our own file
+    )
+
+
+def embedded_json(content: Any) -> Markup:
+    """JSON that is inert inside a <script>: no character of it can end the element or open a comment."""
+    text = json.dumps(content, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped above

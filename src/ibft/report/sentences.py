@@ -1,0 +1,101 @@
+"""What came out, in plain words: which method won, by how much, and whether chance could have done it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ibft.config import Metrics
+from ibft.metrics.labels import Labels, in_order
+from ibft.metrics.notation import raised
+from ibft.metrics.places import Place, by_place, lowest_temperature
+
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome on one benchmark: a heading, what it rests on, and one sentence per metric."""
+
+    benchmark: str
+    setting: str
+    sentences: list[str]
+
+
+def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, settings: Metrics) -> list[Finding]:
+    """One finding per model, dataset and benchmark, at the lowest temperature.
+
+    Two metrics speak: Pass@k of the smallest k, and the strictest Pass@k^(m) of the settings.
+    """
+    told = dict.fromkeys([(min(settings.k), 1), (settings.strict_k, max(settings.strict_m))])
+    found = []
+    for place, rows in by_place(lowest_temperature(metrics), labels):
+        same = comparisons[(comparisons[list(Place._fields)] == list(place)).all(axis=1)]
+        same = same[same["temperature"] == rows["temperature"].iloc[0]]
+        sentences = [_sentence(_at(rows, k, m), _at(same, k, m), labels, raised(k, m)) for k, m in told]
+        setting = f"{labels.model(place.model)} fine-tuned on {labels.dataset(place.dataset)}; {_size(rows)}"
+        found.append(Finding(labels.benchmark(place.benchmark), setting, sentences))
+    return found
+
+
+def _sentence(rows: pd.DataFrame, compared: pd.DataFrame, labels: Labels, metric: str) -> str:
+    ranked = rows.sort_values("estimate", ascending=False, kind="stable")
+    best = ranked.iloc[0]
+    joint = ranked[ranked["estimate"] == best["estimate"]]
+    names = [labels.method(name) for name in in_order(list(joint["method"]), labels.methods)]
+    if len(names) == len(rows) > 1:
+        return f"All {len(rows)} methods have the same {metric}: {_percent(best['estimate'])}{_interval(best)}."
+    verb = "have" if len(names) > 1 else "has"
+    lead = f"{_listed(names)} {verb} the highest {metric}: {_percent(best['estimate'])}{_interval(best)}."
+    return f"{lead} {_against_reference(best['method'], compared, labels)}".strip()
+
+
+def _against_reference(best: str, compared: pd.DataFrame, labels: Labels) -> str:
+    """How the best method stands to the reference, or the nearest rival if the best is the reference."""
+    if compared.empty:
+        return ""
+    reference = str(compared["reference"].iloc[0])
+    if best == reference:
+        rival = compared.sort_values("difference", kind="stable").iloc[-1]
+        return (
+            f"The next, {labels.method(rival['method'])}, is {_points(-rival['difference'])} lower "
+            f"(95% interval {100 * -rival['high']:+.1f} to {100 * -rival['low']:+.1f}; {_chance(rival)})."
+        )
+    row = compared[compared["method"] == best].iloc[0]
+    return (
+        f"That is {_points(row['difference'])} more than {labels.method(reference)} "
+        f"(95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}; {_chance(row)})."
+    )
+
+
+def _chance(row: pd.Series) -> str:
+    p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
+    meaning = "more than chance explains" if row["p_holm"] < SIGNIFICANCE else "which chance could explain"
+    return f"{p} after Holm's correction, {meaning}"
+
+
+def _at(rows: pd.DataFrame, k: int, m: int) -> pd.DataFrame:
+    return rows[(rows["k"] == k) & (rows["m"] == m)]
+
+
+def _percent(estimate: float) -> str:
+    return f"{100 * estimate:.1f}%"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:.1f} percentage points"
+
+
+def _interval(row: pd.Series) -> str:
+    return f" (95% interval {100 * row['low']:.1f} to {100 * row['high']:.1f})"
+
+
+def _size(rows: pd.DataFrame) -> str:
+    runs = rows["runs"].max()
+    return (
+        f"{rows['problems'].iloc[0]} problems × {rows['n'].min()} samples, "
+        f"{runs} run{'s' if runs > 1 else ''} per method, T = {rows['temperature'].iloc[0]:g}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,76 @@
+"""From problems to prompts with seeds, and from completions to rows of `ibft.tables.SAMPLES`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from ibft.profiles import Problem, Profile
+from ibft.sampling.engine import Completion, Decoding, Engine, Prompt
+from ibft.sampling.seeds import draw_seed
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which set of samples this is: together with a problem it seeds every one of them."""
+
+    variant: str  # model, dataset, method and training seed, as one string
+    benchmark: str
+    temperature: float
+    trial: int
+
+
+def prompts_for(
+    problems: Iterable[Problem], profile: Profile, tokenizer: PreTrainedTokenizerBase, draw: Draw, n: int
+) -> list[Prompt]:
+    """One prompt with n seeds per problem, in their order."""
+    return [
+        Prompt(
+            problem.task_id,
+            tuple(profile.encode_problem(tokenizer, problem)),
+            tuple(
+                draw_seed(draw.variant, draw.benchmark, draw.temperature, draw.trial, problem.task_id, sample)
+                for sample in range(n)
+            ),
+        )
+        for problem in problems
+    ]
+
+
+def decoding_for(
+    profile: Profile,
+    tokenizer: PreTrainedTokenizerBase,
+    language: str,
+    *,
+    temperature: float,
+    top_p: float,
+    max_new_tokens: int,
+) -> Decoding:
+    """How to draw and where to stop: at the profile's stops for `language`."""
+    return Decoding(
+        temperature, top_p, max_new_tokens, profile.stop_strings(language), profile.stop_token_ids(tokenizer)
+    )
+
+
+def sample_rows(
+    completions: Sequence[Completion], prompt: Prompt, problem: Problem, profile: Profile, engine: Engine
+) -> list[dict[str, Any]]:
+    """The rows of one problem's completions, in their order."""
+    return [
+        {
+            "task_id": problem.task_id,
+            "sample": completion.sample,
+            "completion": completion.text,
+            "code": profile.extract(completion.text, problem),
+            "finish_reason": completion.finish_reason,
+            "prompt_tokens": len(prompt.token_ids),
+            "completion_tokens": len(completion.token_ids),
+            "log_likelihood": completion.log_likelihood,
+            "seed": prompt.seeds[completion.sample],
+            "profile": profile.name,
+            "engine": engine.name,
+            "engine_version": engine.version,
+        }
+        for completion in completions
+    ]

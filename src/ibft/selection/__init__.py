@@ -1,0 +1,1 @@
+"""Coresets: which examples a method is trained on."""

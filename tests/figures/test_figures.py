@@ -1,0 +1,202 @@
+"""Every figure draws real and degenerate input, reproducibly, and shows the numbers it was given."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ibft.config import Memorization, Metrics
+from ibft.errors import UserError
+from ibft.figures import (
+    geometry,
+    gradient_imbalance,
+    memorization,
+    overall,
+    pass_at_k,
+    pass_heatmap,
+    status_composition,
+    strict_pass,
+    strict_pass_curve,
+    temperature,
+    training_curves,
+)
+from ibft.figures.catalogue import CATALOGUE
+from ibft.figures.style import looks, save
+from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.labels import Labels
+from tests import synthetic_run
+
+LABELS, SETTINGS = synthetic_run.LABELS, synthetic_run.SETTINGS
+MINK = Memorization(reference="stdlib")
+OF_METRICS = [pass_at_k.draw, strict_pass.draw, strict_pass_curve.draw, overall.draw, temperature.draw]
+
+
+@pytest.fixture(scope="module")
+def metrics() -> pd.DataFrame:
+    return compute_metrics(synthetic_run.pass_counts(temperatures=(0.2, 0.6), problems=15), SETTINGS)
+
+
+def written(figure: Figure, folder: Path) -> Path:
+    """Save `figure` and check both files; a figure that cannot be laid out fails here."""
+    save(figure, folder / "figure.png", folder / "figure.svg")
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    svg = folder / "figure.svg"
+    assert "<svg" in svg.read_text()
+    return svg
+
+
+@pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
+def test_figures_of_metrics_are_written_as_png_and_svg(draw, metrics, tmp_path) -> None:
+    written(draw(metrics, LABELS, SETTINGS), tmp_path)
+
+
+@pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
+def test_one_method_one_k_one_problem_still_draws(draw, tmp_path) -> None:
+    settings = Metrics(k=(1,), strict_k=1, strict_m=(1,), bootstrap=10)
+    single = synthetic_run.pass_counts(trials=1, problems=1)
+    single = single[(single["method"] == "base") & (single["dataset"] == "rtl")]
+    written(draw(compute_metrics(single, settings), LABELS, settings), tmp_path)
+
+
+@pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
+def test_empty_metrics_are_refused(draw, metrics) -> None:
+    with pytest.raises(UserError, match="nothing to draw"):
+        draw(metrics.head(0), LABELS, SETTINGS)
+
+
+def test_equal_figures_give_equal_bytes(metrics, tmp_path) -> None:
+    for name in ("first", "second"):
+        save(pass_at_k.draw(metrics, LABELS, SETTINGS), tmp_path / f"{name}.png", tmp_path / f"{name}.svg")
+    for kind in ("png", "svg"):
+        assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes()
+
+
+def test_bars_are_as_high_as_the_estimates_at_the_lowest_temperature(metrics) -> None:
+    figure = pass_at_k.draw(metrics, LABELS, SETTINGS)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["Pass@1", "Pass@5", "Pass@10"]
+    container = next(c for c in axes.containers if c.get_label() == "FT" and hasattr(c, "patches"))
+    expected = metrics.query("method == 'ft' and dataset == 'rtl' and temperature == 0.2 and m == 1").sort_values("k")
+    assert [bar.get_height() for bar in container.patches] == pytest.approx(expected["estimate"].tolist())
+
+
+def test_a_method_has_one_look_and_methods_of_a_kind_are_told_apart() -> None:
+    labels = Labels(
+        methods={"base": "Base", "weak": "IB-FT (0.01)", "strong": "IB-FT (1)"},
+        kinds={"base": "base", "weak": "ibft", "strong": "ibft"},
+    )
+    found = looks(labels, ["unheard-of"])
+    assert found["weak"] == looks(LABELS)["ibft"]
+    assert len({(look.colour, look.marker) for look in found.values()}) == 4
+
+
+def test_memorization_tells_how_far_the_groups_lie_apart(tmp_path) -> None:
+    base, tuned = synthetic_run.memorization(3.0), synthetic_run.memorization(3.0)
+    reference = synthetic_run.memorization(60.0, seed=1)
+    figure = memorization.draw({"p0": base, "p1": tuned, "p2": reference}, MINK, "a model on a dataset")
+    text = " ".join(each.get_text() for each in figure.axes[0].texts)
+    assert "$p_1$: 1.00" in text
+    assert "below $p_2$: 1.00" in text
+    assert "lower = more memorized" in figure.axes[0].get_xlabel()
+    written(figure, tmp_path)
+
+
+def test_memorization_draws_without_spread_and_without_a_fine_tuned_model(tmp_path) -> None:
+    flat = synthetic_run.memorization(3.0, examples=5).assign(min_k_prob=2.0)
+    written(memorization.draw({"p0": flat}, MINK), tmp_path)
+
+
+def test_memorization_needs_p0_at_the_configured_k() -> None:
+    with pytest.raises(UserError, match="needs p0"):
+        memorization.draw({"p2": synthetic_run.memorization(3.0)}, MINK)
+    with pytest.raises(UserError, match="no k = 20"):
+        memorization.draw({"p0": synthetic_run.memorization(3.0, k=(5,))}, MINK)
+
+
+def test_gradient_norms_are_means_of_memorization_deciles(tmp_path) -> None:
+    scores = synthetic_run.memorization(3.0, examples=100)
+    gradients = synthetic_run.gradients(scores)
+    figure = gradient_imbalance.draw(gradients, scores, MINK)
+    joined = gradients.merge(scores[scores["k"] == 20], on="example_id").sort_values("min_k_prob")
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert heights[0] == pytest.approx(joined["grand"].head(10).mean())
+    assert heights[-1] == pytest.approx(joined["grand"].tail(10).mean())
+    written(figure, tmp_path)
+
+
+def test_gradient_norms_of_few_or_foreign_examples() -> None:
+    scores = synthetic_run.memorization(3.0, examples=3)
+    gradients = synthetic_run.gradients(scores)
+    assert len(gradient_imbalance.draw(gradients, scores, MINK).axes[0].patches) == 3
+    assert len(gradient_imbalance.draw(gradients.head(1), scores, MINK).axes[0].patches) == 1
+    with pytest.raises(UserError, match="share no example"):
+        gradient_imbalance.draw(gradients.assign(example_id="other"), scores, MINK)
+
+
+def test_geometry_shows_the_median_of_each_method(tmp_path) -> None:
+    pairs = {"ibft": synthetic_run.geometry(15, 20), "base": synthetic_run.geometry(30, 40, pairs=1)}
+    figure = geometry.draw(pairs, LABELS, "layer 20")
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend[1] == f"IB-FT (median {pairs['ibft']['distance'].median():.1f})"
+    written(figure, tmp_path)
+    with pytest.raises(UserError, match=r"none for .*base"):
+        geometry.draw({"base": synthetic_run.geometry(1, 1, pairs=0)}, LABELS)
+
+
+def test_training_curves_leave_out_terms_that_no_method_has(tmp_path) -> None:
+    plain = {("ft", 0): synthetic_run.training_log(False), ("ft", 1): synthetic_run.training_log(False, seed=1)}
+    assert len(training_curves.draw(plain, LABELS).axes) == 2
+    figure = training_curves.draw({**plain, ("ibft", 0): synthetic_run.training_log(True, steps=1)}, LABELS)
+    assert len(figure.axes) == 4
+    written(figure, tmp_path)
+    with pytest.raises(UserError, match="at least one training log"):
+        training_curves.draw({("ft", 0): synthetic_run.training_log(False, steps=0)}, LABELS)
+
+
+def test_statuses_add_up_to_all_samples_of_the_counted_problems(tmp_path) -> None:
+    counts = synthetic_run.pass_counts(trials=1, problems=6)
+    kept = counts[counts["task_id"] != "rtl-mini/002"]
+    verdicts = [(run, synthetic_run.verdicts(run, problems=6)) for run in synthetic_run.runs(trials=1)]
+    statuses = status_composition.count_statuses(verdicts, kept)
+    assert statuses.query("dataset == 'rtl' and method == 'ft'")["samples"].sum() == 50
+    assert status_composition.status_order(statuses)[0] == "passed"
+    written(status_composition.draw(statuses, LABELS), tmp_path)
+    with pytest.raises(UserError, match="nothing to draw"):
+        status_composition.count_statuses([], kept)
+
+
+def test_more_statuses_than_colours_stay_distinct() -> None:
+    many = pd.DataFrame(
+        {
+            "model": "m", "dataset": "d", "method": "ft", "benchmark": "b", "temperature": 0.2,
+            "status": [f"failure_{i:02d}" for i in range(25)], "samples": range(25, 0, -1),
+        }
+    )  # fmt: skip
+    bars = status_composition.draw(many, LABELS).axes[0].patches
+    assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == 26
+
+
+def test_the_heat_map_orders_problems_from_hard_to_easy(tmp_path) -> None:
+    counts = synthetic_run.pass_counts(trials=2, problems=10)
+    shares = pass_heatmap.pass_shares(counts[counts["dataset"] == "rtl"], LABELS)
+    assert list(shares.index) == ["base", "ft", "ft-mink", "ft-grand", "ibft"]
+    assert shares.mean().is_monotonic_increasing
+    written(pass_heatmap.draw(counts, LABELS), tmp_path)
+
+
+def test_every_figure_of_the_command_has_a_caption() -> None:
+    import importlib.util
+
+    from tests.conftest import REPOSITORY
+
+    path = REPOSITORY / "workflow/scripts/draw_figures.py"
+    spec = importlib.util.spec_from_file_location("draw_figures", path)
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert set(script.DRAWERS) == set(CATALOGUE)
+    assert script.variant("ft/seed3") == ("ft", 3)
+    with pytest.raises(UserError, match="METHOD/seedS"):
+        script.variant("ft")

@@ -1,0 +1,153 @@
+"""GraNd and EL2N from one batched backward pass, against plain autograd on one example at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, one_hot
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ibft.config import Gradients, LoRA
+from ibft.errors import UserError
+from ibft.journal import Journal
+from ibft.memorization.gradients import GradientScoring, rank_correlation, score_gradients
+from ibft.memorization.lora_gradients import LabelledText, example_gradients, lora_linears
+from ibft.memorization.warm_up import fresh_adapter, warm_up
+from ibft.models.loading import load_model
+
+LORA = LoRA(rank=4, dropout=0.1)
+PROJECTIONS = 7
+Tiny = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+
+
+@pytest.fixture
+def model(tiny_folder: Path) -> Iterator[PreTrainedModel]:
+    """The tiny model with an adapter on all seven projections of each layer whose B is not zero."""
+    model, _ = load_model(tiny_folder, None, "float32")
+    with fresh_adapter(model, LORA, seed=1):
+        random = torch.Generator().manual_seed(2)
+        for linear in lora_linears(model):
+            linear.weight.data.normal_(0, 0.1, generator=random)
+        yield model.eval()
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[LabelledText]:
+    """Random texts of very different lengths, so that most of a batch of them is padding."""
+    random = np.random.default_rng(0)
+    lengths = (3, 5, 9, 17, 40, 90)
+    return [LabelledText(random.integers(3, 300, n).astype(np.int32), response_from=n // 3) for n in lengths]
+
+
+def reference(model: PreTrainedModel, text: LabelledText, reduction: str) -> tuple[float, float]:
+    """(gradient norm over all trainable parameters, mean EL2N) of one example, from the model's own logits."""
+    ids = torch.tensor(text.ids.tolist())
+    model.zero_grad()
+    logits = model(ids[None]).logits[0, text.first_loss - 1 : -1]
+    targets = ids[text.first_loss :]
+    cross_entropy(logits, targets, reduction=reduction).backward()
+    squared = sum(p.grad.double().square().sum() for p in model.parameters() if p.grad is not None)
+    error = logits.detach().softmax(-1) - one_hot(targets, logits.shape[-1])
+    return float(squared) ** 0.5, error.norm(dim=-1).mean().item()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_padded_batch_equals_autograd_on_each_example(
+    reduction: str, model: PreTrainedModel, texts: list[LabelledText]
+) -> None:
+    assert len(lora_linears(model)) == 2 * PROJECTIONS * model.config.num_hidden_layers
+    grand, el2n = example_gradients(model, texts, reduction)
+    expected = [reference(model, text, reduction) for text in texts]
+    np.testing.assert_allclose(np.stack([grand, el2n], axis=1), expected, rtol=1e-4)
+
+
+def test_each_projection_takes_part(model: PreTrainedModel, texts: list[LabelledText]) -> None:
+    """Dropping any of the seven from the sum would be seen: each has a gradient of its own."""
+    everything = example_gradients(model, texts[-1:], "mean")[0].item()
+    for projection in LORA.target_modules:
+        frozen = [p for name, p in model.named_parameters() if projection in name and "lora" in name]
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        assert reference(model, texts[-1], "mean")[0] < everything * (1 - 1e-4)
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+def test_at_initialisation_the_gradient_of_a_is_zero(tiny: Tiny, texts: list[LabelledText]) -> None:
+    with fresh_adapter(tiny[0], LORA, seed=0):
+        reference(tiny[0], texts[-1], "mean")
+        of_a = [p.grad.norm().item() for name, p in tiny[0].named_parameters() if "lora_A" in name]
+        assert of_a and max(of_a) == 0
+        grand, _ = example_gradients(tiny[0], texts, "mean")
+        np.testing.assert_allclose(grand, [reference(tiny[0], text, "mean")[0] for text in texts], rtol=1e-4)
+
+
+def test_an_adapter_leaves_the_model_as_it_was(tiny: Tiny, texts: list[LabelledText]) -> None:
+    model = tiny[0]
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    with fresh_adapter(model, LORA, seed=0):
+        warm_up(model, [texts[:2]] * 2, 1e-2, batch_tokens=64)
+    after = dict(model.named_parameters())
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_warming_up_lowers_the_loss_and_parts_do_not_change_it(tiny: Tiny, texts: list[LabelledText]) -> None:
+    """A group that does not fit one forward pass runs in parts, with the same gradient."""
+    lora = LoRA(rank=4, dropout=0)
+    errors = []
+    for batch_tokens in (32, 4096):
+        with fresh_adapter(tiny[0], lora, seed=0):
+            start = example_gradients(tiny[0], texts, "mean")[1]
+            warm_up(tiny[0], [texts] * 8, 1e-2, batch_tokens)
+            errors.append(example_gradients(tiny[0], texts, "mean")[1])
+    assert errors[0].mean() < start.mean() - 0.01
+    torch.testing.assert_close(errors[0], errors[1], rtol=1e-3, atol=1e-3)
+
+
+def scoring(**settings: object) -> GradientScoring:
+    return GradientScoring(
+        settings=Gradients.model_validate({"warmup_steps": 2, "batch_tokens": 512} | settings),
+        lora=LORA,
+        profile="chat",
+        max_length=256,
+        learning_rate=1e-3,
+        seed=0,
+    )
+
+
+def run(tiny: Tiny, examples: pd.DataFrame, how: GradientScoring, folder: Path) -> pd.DataFrame:
+    with Journal(folder / "journal", repr(how)) as journal:
+        return score_gradients(*tiny, examples, how, journal)[0]
+
+
+def test_scores_are_means_over_initialisations(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    one, two = (run(tiny, examples, scoring(initialisations=n), tmp_path) for n in (1, 2))
+    assert two["example_id"].tolist() == examples["example_id"].tolist()
+    assert (two[["grand", "el2n"]] > 0).all(axis=None)
+    assert not np.allclose(one["grand"], two["grand"], rtol=1e-3)
+    pd.testing.assert_frame_equal(run(tiny, examples, scoring(initialisations=2), tmp_path), two)
+
+
+def test_an_example_without_room_for_its_response_has_no_gradient(
+    tiny: Tiny, examples: pd.DataFrame, tmp_path: Path
+) -> None:
+    crowded = examples.copy()
+    crowded.loc[3, "instruction"] = "x " * 500
+    scores = run(tiny, crowded, scoring(initialisations=1), tmp_path)
+    assert scores.loc[3, ["tokens", "grand", "el2n"]].tolist() == [0, 0, 0]
+    assert (scores.drop(index=3)["grand"] > 0).all()
+
+
+def test_a_dataset_without_any_response_is_refused(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no example has a response token"):
+        run(tiny, examples.assign(instruction="x " * 500), scoring(), tmp_path)
+
+
+def test_rank_correlation_is_undefined_for_a_constant() -> None:
+    rising = pd.Series([1.0, 2.0, 5.0])
+    assert rank_correlation(rising, rising**3) == pytest.approx(1)
+    assert rank_correlation(rising, pd.Series([4, 4, 4])) is None

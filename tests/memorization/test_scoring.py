@@ -1,0 +1,91 @@
+"""Batched scoring against the published recipe: one text at a time, in float64, with the whole log-softmax."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ibft.config import Scoring
+from ibft.errors import UserError
+from ibft.journal import Journal
+from ibft.memorization.scoring import head_statistics, score
+from ibft.plain_text import encode
+
+Tiny = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+KS = (5, 10, 20, 30, 40, 50, 60)
+
+
+def scored(tiny: Tiny, examples: pd.DataFrame, folder: Path, **settings: object) -> pd.DataFrame:
+    with Journal(folder / "journal", repr(sorted(settings.items()))) as journal:
+        return score(*tiny, examples, Scoring.model_validate(settings), journal)[0]
+
+
+def batch_1_reference(tiny: Tiny, ids: Sequence[int], first: int) -> list[tuple[float, float]]:
+    """(Min-K% Prob, Min-K%++) for each k of the tokens from `first` on, straight from the two papers."""
+    model = tiny[0].double()
+    with torch.no_grad():
+        log_probs = model(torch.tensor([list(ids)])).logits[0, first - 1 : -1].log_softmax(-1)
+    model.float()
+    token = log_probs.gather(1, torch.tensor(ids[first:])[:, None])[:, 0]
+    mean = (log_probs.exp() * log_probs).sum(-1)
+    variance = (log_probs.exp() * log_probs.square()).sum(-1) - mean.square()
+    z_score = (token - mean) / variance.sqrt()
+    sizes = [max(1, len(token) * k // 100) for k in KS]
+    return [(-token.sort()[0][:n].mean().item(), -z_score.sort()[0][:n].mean().item()) for n in sizes]
+
+
+@pytest.mark.parametrize("scope", ["sequence", "response"])
+def test_scores_of_real_examples_equal_the_batch_1_reference(
+    scope: str, tiny: Tiny, real_examples: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame = scored(tiny, real_examples, tmp_path, k=KS, scope=scope, max_length=512, batch_tokens=2048)
+    texts = encode(tiny[1], real_examples["instruction"], real_examples["response"], 512)
+    firsts = [1 if scope == "sequence" else text.response_from for text in texts]
+    expected = [
+        pair for t, first in zip(texts, firsts, strict=True) for pair in batch_1_reference(tiny, t.ids.tolist(), first)
+    ]
+    assert frame["example_id"].tolist() == np.repeat(real_examples["example_id"], len(KS)).tolist()
+    assert frame["tokens"].tolist() == np.repeat([len(t) - f for t, f in zip(texts, firsts, strict=True)], 7).tolist()
+    np.testing.assert_allclose(frame[["min_k_prob", "min_k_plus_plus"]], expected, atol=1e-4, rtol=0)
+
+
+def test_scores_do_not_depend_on_what_shares_the_batch(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    columns = ["min_k_prob", "min_k_plus_plus"]
+    alone = scored(tiny, examples, tmp_path, batch_tokens=1)
+    for batch_tokens in (500, 100_000):
+        together = scored(tiny, examples, tmp_path, batch_tokens=batch_tokens)
+        np.testing.assert_allclose(together[columns], alone[columns], atol=1e-5, rtol=0)
+
+
+def test_statistics_of_certain_predictions_stay_exact() -> None:
+    """Logits so peaked that a difference of squares in float32 would give a negative variance."""
+    logits = torch.tensor([[30.0, 0, 0, 0], [12.0, 0, 1, 2], [0.0, 0, 0, 0]])
+    head = torch.nn.Linear(3, 4, bias=False)
+    with torch.no_grad():
+        head.weight.copy_(logits.T)
+        found = head_statistics(head, torch.eye(3), torch.tensor([0, 2, 3])).double()
+    log_probs = logits.double().log_softmax(-1)
+    mean = (log_probs.exp() * log_probs).sum(-1)
+    std = (log_probs.exp() * (log_probs - mean[:, None]).square()).sum(-1).sqrt()
+    torch.testing.assert_close(found[0], log_probs[[0, 1, 2], [0, 2, 3]], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found[1], mean, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found[2], std, atol=1e-6, rtol=1e-5)
+
+
+def test_truncation_is_recorded_and_applied(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    frame = scored(tiny, examples, tmp_path, k=(20,), max_length=40)
+    whole = [len(text) for text in encode(tiny[1], examples["instruction"], examples["response"], 10_000)]
+    assert frame["truncated"].tolist() == [length > 40 for length in whole]
+    assert frame["tokens"].tolist() == [min(length, 40) - 1 for length in whole]
+
+
+def test_an_example_without_a_scorable_token_is_refused_by_name(
+    tiny: Tiny, examples: pd.DataFrame, tmp_path: Path
+) -> None:
+    longest = examples["instruction"].str.len().idxmax()
+    with pytest.raises(UserError, match=r"example e\d\d has no token .* max_length = 30"):
+        scored(tiny, examples.loc[[longest]], tmp_path, scope="response", max_length=30)

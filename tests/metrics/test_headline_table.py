@@ -1,0 +1,128 @@
+"""The headline table: order, bold, ±, escapes, in every format."""
+
+import pandas as pd
+import pytest
+
+from ibft.config import Metrics, load
+from ibft.errors import UserError
+from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.headline import headline
+from ibft.metrics.labels import Labels, labels_of
+from ibft.metrics.rendering import escape_latex, latex, markdown
+from ibft.storage import write_table
+from ibft.tables import HEADLINE
+from tests import synthetic_run
+
+
+@pytest.fixture(scope="module")
+def metrics() -> pd.DataFrame:
+    return compute_metrics(synthetic_run.pass_counts(problems=20), synthetic_run.SETTINGS)
+
+
+def test_rows_follow_the_labels_and_values_are_percent(metrics, tmp_path) -> None:
+    table = headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
+    rtl = table[table["dataset"] == "generated RTL"]
+    assert list(dict.fromkeys(rtl["method"])) == ["Base", "FT", "FT w/ Min-K%", "FT w/ GraNd", "IB-FT"]
+    assert list(dict.fromkeys(rtl["metric"])) == [
+        "Pass@1",
+        "Pass@5",
+        "Pass@10",
+        "Pass@10^(2)",
+        "Pass@10^(5)",
+        "Pass@10^(10)",
+    ]
+    source = metrics[(metrics["method"] == "ft") & (metrics["dataset"] == "rtl") & (metrics["k"] == 1)].iloc[0]
+    shown = rtl[(rtl["method"] == "FT") & (rtl["k"] == 1)].iloc[0]
+    assert shown["percent"] == pytest.approx(100 * source["estimate"])
+    assert shown["std"] == pytest.approx(100 * source["std"])
+    write_table(tmp_path / "headline.parquet", HEADLINE, table)
+
+
+def test_the_best_of_each_column_is_marked_and_ties_share_it(metrics) -> None:
+    table = headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
+    for _, column in table.groupby(["model", "benchmark", "k", "m"]):
+        best = column["percent"].round(2) == column["percent"].round(2).max()
+        assert (column["best"] == best).all()
+    tied = metrics.assign(estimate=0.5)
+    assert headline(tied, synthetic_run.LABELS, synthetic_run.SETTINGS)["best"].all()
+
+
+def test_markdown_has_one_row_per_method_bold_and_spread(metrics) -> None:
+    table = headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
+    text = markdown(table)
+    best = table[(table["benchmark"] == "rtl-mini") & (table["k"] == 1) & table["best"]].iloc[0]
+    assert f"**{best['percent']:.2f}** ± {best['std']:.2f}" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 5 + 2 + 3
+    assert len({line.count("|") for line in lines[:7]}) == 1
+
+
+def test_a_single_run_shows_no_spread() -> None:
+    single = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
+    table = headline(single, synthetic_run.LABELS, synthetic_run.SETTINGS)
+    assert " ± " not in markdown(table)
+    assert r"\pm" not in latex(table)
+    assert "a single run" in markdown(table)
+
+
+def test_latex_is_laid_out_like_table_1_and_escaped(metrics) -> None:
+    labels = Labels(methods={"ft": "FT_100% & {more}"}, benchmarks={"rtl-mini": "Eval_Human"})
+    text = latex(headline(metrics, labels, synthetic_run.SETTINGS))
+    assert r"FT\_100\% \& \{more\}" in text
+    assert r"\multicolumn{6}{c}{Eval\_Human (\%)}" in text
+    assert r"\cmidrule(lr){2-7}" in text
+    assert "Pass@$10^{(5)}$" in text
+    assert r"\textbf{" in text
+    body = [line for line in text.splitlines() if line.startswith(("FT", "base", "ibft"))]
+    assert body
+    assert all(line.endswith(r" \\") and line.count(" & ") == 6 for line in body)
+
+
+def test_every_special_character_of_latex_is_escaped() -> None:
+    assert escape_latex(r"a_b & 5% #1 {x} ~^\$") == (
+        r"a\_b \& 5\% \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}\$"
+    )
+
+
+def test_pipes_and_stars_of_a_label_do_not_break_the_markdown(metrics) -> None:
+    labels = Labels(methods={"ft": "FT | *new*"})
+    line = next(
+        line for line in markdown(headline(metrics, labels, synthetic_run.SETTINGS)).splitlines() if "new" in line
+    )
+    assert r"FT \| \*new\*" in line
+
+
+def test_metrics_of_other_settings_are_refused(metrics) -> None:
+    with pytest.raises(UserError, match=r"lack Pass@7"):
+        headline(metrics, synthetic_run.LABELS, Metrics(k=(1, 7)))
+
+
+def test_default_labels_say_what_a_method_does_and_equal_kinds_keep_their_names() -> None:
+    config = load(
+        {
+            "models": {"m": {"source": "hub:o/m", "layers": 4}},
+            "datasets": {"d": {"source": "generated:rtl", "language": "verilog", "label": "RTL"}},
+            "benchmarks": {"b": {"source": "builtin:rtl-mini", "language": "verilog"}},
+            "methods": {
+                "base": {"kind": "base"},
+                "pruned": {"kind": "ft", "selection": {"by": "mink"}},
+                "ib-weak": {"kind": "ibft", "alpha": 0.01},
+                "ib-strong": {"kind": "ibft", "alpha": 1},
+                "mine": {"kind": "ft", "label": "My FT"},
+            },
+            "tracks": {"t": {"models": ["m"], "dataset": "d", "benchmarks": ["b"], "methods": ["base", "pruned"]}},
+            "memorization": {"reference": "d", "score_methods": ["base"]},
+            "geometry": {"methods": ["base"]},
+        }
+    )
+    labels = labels_of(config)
+    assert labels.methods == {
+        "base": "Base",
+        "pruned": "FT w/ Min-K%",
+        "ib-weak": "ib-weak",
+        "ib-strong": "ib-strong",
+        "mine": "My FT",
+    }
+    assert labels.dataset("d") == "RTL"
+    assert labels.kinds["pruned"] == "ft-mink"
+    assert Labels.model_validate_json(labels.model_dump_json()) == labels

@@ -1,0 +1,46 @@
+// Uses the report as a reader would, and leaves what it found in the body's data-result.
+const wait = async (ready) => {
+  for (let i = 0; i < 200 && !ready(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+(async () => {
+  const result = {};
+  const $ = (selector) => document.querySelector(selector);
+  await wait(() => $("#sample h4"));
+  result.first = $("#sample h3").textContent;
+  const texts = [...document.querySelectorAll("#sample pre")].map((pre) => pre.textContent);
+  result.verbatim = texts.some((text) => text.includes("\x3cscript>alert(1)"));
+  result.markup = document.querySelectorAll("#sample img, #list img").length;
+  const heads = document.querySelectorAll("table.headline thead tr:last-child th button");
+  heads[2].click();
+  const values = [...$("table.headline tbody").rows].map((row) => parseFloat(row.cells[2].dataset.value));
+  result.sorted = values.every((value, i) => i === 0 || values[i - 1] <= value);
+  const cell = $('#grid button[data-task="rtl-mini/003"][data-method="FT"]');
+  const before = $("#sample h3").textContent;
+  cell.click();
+  await wait(() => $("#sample h3").textContent !== before);
+  result.chosen = $("#sample h3").textContent;
+  $("#task").value = "";
+  $("#task").dispatchEvent(new Event("change"));
+  await wait(() => $("#statuses").textContent.includes("120"));
+  const chip = [...document.querySelectorAll("#statuses button")].find((b) => b.textContent.startsWith("mismatch"));
+  chip.click();
+  await wait(() => $("#sample b.status").textContent === "mismatch");
+  result.filtered = [...document.querySelectorAll("#list .status")].every((s) => s.textContent === "mismatch");
+  result.count = chip.textContent === `mismatch ${document.querySelectorAll("#list .status").length}`;
+  const second = document.querySelectorAll("#list button span")[2].textContent;
+  $("#sample").focus();
+  $("#sample").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  await wait(() => $("#list [aria-selected=true] span").textContent === second);
+  result.keyboard = $("#list [aria-selected=true] span").textContent === second;
+  $("#find").value = "011";
+  $("#find").dispatchEvent(new Event("input"));
+  result.found = document.querySelectorAll("#grid tbody tr").length;
+  $("#place").value = "1";
+  $("#place").dispatchEvent(new Event("change"));
+  await wait(() => $("#sample h3").textContent.startsWith("humaneval"));
+  result.python = $("#sample .k") !== null;
+  result.wide = document.documentElement.scrollWidth <= innerWidth;
+  result.title = document.title;
+  result.requests = performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length;
+  document.body.dataset.result = JSON.stringify(result);
+})();

@@ -1,0 +1,71 @@
+"""Judge samples: run every completion in the sandbox and write one verdict per sample.
+
+python workflow/scripts/execute.py --problems results/problems/rtl-mini.parquet --samples samples.parquet \\
+    --settings '{"verilog_timeout_s": 30}' --workers 2 --output verdicts.parquet
+
+A killed run resumes from the journal beside its output. Problems that this machine cannot judge are named, with the
+reason, under `excluded` in the manifest.
+"""
+
+import argparse
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from ibft.config import Execution
+from ibft.execution.judge import Judge, Sample
+from ibft.execution.references import iverilog_version
+from ibft.execution.verdict_journal import VerdictJournal
+from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.journal import journal_key, journal_path
+from ibft.progress import track
+from ibft.stage import run_stage, stage_parser
+from ibft.storage import read_table, verify
+from ibft.tables import PROBLEMS
+
+logger = logging.getLogger(__name__)
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--problems", type=Path, required=True, help="Parquet table `problems`")
+    arguments.add_argument("--samples", type=Path, required=True, help="Parquet table `samples`")
+    arguments.add_argument("--settings", required=True, help="the section `execution` as JSON")
+    arguments.add_argument("--workers", type=int, default=1, help="completions judged at the same time")
+    arguments.add_argument("--output", type=Path, required=True, help="Parquet table `verdicts`")
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    settings = Execution.model_validate_json(arguments.settings)
+    problems = read_table(arguments.problems, PROBLEMS)
+    verify(arguments.samples)
+    tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
+    tally = Tally()
+    with Judge(problems, settings, arguments.workers) as judge:
+        inputs = [arguments.problems, arguments.samples]
+        key = journal_key(Path(__file__), inputs, settings.model_dump_json(), tools, judge.isolation)
+        with VerdictJournal(journal_path(arguments.output), key) as journal:
+            total = pq.read_metadata(arguments.samples).num_rows
+            with verdict_writer(arguments.output) as write:
+                verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
+                for judged in track(verdicts, "judging", unit="samples", total=total):
+                    tally.add(judged.verdict)
+                    write(judged)
+            write_verdict_manifest(arguments.output, judge, tally, settings=settings.model_dump(mode="json"))
+            journal.remove()
+        for task_id, reason in judge.excluded.items():
+            logger.warning("%s is excluded: %s", task_id, reason)
+
+
+def read_samples(path: Path) -> Iterator[Sample]:
+    """The samples of a Parquet table, a batch at a time."""
+    for batch in pq.ParquetFile(path).iter_batches(columns=["task_id", "sample", "code"]):
+        for row in batch.to_pylist():
+            yield row["task_id"], row["sample"], row["code"]
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())

@@ -1,0 +1,35 @@
+"""Prepare fine-tuning data: generate it, or read it from a file or the hub, and write the table `examples`.
+
+python workflow/scripts/prepare_dataset.py \\
+    --settings '{"source": "generated:rtl", "language": "verilog", "examples": 400}' \\
+    --output results/examples/rtl.parquet
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from ibft import storage
+from ibft.config import Dataset
+from ibft.data.datasets import prepare_dataset
+from ibft.stage import run_stage, stage_parser
+from ibft.tables import EXAMPLES
+
+logger = logging.getLogger(__name__)
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--settings", required=True, help="the data set's entry in `datasets:`, as JSON")
+    arguments.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    examples = prepare_dataset(Dataset.model_validate_json(arguments.settings))
+    storage.write_table(arguments.output, EXAMPLES, examples)
+    logger.info("%d examples to %s", len(examples), arguments.output)
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())

@@ -1,0 +1,163 @@
+"""Write the report of a run: one HTML file that opens from disk, without a network.
+
+python workflow/scripts/write_report.py --metrics metrics.parquet --comparisons comparisons.parquet \\
+    --pass-counts results/metrics/pass_counts.parquet --headline results/tables/headline.parquet \\
+    --config "$CONFIG_AS_JSON" --figures pass_at_k=pass_at_k.svg memorization/smollm2=memorization.svg \\
+    --samples results/samples --verdicts results/verdicts --problems rtl-mini=results/problems/rtl-mini.parquet \\
+    --output report.html
+
+The sample browser shows the runs that --pass-counts names; other tables in those folders are left alone.
+A command line has a limited length: `@FILE` stands for the arguments that FILE holds, one a line.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ibft import storage
+from ibft.config import Config
+from ibft.errors import UserError
+from ibft.figures.inputs import keyed_path
+from ibft.metrics.labels import Labels, labels_of
+from ibft.metrics.runs import Run, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.progress import track
+from ibft.report import facts, sample_browser
+from ibft.report.facts import FactTable, Tally
+from ibft.report.page import Section, picture, render
+from ibft.report.sentences import findings
+from ibft.stage import run_stage, stage_parser
+from ibft.tables import (
+    COMPARISONS,
+    EXAMPLES,
+    HEADLINE,
+    MEMORIZATION,
+    METRICS,
+    PASS_COUNTS,
+    PROBLEMS,
+    SAMPLES,
+    SELECTION,
+    VERDICTS,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.fromfile_prefix_chars = "@"
+    arguments.add_argument("--config", required=True, help="the whole configuration, as JSON")
+    arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
+    arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
+    arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
+    arguments.add_argument("--headline", type=Path, required=True, help="Parquet table `headline`")
+    arguments.add_argument("--samples", type=Path, required=True, help="folder with the samples of all runs")
+    arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
+    for name, keys in {
+        "--problems": "BENCHMARK=PATH",
+        "--examples": "DATASET=PATH",
+        "--memorization": "MODEL/DATASET/GROUP=PATH (GROUP: p0, p1 or p2)",
+        "--selection": "MODEL/DATASET/NAME=PATH",
+        "--figures": "FIGURE[/SUBJECT]=PATH, PNG or SVG, in the order of the report",
+    }.items():
+        arguments.add_argument(
+            name, type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
+        )
+    arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
+    arguments.add_argument("--output", type=Path, required=True)
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    config = Config.model_validate_json(arguments.config)
+    labels = labels_of(config)
+    metrics = storage.read_table(arguments.metrics, METRICS)
+    comparisons = storage.read_table(arguments.comparisons, COMPARISONS)
+    pass_counts = storage.read_table(arguments.pass_counts, PASS_COUNTS)
+    problems = {name: storage.read_table(path, PROBLEMS) for name, path in arguments.problems}
+
+    counted = {Run(*key): set(rows["task_id"]) for key, rows in pass_counts.groupby(list(Run._fields))}
+    tally = Tally()
+    chunk_of_run: dict[Run, str] = {}
+    chunks: dict[str, str] = {}
+    for run, joined in joined_runs(arguments.samples, arguments.verdicts, runs_of(pass_counts)):
+        tally.add(run, joined, counted[run])
+        chunk_of_run[run] = f"samples-{len(chunk_of_run)}"
+        chunks[chunk_of_run[run]] = sample_browser.sample_chunk(joined)
+    for name, frame in problems.items():
+        chunks[f"problems-{name}"] = sample_browser.problem_chunk(frame)
+
+    page = render(
+        findings=findings(metrics, comparisons, labels, config.metrics),
+        headline=storage.read_table(arguments.headline, HEADLINE),
+        pictures=[picture(key, path) for key, path in arguments.figures],
+        sections=[
+            Section("Comparisons", "comparisons", [facts.comparison_table(comparisons, labels)]),
+            Section("Data", "data", data_tables(arguments, config, labels)),
+            Section(
+                "Judging",
+                "judging",
+                [
+                    facts.verdict_table(tally, labels),
+                    facts.exclusion_table(exclusions(arguments.verdicts, list(counted)), labels),
+                    facts.isolation_table(tally),
+                ],
+            ),
+            Section("Environment", "environment", environment_tables(arguments, tally)),
+        ],
+        config=yaml.safe_dump(json.loads(arguments.config), sort_keys=False, allow_unicode=True),
+        index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
+        chunks=chunks,
+    )
+    storage.write_bytes(arguments.output, page.encode())
+
+
+def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """Each run with its samples and their verdicts side by side."""
+    pairs = zip(read_runs(samples, SAMPLES, runs), read_runs(verdicts, VERDICTS, runs), strict=True)
+    for (run, drawn), (_, judged) in track(pairs, "packing samples", unit="runs", total=len(runs)):
+        joined = drawn.merge(judged, on=["task_id", "sample"], validate="one_to_one")
+        if joined.empty:
+            raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
+        yield run, joined
+
+
+def exclusions(verdicts: Path, runs: list[Run]) -> dict[tuple[str, str], str]:
+    """(benchmark, task_id) of every problem that some run could not judge, with the reason."""
+    paths = paths_of(runs, verdicts)
+    return {
+        (run.benchmark, task_id): reason
+        for run, path in paths.items()
+        for task_id, reason in excluded_problems(path).items()
+    }
+
+
+def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:
+    examples = {name: storage.read_table(path, EXAMPLES) for name, path in arguments.examples}
+    tables = []
+    if arguments.memorization:
+        scores = {three(key): storage.read_table(path, MEMORIZATION) for key, path in arguments.memorization}
+        tables.append(facts.memorization_table(scores, config.memorization.k_selection, labels))
+    if arguments.selection:
+        kept = {three(key): storage.read_table(path, SELECTION) for key, path in arguments.selection}
+        tables.append(facts.selection_table(kept, examples, labels))
+    if examples:
+        tables.append(facts.data_table(examples, labels))
+    return tables
+
+
+def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
+    tables = [facts.engine_table(tally), facts.version_table()]
+    return [*tables, facts.run_time_table(arguments.benchmarks)] if arguments.benchmarks else tables
+
+
+def three(key: str) -> tuple[str, str, str]:
+    parts = key.split("/")
+    if len(parts) != 3:
+        raise UserError(f"the key {key!r} has not the three parts MODEL/DATASET/NAME")
+    return parts[0], parts[1], parts[2]
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())
