@@ -15,6 +15,7 @@ if "tracks" not in workflow.config_settings.overwrite_config:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/models.smk"
 include: "rules/examples.smk"
 include: "rules/problems.smk"

@@ -75,9 +75,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--model", type=Path, default=Path("results/models/smollm2-135m"))
     arguments.add_argument("--examples", type=Path, default=Path("results/examples/python-stdlib.parquet"))
     arguments.add_argument("--number", type=int, default=64, help="of examples")
-    arguments.add_argument("--batch-tokens", type=int, default=4096)
+    arguments.add_argument("--batch-tokens", type=int, default=512, help="caches of a CPU like few, a GPU many")
     arguments.add_argument("--precision", default="float32")
-    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--repeats", type=int, default=2, help="of either way, in turns; the faster run counts")
     return arguments
 

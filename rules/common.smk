@@ -1,12 +1,13 @@
-# What every rule needs: the typed configuration, the paths of a variant, and digests of code.
+# The typed configuration, the paths of a variant, and digests of code, for all rules.
 
+import os
 import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from ibft.code_digest import code_digest
-from ibft.config import load
+from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
 
@@ -19,7 +20,15 @@ RESULTS = CONFIG.results
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 VARIANT = "{model}/{dataset}/{method}/seed{seed}"
 LABELS = labels_of(CONFIG).model_dump_json()
-DRAW = VARIANT + "/{benchmark}/T{temperature}/trial{trial}"
+DRAW = f"{VARIANT}/{{benchmark}}/T{{temperature}}/trial{{trial}}"
+
+
+# Shell commands find the scripts through the environment, so that a checkout that was moved reruns nothing.
+os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
+
+
+envvars:
+    "IBFT_SCRIPTS",
 
 
 wildcard_constraints:

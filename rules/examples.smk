@@ -22,4 +22,4 @@ rule examples:
     message:
         "Prepare dataset {wildcards.dataset}"
     shell:
-        "python {SCRIPTS:q}/prepare_dataset.py --settings {params.settings:q} --output {output:q} --log {log:q}"
+        'python "$IBFT_SCRIPTS/prepare_dataset.py" --settings {params.settings:q} --output {output:q} --log {log:q}'

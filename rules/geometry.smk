@@ -28,14 +28,16 @@ rule geometry:
         ),
         k=CONFIG.memorization.k_selection,
         batch_tokens=CONFIG.memorization.batch_tokens,
+        max_length=CONFIG.memorization.max_length,
         precision=precision_of,
         adapter=adapter_option,
         seed=CONFIG.seed,
     message:
         "Measure the geometry of {wildcards.dataset} in {wildcards.model} ({wildcards.method}, seed {wildcards.seed})"
     shell:
-        "python {SCRIPTS:q}/measure_geometry.py --model $(dirname {input.model:q}) {params.adapter}"
+        'python "$IBFT_SCRIPTS/measure_geometry.py" --model $(dirname {input.model:q}) {params.adapter}'
         " --examples {input.examples:q} --memorization {input.memorization:q} --k {params.k}"
         " --layer {params.layer} --settings {params.settings:q} --batch-tokens {params.batch_tokens}"
+        " --max-length {params.max_length}"
         " --seed {params.seed} --precision {params.precision} --threads {threads}"
         " --output {output.geometry:q} --log {log:q}"

@@ -29,7 +29,7 @@ rule memorization:
     message:
         "Score Min-K% Prob of {wildcards.dataset} on {wildcards.model} ({wildcards.method}, seed {wildcards.seed})"
     shell:
-        "python {SCRIPTS:q}/score_memorization.py --model $(dirname {input.model:q}) {params.adapter}"
+        'python "$IBFT_SCRIPTS/score_memorization.py" --model $(dirname {input.model:q}) {params.adapter}'
         " --examples {input.examples:q} --settings {params.settings:q} --precision {params.precision}"
         " --threads {threads} --output {output.scores:q} --log {log:q}"
 
@@ -63,7 +63,7 @@ rule gradients:
     message:
         "Score GraNd and EL2N of {wildcards.dataset} on {wildcards.model}"
     shell:
-        "python {SCRIPTS:q}/score_gradients.py --model $(dirname {input.model:q}) --examples {input.examples:q}"
+        'python "$IBFT_SCRIPTS/score_gradients.py" --model $(dirname {input.model:q}) --examples {input.examples:q}'
         " --profile {params.profile} --settings {params.settings:q} --lora {params.lora:q}"
         " --max-length {params.max_length} --learning-rate {params.learning_rate} --seed {params.seed}"
         " --precision {params.precision} --threads {threads} --output {output.scores:q} --log {log:q}"

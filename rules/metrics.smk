@@ -21,7 +21,7 @@ rule pass_counts:
     message:
         "Count passes of {wildcards.benchmark} for {wildcards.model}/{wildcards.dataset}/{wildcards.method}"
     shell:
-        "python {SCRIPTS:q}/count_passes.py --verdicts {input.verdicts:q} --model {wildcards.model:q}"
+        'python "$IBFT_SCRIPTS/count_passes.py" --verdicts {input.verdicts:q} --model {wildcards.model:q}'
         " --dataset {wildcards.dataset:q} --method {wildcards.method:q} --seed {wildcards.seed}"
         " --benchmark {wildcards.benchmark:q} --temperature {wildcards.temperature} --trial {wildcards.trial}"
         " --output {output.pass_counts:q} --log {log:q}"
@@ -52,7 +52,7 @@ rule metrics:
     message:
         "Compute Pass@k and Pass@k^(m)"
     shell:
-        "python {SCRIPTS:q}/compute_metrics.py --pass-counts {input.pass_counts:q} --settings {params.settings:q}"
+        'python "$IBFT_SCRIPTS/compute_metrics.py" --pass-counts {input.pass_counts:q} --settings {params.settings:q}'
         " --combined {output.pass_counts:q} --output {output.metrics:q} --comparisons {output.comparisons:q}"
         " --log {log:q}"
 
@@ -82,5 +82,5 @@ rule tables:
     message:
         "Write the headline table"
     shell:
-        "python {SCRIPTS:q}/write_tables.py --metrics {input.metrics:q} --labels {params.labels:q}"
+        'python "$IBFT_SCRIPTS/write_tables.py" --metrics {input.metrics:q} --labels {params.labels:q}'
         " --settings {params.settings:q} --output-dir $(dirname {output.parquet:q}) --log {log:q}"

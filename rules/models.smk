@@ -22,5 +22,5 @@ rule model:
     message:
         "Prepare model {wildcards.model}"
     shell:
-        "python {SCRIPTS:q}/prepare_model.py --name {wildcards.model} --settings {params.settings:q}"
+        'python "$IBFT_SCRIPTS/prepare_model.py" --name {wildcards.model} --settings {params.settings:q}'
         " --output $(dirname {output.manifest:q}) --log {log:q}"

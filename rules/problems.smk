@@ -22,4 +22,4 @@ rule problems:
     message:
         "Prepare benchmark {wildcards.benchmark}"
     shell:
-        "python {SCRIPTS:q}/prepare_benchmark.py --settings {params.settings:q} --output {output:q} --log {log:q}"
+        'python "$IBFT_SCRIPTS/prepare_benchmark.py" --settings {params.settings:q} --output {output:q} --log {log:q}'

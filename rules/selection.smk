@@ -1,24 +1,5 @@
 # Which examples a method is trained on: drop the most memorized, keep the highest gradient norms, or a random control.
 
-from ibft.config import Selection
-
-
-def scores_to_select_by(wildcards):
-    """Min-K% Prob on the base model, gradient norms, or nothing for the random control."""
-    return {
-        "mink": f"{RESULTS}/memorization/{wildcards.model}/{wildcards.dataset}/base/seed0.parquet",
-        "grand": f"{RESULTS}/gradients/{wildcards.model}/{wildcards.dataset}.parquet",
-        "random": [],
-    }[wildcards.by]
-
-
-def scores_option(wildcards, input):
-    return {
-        "mink": f"--memorization {shlex.quote(str(input.get('scores')))} --k {CONFIG.memorization.k_selection}",
-        "grand": f"--gradients {shlex.quote(str(input.get('scores')))}",
-        "random": "",
-    }[wildcards.by]
-
 
 rule selection:
     input:
@@ -46,5 +27,5 @@ rule selection:
     message:
         "Select examples of {wildcards.dataset} for {wildcards.model}: {wildcards.by}, keep {wildcards.keep}"
     shell:
-        "python {SCRIPTS:q}/select_examples.py --examples {input.examples:q} {params.scores}"
+        'python "$IBFT_SCRIPTS/select_examples.py" --examples {input.examples:q} {params.scores}'
         " --settings {params.settings:q} --seed {params.seed} --output {output.kept:q} --log {log:q}"

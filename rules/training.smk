@@ -1,19 +1,6 @@
 # LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
 
 
-def selection_of(wildcards):
-    """The table of kept examples; nothing for a method that trains on all."""
-    selection = CONFIG.methods[wildcards.method].selection
-    if selection is None:
-        return []
-    name = f"{selection.by}-keep{selection.keep:g}"
-    return f"{RESULTS}/selection/{wildcards.model}/{wildcards.dataset}/{name}.parquet"
-
-
-def kept_option(wildcards, input):
-    return f"--kept {shlex.quote(input.kept)}" if input.get("kept") else ""
-
-
 rule training:
     input:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
@@ -33,6 +20,7 @@ rule training:
         mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
         runtime=CONFIG.compute.runtime_min,
         gpu=CONFIG.compute.gpus,
+        checkpoint_steps=CONFIG.compute.checkpoint_steps,
     params:
         code=code_of("train.py"),
         method=lambda wildcards: as_json(
@@ -48,8 +36,8 @@ rule training:
     message:
         "Train {wildcards.model} on {wildcards.dataset}: {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "python {SCRIPTS:q}/train.py --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}"
+        'python "$IBFT_SCRIPTS/train.py" --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}'
         " --method {params.method:q} --layer {params.layer} --profile {params.profile}"
         " --settings {params.settings:q} --precision {params.precision} --seed {wildcards.seed}"
-        " --checkpoint-steps {CONFIG.compute.checkpoint_steps} --threads {threads} --output $(dirname {output.adapter:q})"
+        " --checkpoint-steps {resources.checkpoint_steps} --threads {threads} --output $(dirname {output.adapter:q})"
         " --training-log {output.training_log:q} --log {log:q}"

@@ -23,5 +23,5 @@ rule verdicts:
     message:
         "Judge {wildcards.benchmark} of {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
     shell:
-        "python {SCRIPTS:q}/execute.py --problems {input.problems:q} --samples {input.samples:q}"
+        'python "$IBFT_SCRIPTS/execute.py" --problems {input.problems:q} --samples {input.samples:q}'
         " --settings {params.settings:q} --workers {threads} --output {output.verdicts:q} --log {log:q}"

@@ -1,5 +1,7 @@
 """Seconds and peak memory of a piece of work, and the least time that its matrix products could take."""
 
+import ctypes
+import gc
 import resource
 import threading
 import time
@@ -31,6 +33,7 @@ def measured(work: Callable[[], Result], device: torch.device) -> tuple[Result, 
         torch.cuda.synchronize()
         seconds = time.perf_counter() - started
         return result, Cost(seconds, (torch.cuda.max_memory_allocated() - before) / MIB)
+    _return_freed_memory()
     with _ResidentPeak() as peak:
         started = time.perf_counter()
         result = work()
@@ -79,6 +82,12 @@ def print_comparison(costs: dict[str, list[Cost]], tokens: int, floor_seconds: f
     print(f"{'floor (matrix products)':28}{floor_seconds:10.2f}{tokens / floor_seconds:10.0f}")
     print(f"the first runs at {floor_seconds / first.seconds:.0%} of the floor's speed")
     print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def _return_freed_memory() -> None:
+    """Have the C library give freed memory back, or the second piece of work would reuse what the first one left."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class _ResidentPeak:

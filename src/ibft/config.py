@@ -268,6 +268,10 @@ class Config(Section):
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
         return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
 
+    def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
+        """The names that tracks use, in the order in which they list them."""
+        return list(dict.fromkeys(name for track in self.tracks.values() for name in getattr(track, what)))
+
     def variants(self) -> Iterator[Variant]:
         """Every variant that some track evaluates."""
         for track in self.tracks.values():
@@ -276,6 +280,11 @@ class Config(Section):
                 for method in track.methods:
                     for seed in seeds if self.methods[method].kind != "base" else (0,):
                         yield Variant(model, track.dataset, method, seed)
+
+    @field_validator("models", "datasets", "benchmarks", "methods", "tracks")
+    @classmethod
+    def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        return dict(sorted(entries.items()))
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

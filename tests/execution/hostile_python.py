@@ -93,19 +93,21 @@ def total(values, extra): return 0
     "reads_the_frames": """
 import sys
 def total(values, extra):
+    wanted = "".join(reversed("terceS_stseT"))
     frame = sys._getframe()
     while frame:
         for value in (*frame.f_locals.values(), *frame.f_globals.values()):
-            if isinstance(value, (str, bytes)) and ("Tests_" + "Secret") in str(value): raise SystemExit("LEAK")
+            if isinstance(value, (str, bytes)) and value != wanted and wanted in str(value): raise SystemExit("LEAK")
         frame = frame.f_back
     return -1
 """,
     "searches_the_heap": """
 import gc
 def total(values, extra):
+    wanted = "".join(reversed("terceS_stseT"))
     for value in gc.get_objects():
         for held in gc.get_referents(value):
-            if isinstance(held, str) and held is not __doc__ and ("Tests_" + "Secret") in held: raise SystemExit("LEAK")
+            if isinstance(held, (str, bytes)) and held is not wanted and wanted in str(held): raise SystemExit("LEAK")
     return -1
 """,
     "hostile_exception": """
@@ -181,7 +183,7 @@ import os
 for place in ("/root", "/home", "/proc", "/tmp", "/etc", os.path.dirname("CANARY")):
     try: names = os.listdir(place)
     except OSError: continue
-    if names: raise SystemExit("LEAK " + place)
+    if names and not os.__file__.startswith(place): raise SystemExit("LEAK " + place)
 def total(values, extra): return -1
 """,
     "host_write": """

@@ -48,6 +48,21 @@ ATTACKS = {
         "assign (supply1, supply0) reset = 1; assign (supply1, supply0) d = 0;\ninitial q = 0;\nendmodule"
     ),
     "assigns_to_inputs": "assign reset = 1; assign d = 0; initial q = 0;\nendmodule",
+    "ties_its_inputs_by_switches": "supply0 s; tran (reset, s); tran (clk, s); initial q = 0;\nendmodule",
+    "ties_its_inputs_by_a_controlled_switch": "supply1 s; tranif1 (reset, s, 1'b1); initial q = 0;\nendmodule",
+    "ties_its_inputs_in_a_submodule": (
+        "wire w; sub s({w, reset}); initial q = 0;\nendmodule\n"
+        "module sub(inout [1:0] o); assign (supply1, supply0) o = 3; endmodule"
+    ),
+    "pulls_its_inputs": "pullup (supply1) (reset); initial q = 0;\nendmodule",
+    "inputs_as_supplies": (
+        "module top_module(clk, reset, d, q); input clk, reset; input [7:0] d; output reg [7:0] q;\n"
+        "supply1 reset; initial q = 0;\nendmodule"
+    ),
+    "renamed_ports": (
+        "module top_module(.clk(c), .reset(r), .d(d), .q(q)); input c; output r; input [7:0] d; output reg [7:0] q;\n"
+        "assign (supply1, supply0) r = 1; initial q = 0;\nendmodule"
+    ),
     # --- replacing the testbench ----------------------------------------------------------------------------------
     "own_testbench": _module("initial q = 1;") + f"module tb; initial begin {_VERDICT} $finish; end endmodule",
     "own_reference": _module("initial q = 1;") + "module reference_module(input clk, output [7:0] q); endmodule",

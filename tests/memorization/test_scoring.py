@@ -9,11 +9,16 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config import Scoring
+from ibft.config import LoRA, Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.scoring import head_statistics, score
+from ibft.models.loading import load_model
+from ibft.models.lora import add_lora
 from ibft.plain_text import encode
+from ibft.storage import read_table, write_manifest, write_table
+from ibft.tables import EXAMPLES, MEMORIZATION
+from tests.memorization.conftest import script
 
 Tiny = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 KS = (5, 10, 20, 30, 40, 50, 60)
@@ -89,3 +94,25 @@ def test_an_example_without_a_scorable_token_is_refused_by_name(
     longest = examples["instruction"].str.len().idxmax()
     with pytest.raises(UserError, match=r"example e\d\d has no token .* max_length = 30"):
         scored(tiny, examples.loc[[longest]], tmp_path, scope="response", max_length=30)
+
+
+def test_an_adapter_is_scored_as_part_of_the_model(tiny_folder: Path, examples: pd.DataFrame, tmp_path: Path) -> None:
+    """The command merges the adapter; the reference runs it unmerged."""
+    model, tokenizer = load_model(tiny_folder, None, "float32")
+    with_lora = add_lora(model, LoRA(rank=4))
+    for name, parameter in with_lora.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(0, 0.2, generator=torch.Generator().manual_seed(0))
+    with_lora.save_pretrained(tmp_path / "adapter")
+    write_manifest(tmp_path / "adapter")
+    write_table(tmp_path / "examples", EXAMPLES, examples)
+    common = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--settings", '{"k": [20]}']
+
+    def command(*options: object) -> pd.DataFrame:
+        script("score_memorization")([*common, *options, "--output", tmp_path / "scores"])
+        return read_table(tmp_path / "scores", MEMORIZATION)
+
+    base, adapted = command(), command("--adapter", tmp_path / "adapter")
+    unmerged = scored((model.eval(), tokenizer), examples, tmp_path, k=(20,))
+    np.testing.assert_allclose(adapted["min_k_prob"], unmerged["min_k_prob"], atol=1e-4)
+    assert (adapted["min_k_prob"] - base["min_k_prob"]).abs().min() > 1e-3

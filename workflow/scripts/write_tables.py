@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     folder = arguments.output_dir
     storage.write_table(folder / "headline.parquet", HEADLINE, table)
-    storage.write_bytes(folder / "headline.csv", table.to_csv(index=False, float_format="%.6f").encode())
+    storage.write_bytes(folder / "headline.csv", table.to_csv(index=False, float_format="%.6g").encode())
     storage.write_bytes(folder / "headline.md", markdown(table).encode())
     storage.write_bytes(folder / "headline.tex", latex(table).encode())
 

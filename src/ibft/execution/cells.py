@@ -28,7 +28,8 @@ def run_one(zygote: Zygote, main: str, payload: dict[str, Any], limits: Limits) 
     with _memory_file(payload) as payload_fd, _memory_file() as report_fd, _memory_file() as output_fd:
         descriptors = [payload_fd, report_fd, output_fd]
         cell = {"main": main, "fds": {"payload": 0, "report": 1, "output": 2}}
-        return _run(zygote, [cell], descriptors, limits, report_fd, output_fd)
+        zygote.start([cell], descriptors, limits)
+        return _ended(zygote, limits, report_fd, output_fd)
 
 
 def run_examined(zygote: Zygote, candidate: dict[str, Any], examiner: dict[str, Any], limits: Limits) -> Ended:
@@ -36,19 +37,19 @@ def run_examined(zygote: Zygote, candidate: dict[str, Any], examiner: dict[str, 
     with ExitStack() as files:
         candidate_fd, examiner_fd = (files.enter_context(_memory_file(p)) for p in (candidate, examiner))
         report_fd, output_fd = files.enter_context(_memory_file()), files.enter_context(_memory_file())
-        near, far = (files.enter_context(end) for end in socket.socketpair())
+        near, far = socket.socketpair()
         descriptors = [examiner_fd, near.fileno(), report_fd, candidate_fd, far.fileno(), output_fd]
         cells = [
             {"main": "examiner", "fds": {"payload": 0, "channel": 1, "report": 2}},
             {"main": "candidate", "fds": {"payload": 3, "channel": 4, "output": 5}},
         ]
-        return _run(zygote, cells, descriptors, limits, report_fd, output_fd)
+        with near, far:  # closed once sent, so that one side notices when the other is gone
+            zygote.start(cells, descriptors, limits)
+        return _ended(zygote, limits, report_fd, output_fd)
 
 
-def _run(
-    zygote: Zygote, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits, report_fd: int, output_fd: int
-) -> Ended:
-    reply = zygote.run(cells, descriptors, limits)
+def _ended(zygote: Zygote, limits: Limits, report_fd: int, output_fd: int) -> Ended:
+    reply = zygote.wait(limits)
     return Ended(
         report=os.pread(report_fd, os.fstat(report_fd).st_size, 0),
         exit_codes=[os.waitstatus_to_exitcode(status) for status in reply["ended"]],

@@ -66,15 +66,25 @@ class Zygote:
             )
         self._greet()
 
-    def run(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> dict[str, Any]:
-        """Run `cells` (see `zygote`) until the first one ends; `descriptors` stay the caller's to close.
+    def start(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> None:
+        """Start `cells` (see `zygote`), which get their own copies of `descriptors`.
 
         Raises:
-            ZygoteLostError: the zygote did not answer.
+            ZygoteLostError: the zygote ended.
         """
         request = json.dumps({"cells": cells, "limits": asdict(limits)}).encode()
         try:
             socket.send_fds(self._control, [request], descriptors)
+        except OSError as error:
+            raise ZygoteLostError(str(error)) from None
+
+    def wait(self, limits: Limits) -> dict[str, Any]:
+        """Wait until the first of the started cells ends; the zygote's reply.
+
+        Raises:
+            ZygoteLostError: the zygote did not answer.
+        """
+        try:
             self._control.settimeout(limits.wall_s + _START_S)
             reply = self._control.recv(_MAX_REPLY)
         except OSError as error:
@@ -89,11 +99,12 @@ class Zygote:
         self._process.kill()
 
     def close(self) -> None:
-        """`kill` it and let go of it."""
+        """`kill` it, wait until it is gone, and let go of it."""
         self._control.close()
         self._process.kill()
         self._process.wait()
         if self._process.stderr:
+            self._process.stderr.read()  # ends when the last process of the zygote does
             self._process.stderr.close()
 
     def __enter__(self) -> Self:

@@ -25,7 +25,7 @@ def judge_python(problem: Problem, program: str, settings: Execution, judgeable:
     if judgeable:
         examiner = {"reference": problem.reference_program, "tests": problem.tests}
         hardened = run_examined(zygote, candidate, examiner, limits)
-        (status, detail), wall_s = _status(hardened), hardened.wall_s
+        (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
     official_passed = False
     if (
         status is not Status.TIMEOUT
@@ -43,11 +43,11 @@ def judge_python(problem: Problem, program: str, settings: Execution, judgeable:
     )
 
 
-def _status(ended: Ended) -> tuple[Status, str]:
+def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
     """The examiner's word; where it has none, how the two processes ended."""
     candidate = ended.exit_codes[1]
     if ended.timed_out or -candidate == signal.SIGXCPU:
-        return Status.TIMEOUT, f"it ran for more than {ended.wall_s:.0f} s"
+        return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"
     if not ended.report:
         return Status.MALFORMED, "its answers overwhelmed the examiner"
     report = json.loads(ended.report)

@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ibft.config import Execution
@@ -32,6 +32,7 @@ class Reference:
     tasks: list[str]
     forces: int
     ports: dict[str, str]
+    drivers: dict[str, str]
 
 
 def judge_verilog(
@@ -71,7 +72,7 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
     (_, samples), *_ = report["verdict_lines"]
-    return Reference(samples, report["tasks"], report["forces"], report["ports"] or {})
+    return Reference(samples, report["tasks"], report["forces"], report["ports"] or {}, report["drivers"])
 
 
 def _run_hardened(
@@ -84,11 +85,10 @@ def _run_hardened(
         **_toolchain(),
         "sources": {f"tests_{nonce}.sv": bench.text + "\n", "program.sv": program + "\n"},
         "root": bench.root,
-        "dut": [bench.dut, problem.entry_point],
+        "instance": bench.dut,
+        "module": problem.entry_point,
         "marker": bench.marker,
-        "allowed_tasks": reference.tasks if reference else None,
-        "allowed_forces": reference.forces if reference else 0,
-        "ports": reference.ports if reference else {},
+        "reference": asdict(reference) if reference else None,
     }
     ended = run_one(zygote, "verilog", payload, _limits(settings))
     # Messages name the testbench's parts; without the nonce they are the same in every run.
@@ -100,9 +100,10 @@ def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Exec
         **_toolchain(),
         "sources": {"program.sv": f"{problem.tests}\n{program}"},
         "root": "tb",
-        "dut": ["", problem.entry_point],
+        "instance": "",
+        "module": problem.entry_point,
         "marker": "",
-        "allowed_tasks": None,
+        "reference": None,
     }
     return run_one(zygote, "verilog", payload, _limits(settings))
 

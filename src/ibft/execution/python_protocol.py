@@ -91,6 +91,7 @@ def _answer(function: Callable[..., Any], request: dict[str, Any]) -> dict[str, 
     try:
         value = function(*arguments, **keywords)
     except BaseException as error:  # as above
+        error.with_traceback(None)  # lets go of what filled the memory
         return {"raised": [type(error).__name__, _describe(error)], "status": _status_of(error)}
     try:
         answer: dict[str, Any] = {"changed": _changed(arguments, keywords, request)}

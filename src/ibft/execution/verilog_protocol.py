@@ -8,9 +8,11 @@ import os
 import re
 import resource
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ibft.execution.compiled import Inspection, inspect
 from ibft.execution.limits import MIB, die_with_parent
 from ibft.execution.sandbox import Sandbox
 
@@ -33,10 +35,6 @@ HARMLESS_TASKS = frozenset({
 })
 # fmt: on
 
-_SYSTEM_TASK = re.compile(rb'^(?:\s*%vpi_|\S+ \.sfunc)\S* \d+ \d+ "([^"]*)"')
-_SCOPE = re.compile(rb'^\S+ \.scope module, "([^"]*)" "([^"]*)"')
-_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "([^"]*)"')
-
 Report = dict[str, Any]
 
 
@@ -44,9 +42,8 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     """Yield the growing report; the last one stands. If the cell is killed, its phase tells how far it came.
 
     `payload`: `compiler` and `simulator` (paths), `sources` (file name to text, in compile order), `root` (module),
-    `dut` (instance and module name of the completion),
-    `marker` (leads the verdict line), `allowed_tasks` (null allows all),
-    `allowed_forces`, `ports` (port to direction).
+    `instance` and `module` (of the completion), `marker` (leads the verdict line), `reference` (what the
+    reference's own run looks like; null lets everything pass).
     """
     report: Report = {"phase": "compile"}
     yield report
@@ -57,8 +54,9 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
         yield report
         return
-    report |= inspect(Path(COMPILED), payload["dut"])
-    report["objection"] = _objection(report, payload)
+    found = inspect(Path(COMPILED), payload["instance"], payload["module"])
+    report |= asdict(found)
+    report["objection"] = _objection(found, payload)
     if report["objection"]:
         yield report
         return
@@ -72,41 +70,27 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     yield report
 
 
-def inspect(compiled: Path, dut: tuple[str, str]) -> Report:
-    """The system tasks, `force` statements and port directions of instance `dut` in a compiled program."""
-    tasks: set[str] = set()
-    forces = 0
-    ports: dict[str, str] | None = None
-    instance, module = (name.encode() for name in dut)
-    inside = False
-    with compiled.open("rb") as lines:
-        for line in lines:
-            if scope := _SCOPE.match(line):
-                inside = scope.groups() == (instance, module)
-                ports = {} if inside else ports
-            elif inside and ports is not None and (port := _PORT.match(line)):
-                ports[port[2].decode(errors="replace")] = port[1].decode()
-            elif task := _SYSTEM_TASK.match(line):
-                tasks.add(task[1].decode(errors="replace"))
-            forces += line.lstrip().startswith(b"%force")
-    return {"tasks": sorted(tasks), "forces": forces, "ports": ports}
-
-
-def _objection(report: Report, payload: dict[str, Any]) -> list[str] | None:
+def _objection(found: Inspection, payload: dict[str, Any]) -> list[str] | None:
     """Why the compiled program may not run, as status and detail."""
-    if payload["allowed_tasks"] is None:
+    reference = payload["reference"]
+    if reference is None:
         return None
-    unknown = sorted(set(report["tasks"]) - HARMLESS_TASKS - set(payload["allowed_tasks"]))
-    if unknown:
+    if unknown := sorted(set(found.tasks) - HARMLESS_TASKS - set(reference["tasks"])):
         return ["forbidden", f"it uses {', '.join(unknown)}"]
-    if report["forces"] > payload["allowed_forces"]:
+    if found.forces > reference["forces"]:
         return ["forbidden", "it uses `force`, which reaches beyond its own module"]
-    if report["ports"] is None:
-        return ["elaboration_error", f"{payload['dut'][1]} is not a module"]
-    for port, direction in payload["ports"].items():
-        found = report["ports"].get(port)
-        if found and found != direction:
-            return ["elaboration_error", f"port {port} is declared {found.lower()}, not {direction.lower()}"]
+    if found.ports is None:
+        return ["elaboration_error", f"{payload['module']} is not a module"]
+    return _interface_objection(found.ports, found.drivers, reference)
+
+
+def _interface_objection(ports: dict[str, str], drivers: dict[str, str], reference: dict[str, Any]) -> list[str] | None:
+    for port, direction in reference["ports"].items():
+        declared = ports.get(port, direction)
+        if declared != direction:
+            return ["elaboration_error", f"port {port} is declared {declared.lower()}, not {direction.lower()}"]
+        if drivers.get(port) != reference["drivers"].get(port):
+            return ["forbidden", f"it drives its own input {port}, which the reference shares"]
     return None
 
 

@@ -8,12 +8,12 @@ from ibft.config import Config, Method, Section
 
 Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft"]
 
-_METHOD_LABELS: dict[Kind, str] = {
+_METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "base": "Base",
     "ft": "FT",
-    "ft-mink": "FT w/ Min-K%",
-    "ft-grand": "FT w/ GraNd",
     "ft-random": "FT w/ random",
+    "ft-grand": "FT w/ GraNd",
+    "ft-mink": "FT w/ Min-K%",
     "ibft": "IB-FT",
 }
 
@@ -44,13 +44,18 @@ class Labels(Section):
 
 
 def labels_of(config: Config) -> Labels:
-    """The labels that `config` gives; without one, a method is called after what it does, anything else by its name."""
+    """The labels that `config` gives; without one, a method is called after what it does, anything else by its name.
+
+    Methods are in the paper's order, the rest in the order in which the tracks list them.
+    """
     kinds = {name: kind_of(method) for name, method in config.methods.items()}
+    kinds = dict(sorted(kinds.items(), key=lambda item: (list(_METHOD_LABELS).index(item[1]), item[0])))
+    methods = {name: config.methods[name] for name in kinds}
     return Labels(
-        models={name: model.label or name for name, model in config.models.items()},
+        models={name: config.models[name].label or name for name in config.in_use("models")},
         datasets={name: dataset.label or name for name, dataset in config.datasets.items()},
-        methods=_method_labels(config.methods, kinds),
-        benchmarks={name: benchmark.label or name for name, benchmark in config.benchmarks.items()},
+        methods=_method_labels(methods, kinds),
+        benchmarks={name: config.benchmarks[name].label or name for name in config.in_use("benchmarks")},
         kinds=kinds,
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, Cache, PreTrainedModel
+from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreTrainedModel
+from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "ibft_slots"
 _LENGTH_MULTIPLE = 32  # attention over lengths of this multiple rounds alike however far the mask reaches
@@ -84,9 +85,13 @@ def causal_mask(length: int, device: torch.device) -> Tensor:
 
 
 def use_slot_attention(model: PreTrainedModel) -> None:
-    """Let `model` attend without repeating its key-value heads, where its architecture lets one choose."""
+    """Let `model` attend without repeating its key-value heads, where its architecture lets one choose.
+
+    It computes the same as before, with any mask, so it can still be used for other things.
+    """
     if getattr(model, "_supports_attention_backend", False):
         AttentionInterface.register(ATTENTION, _grouped_attention)
+        AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         model.set_attn_implementation(ATTENTION)
 
 
@@ -95,12 +100,13 @@ def _grouped_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor,
+    attention_mask: Tensor | None,
     scaling: float | None = None,
     **_kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Masked attention with grouped heads. Transformers' own would copy all keys and values once per query head."""
+    """Attention with grouped heads. With a mask, transformers' own would copy keys and values once per query head."""
+    causal = attention_mask is None and query.shape[2] > 1
     mixed = scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask.to(query.dtype), scale=scaling, enable_gqa=True
+        query, key, value, attn_mask=attention_mask, is_causal=causal, scale=scaling, enable_gqa=True
     )
     return mixed.transpose(1, 2).contiguous(), None

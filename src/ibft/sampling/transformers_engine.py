@@ -48,7 +48,7 @@ class _Branch:
 
 
 class TransformersEngine:
-    """A causal language model of transformers with full attention; see `ibft.sampling.engine.Engine`."""
+    """A causal language model of transformers that attends; see `ibft.sampling.engine.Engine`."""
 
     name = "transformers"
     version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
@@ -58,10 +58,10 @@ class TransformersEngine:
         Args:
             batch_size: samples that are decoded together at most; those of one prompt are never parted.
         """
-        kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
-        if kinds != {"full_attention"}:
+        unknown = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
+        if unknown:
             raise UserError(
-                f"the transformers engine decodes full attention only, and this model has {', '.join(sorted(kinds))}: "
+                f"the transformers engine cannot decode a model with {', '.join(sorted(unknown))}: "
                 "set sampling.engine to vllm"
             )
         use_slot_attention(model)
@@ -198,11 +198,13 @@ class _Run:
 
 
 def _check_context(model: PreTrainedModel, prompts: Sequence[Prompt], decoding: Decoding) -> None:
-    limit = getattr(model.config, "max_position_embeddings", None)
+    """The cache keeps whole sequences, so they must fit the positions that the model knows, and its window if any."""
+    known = (getattr(model.config, "max_position_embeddings", None), getattr(model.config, "sliding_window", None))
+    limit = min((limit for limit in known if limit), default=None)
     longest = max(prompts, key=lambda prompt: len(prompt.token_ids))
     needed = len(longest.token_ids) + decoding.max_new_tokens
     if limit is not None and needed > limit:
         raise UserError(
-            f"problem {longest.task_id} needs {needed} tokens with its completion, and the model has room for {limit}: "
+            f"problem {longest.task_id} needs {needed} tokens with its completion, and the model attends to {limit}: "
             "lower sampling.max_new_tokens"
         )

@@ -103,11 +103,11 @@ class VllmEngine:
 
 def _set_environment(threads: int) -> None:
     """Settings that vLLM reads at its import; what the user has set already stays."""
-    cores = sorted(os.sched_getaffinity(0))[:threads]
     for name, value in {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB
-        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # the workflow may run two jobs, and both would take the first core
+        "OMP_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
     }.items():
         os.environ.setdefault(name, value)

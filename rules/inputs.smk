@@ -1,0 +1,159 @@
+# Which tables each job reads, where that takes more than a path with wildcards.
+
+METRIC_FIGURES = ["pass_at_k", "strict_pass", "strict_pass_curve", "overall"]
+COUNT_FIGURES = ["pass_heatmap", "status_composition"]
+
+
+def scores_to_select_by(wildcards):
+    """Min-K% Prob on the base model, gradient norms, or nothing for the random control."""
+    return {
+        "mink": f"{RESULTS}/memorization/{wildcards.model}/{wildcards.dataset}/base/seed0.parquet",
+        "grand": f"{RESULTS}/gradients/{wildcards.model}/{wildcards.dataset}.parquet",
+        "random": [],
+    }[wildcards.by]
+
+
+def scores_option(wildcards, input):
+    return {
+        "mink": f"--memorization {shlex.quote(str(input.get('scores')))} --k {CONFIG.memorization.k_selection}",
+        "grand": f"--gradients {shlex.quote(str(input.get('scores')))}",
+        "random": "",
+    }[wildcards.by]
+
+
+def selection_of(wildcards):
+    """The table of kept examples; nothing for a method that trains on all."""
+    selection = CONFIG.methods[wildcards.method].selection
+    if selection is None:
+        return []
+    name = f"{selection.by}-keep{selection.keep:g}"
+    return f"{RESULTS}/selection/{wildcards.model}/{wildcards.dataset}/{name}.parquet"
+
+
+def kept_option(wildcards, input):
+    return f"--kept {shlex.quote(input.kept)}" if input.get("kept") else ""
+
+
+def run_figures():
+    """Names of the figures that show all variants together."""
+    several = any(
+        len(CONFIG.sampling_of(m, t.dataset).temperatures) > 1
+        for t in CONFIG.tracks.values()
+        for m in t.models
+    )
+    return METRIC_FIGURES + (["temperature"] if several else []) + COUNT_FIGURES
+
+
+def pair_figures():
+    """`model/dataset/figure` of the figures that show one model on one dataset."""
+    for track in CONFIG.tracks.values():
+        for model in track.models:
+            pair = dict(model=model, dataset=track.dataset)
+            for figure in (
+                "memorization",
+                "gradient_imbalance",
+                "training_curves",
+                "geometry",
+            ):
+                if pair_figure_inputs(figure, **pair):
+                    yield f"{model}/{track.dataset}/{figure}"
+
+
+def run_figure_inputs(wildcards):
+    """KEY -> path of what a figure of the whole run is drawn from."""
+    table = "pass_counts" if wildcards.figure in COUNT_FIGURES else "metrics"
+    return {table: f"{RESULTS}/metrics/{table}.parquet"}
+
+
+def pair_figure_inputs(figure, model, dataset):
+    """KEY -> path of what a figure of one model on one dataset is drawn from; nothing where it would be empty."""
+    track = CONFIG.track_of(model, dataset)
+    variants = [
+        v for v in CONFIG.variants() if (v.model, v.dataset) == (model, dataset)
+    ]
+    first_seed = {v.method: v.seed for v in reversed(variants)}
+    trained = [v for v in variants if CONFIG.methods[v.method].kind != "base"]
+    selections = [CONFIG.methods[v.method].selection for v in variants]
+    if figure == "memorization":
+        return {name: path for name, path in memorization_groups(model, dataset)}
+    if figure == "gradient_imbalance" and any(
+        s and s.by == "grand" for s in selections
+    ):
+        return {
+            "gradients": f"{RESULTS}/gradients/{model}/{dataset}.parquet",
+            "memorization": f"{RESULTS}/memorization/{model}/{dataset}/base/seed0.parquet",
+        }
+    if figure == "training_curves":
+        return {
+            f"{v.method}/seed{v.seed}": f"{RESULTS}/training/{v.model}/{v.dataset}/{v.method}/seed{v.seed}/training_log.parquet"
+            for v in trained
+        }
+    if figure == "geometry":
+        return {
+            method: f"{RESULTS}/geometry/{model}/{dataset}/{method}/seed{seed}.parquet"
+            for method, seed in first_seed.items()
+            if method in CONFIG.geometry.methods
+        }
+    return {}
+
+
+def memorization_groups(model, dataset):
+    """(group, path) of the paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
+    track = CONFIG.track_of(model, dataset)
+    scored = [
+        method
+        for method in track.methods
+        if method in CONFIG.memorization.score_methods
+    ]
+    yield "p0", f"{RESULTS}/memorization/{model}/{dataset}/base/seed0.parquet"
+    for method in scored:
+        if CONFIG.methods[method].kind != "base":
+            seed = CONFIG.training_of(model, dataset).seeds[0]
+            yield "p1", f"{RESULTS}/memorization/{model}/{dataset}/{method}/seed{seed}.parquet"
+            break
+    yield "p2", f"{RESULTS}/memorization/{model}/{CONFIG.memorization.reference}/base/seed0.parquet"
+
+
+def as_options(inputs):
+    return " ".join(shlex.quote(f"{key}={path}") for key, path in inputs.items())
+
+
+def report_memorization():
+    return {
+        f"{model}/{track.dataset}/{group}": path
+        for track in CONFIG.tracks.values()
+        for model in track.models
+        for group, path in memorization_groups(model, track.dataset)
+    }
+
+
+def report_selections():
+    found = {}
+    for v in CONFIG.variants():
+        path = selection_of(v)
+        if path:
+            found[f"{v.model}/{v.dataset}/{v.method}"] = path
+    return found
+
+
+def report_figures():
+    """FIGURE or FIGURE/SUBJECT -> SVG, in the order of the report."""
+    figures = {name: f"{RESULTS}/figures/{name}.svg" for name in run_figures()}
+    for path in pair_figures():
+        model, dataset, figure = path.split("/")
+        subject = (
+            f"{label_of(CONFIG.models, model)}, {label_of(CONFIG.datasets, dataset)}"
+        )
+        figures[f"{figure}/{subject}"] = f"{RESULTS}/figures/{path}.svg"
+    return figures
+
+
+def tables_by_name(folder, names):
+    return {name: f"{RESULTS}/{folder}/{name}.parquet" for name in names}
+
+
+BENCHMARKS = sorted({b for track in CONFIG.tracks.values() for b in track.benchmarks})
+DATASETS = sorted(
+    {track.dataset for track in CONFIG.tracks.values()}
+    | {CONFIG.memorization.reference}
+)

@@ -1,0 +1,169 @@
+"""The whole workflow as a user runs it: it finishes, reruns only what a change touches, and refuses wrong config."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from ibft.storage import read_table, verify
+from ibft.tables import METRICS, SELECTION
+from tests.workflow.conftest import Checkout
+
+
+def edited(checkout: Checkout, section: str, **values: Any) -> Path:
+    """A copy of the configuration with some keys of one section changed."""
+    config = yaml.safe_load((checkout.work / "config.yaml").read_text())
+    config[section] = {**config.get(section, {}), **values}
+    path = checkout.work / "edited.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_it_ends_with_a_report_a_table_and_figures(finished: Checkout) -> None:
+    results = finished.work / "results"
+    assert "<html" in (results / "report.html").read_text()
+    assert "IB-FT" in (results / "tables" / "headline.md").read_text()
+    assert (results / "tables" / "headline.tex").exists()
+    pngs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.png")}
+    svgs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.svg")}
+    assert pngs == svgs
+    assert {"pass_at_k", "strict_pass_curve", "memorization", "geometry", "gradient_imbalance"} <= {
+        p.name for p in pngs
+    }
+
+
+def test_every_table_matches_its_manifest(finished: Checkout) -> None:
+    tables = list((finished.work / "results").rglob("*.parquet"))
+    assert len(tables) > 30
+    for table in tables:
+        verify(table)
+
+
+def test_every_method_is_measured_on_every_problem(finished: Checkout) -> None:
+    metrics = read_table(finished.work / "results" / "metrics" / "metrics.parquet", METRICS)
+    assert set(metrics["method"]) == {"base", "ft", "ft-mink", "ft-grand", "ibft"}
+    assert set(metrics["problems"]) == {3}
+    kept = read_table(next((finished.work / "results" / "selection").rglob("mink-keep0.5.parquet")), SELECTION)
+    assert len(kept) == 6
+
+
+def test_every_job_left_a_log_and_a_benchmark_file(finished: Checkout) -> None:
+    results = finished.work / "results"
+    logs = {path.relative_to(results / "logs").with_suffix("") for path in (results / "logs").rglob("*.log")}
+    measured = {
+        path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
+    }
+    assert logs == measured and len(logs) > 30
+    sampling = (results / "logs" / "samples").rglob("*.log")
+    assert all(re.search(r"sampl", path.read_text()) for path in sampling)
+
+
+def test_a_second_run_says_that_nothing_is_to_be_done(finished: Checkout) -> None:
+    started = time.monotonic()
+    run = finished.snakemake()
+    assert "Nothing to be done" in run.stdout + run.stderr
+    assert time.monotonic() - started < 15
+
+
+def test_another_k_recomputes_only_metrics_and_what_follows(finished: Checkout) -> None:
+    planned = finished.planned(config=edited(finished, "metrics", k=[1, 3]))
+    assert set(planned) == {"metrics", "tables", "run_figure", "report"}
+
+
+def test_another_temperature_samples_only_that_temperature(finished: Checkout) -> None:
+    planned = finished.planned(config=edited(finished, "sampling", temperatures=[0.5, 1.0]))
+    assert {rule: planned[rule] for rule in ("samples", "verdicts", "pass_counts")} == {
+        "samples": 5,
+        "verdicts": 5,
+        "pass_counts": 5,
+    }
+    assert not {"model", "examples", "problems", "memorization", "gradients", "selection", "training"} & set(planned)
+
+
+def test_another_trial_samples_only_that_trial(finished: Checkout) -> None:
+    planned = finished.planned(config=edited(finished, "sampling", trials=2))
+    assert planned["samples"] == planned["verdicts"] == 5
+    assert "training" not in planned
+
+
+def test_another_method_trains_only_that_method(finished: Checkout) -> None:
+    config = yaml.safe_load((finished.work / "config.yaml").read_text())
+    config["methods"]["ibft-strong"] = {"kind": "ibft", "bottleneck": 8, "alpha": 1.0}
+    config["tracks"]["verilog"]["methods"].append("ibft-strong")
+    path = finished.work / "edited.yaml"
+    path.write_text(yaml.safe_dump(config))
+    planned = finished.planned(config=path)
+    assert (planned["training"], planned["samples"], planned["verdicts"]) == (1, 1, 1)
+    assert not {"model", "examples", "memorization", "gradients", "selection"} & set(planned)
+
+
+def test_an_edit_of_a_figure_redraws_only_figures(checkout: Checkout) -> None:
+    style = checkout.root / "src" / "ibft" / "figures" / "style.py"
+    style.write_text(style.read_text() + "\nADDED = 1\n")
+    planned = checkout.planned()
+    assert set(planned) == {"run_figure", "pair_figure", "report"}
+
+
+def test_an_edit_of_the_metrics_retrains_nothing(checkout: Checkout) -> None:
+    aggregate = checkout.root / "src" / "ibft" / "metrics" / "aggregate.py"
+    aggregate.write_text(aggregate.read_text() + "\nADDED = 1\n")
+    planned = checkout.planned()
+    assert "metrics" in planned
+    assert not {"training", "samples", "verdicts", "memorization", "gradients"} & set(planned)
+
+
+def test_touching_every_source_file_reruns_nothing(checkout: Checkout) -> None:
+    for folder in ("src", "workflow", "rules", "config", "envs", "profiles"):
+        for path in (checkout.root / folder).rglob("*"):
+            path.touch()
+    (checkout.root / "Snakefile").touch()
+    run = checkout.snakemake("--dry-run")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_a_deleted_output_is_rebuilt_the_same(checkout: Checkout) -> None:
+    results = checkout.work / "results"
+    metrics = results / "metrics" / "metrics.parquet"
+    before = metrics.read_bytes()
+    metrics.unlink()
+    for path in (results / "verdicts").rglob("*.parquet"):
+        path.unlink()
+    run = checkout.snakemake()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert metrics.read_bytes() == before
+
+
+def test_a_damaged_table_is_named_and_stops_the_stage_that_reads_it(checkout: Checkout) -> None:
+    samples = next((checkout.work / "results" / "samples").rglob("*.parquet"))
+    content = samples.read_bytes()
+    samples.write_bytes(content[:-7] + bytes(7))
+    verdicts = Path(str(samples).replace("/samples/", "/verdicts/"))
+    verdicts.unlink()
+    run = checkout.snakemake()
+    assert run.returncode != 0
+    assert f"{samples.name} is damaged" in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "told"),
+    [
+        ("sampling", {"temprature": 1}, "sampling.temprature: unknown key (did you mean 'temperatures'?)"),
+        ("metrics", {"k": [1, 40]}, "k = 40 needs at least as many samples"),
+        ("geometry", {"layer": 4}, "geometry.layer: 4 is out of range for model 'tiny'"),
+        ("models", {"tiny": {"source": "path:absent", "layers": 3}}, "models.tiny.source: absent does not exist"),
+    ],
+)
+def test_wrong_config_is_refused_before_any_job(finished: Checkout, section: str, values: Any, told: str) -> None:
+    run = finished.snakemake(config=edited(finished, section, **values))
+    assert run.returncode != 0
+    assert told in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_times_are_kept_out_of_the_tables(finished: Checkout) -> None:
+    for path in (finished.work / "results" / "verdicts").rglob("*.parquet"):
+        assert not [name for name in pd.read_parquet(path).columns if "wall" in name or "seconds" in name]
