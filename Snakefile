@@ -3,13 +3,15 @@
 #   snakemake --cores all                                       the embedded default, config/config.yaml
 #   snakemake --cores all --configfile config/paper.yaml        the paper
 #
-# A config file that has `tracks:` stands alone; one without is laid over config/config.yaml.
+# A config that has every required section stands alone; anything less is laid over config/config.yaml.
 
 from snakemake.utils import min_version
 
+from ibft.config import is_complete
+
 min_version("9.0")
 
-if "tracks" not in workflow.config_settings.overwrite_config:
+if not is_complete(workflow.config_settings.overwrite_config):
 
     configfile: f"{workflow.basedir}/config/config.yaml"
 
@@ -34,7 +36,57 @@ rule all:
     default_target: True
     input:
         report=rules.report.output.report,
-        headline=rules.tables.output.markdown,
+        tables=rules.tables.output,
+        metrics=rules.metrics.output,
+        figures=figure_paths(),
     localrule: True
     message:
-        "Done: the report is {input.report}, the headline table {input.headline}"
+        "Done"
+
+
+rule all_memorization:
+    input:
+        list(report_memorization().values()),
+    localrule: True
+    message:
+        "Min-K% Prob of every dataset, on every base model and on the fine-tuned models of memorization.score_methods"
+
+
+rule all_training:
+    input:
+        adapter_paths(),
+    localrule: True
+    message:
+        "Every adapter"
+
+
+rule all_samples:
+    input:
+        draw_paths("samples"),
+    localrule: True
+    message:
+        "Every completion"
+
+
+rule all_verdicts:
+    input:
+        draw_paths("verdicts"),
+    localrule: True
+    message:
+        "Every verdict"
+
+
+rule all_figures:
+    input:
+        figure_paths(),
+    localrule: True
+    message:
+        "Every figure"
+
+
+onsuccess:
+    if Path(rules.tables.output.markdown).exists():
+        print(
+            f"\nHeadline ({rules.tables.output.markdown}):\n\n{Path(rules.tables.output.markdown).read_text()}"
+        )
+        print(f"Report: {Path(rules.report.output.report).resolve()}")

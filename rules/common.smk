@@ -1,6 +1,7 @@
 # The typed configuration, the paths of a variant, and digests of code, for all rules.
 
 import os
+import platform
 import shlex
 from pathlib import Path
 
@@ -23,12 +24,17 @@ LABELS = labels_of(CONFIG).model_dump_json()
 DRAW = f"{VARIANT}/{{benchmark}}/T{{temperature}}/trial{{trial}}"
 
 
-# Shell commands find the scripts through the environment, so that a checkout that was moved reruns nothing.
+# Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and
+# conda environments need not install the library.
 os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(workflow.basedir) / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 
 envvars:
     "IBFT_SCRIPTS",
+    "PYTHONPATH",
 
 
 wildcard_constraints:
@@ -51,6 +57,12 @@ def as_json(section, without=()):
     return section.model_dump_json(exclude=set(without))
 
 
+def python_of(wildcards):
+    """The interpreter's version where a dataset is made of its standard library; the same for all others."""
+    from_stdlib = CONFIG.datasets[wildcards.dataset].source == "generated:python-stdlib"
+    return platform.python_version() if from_stdlib else "any"
+
+
 def draws():
     """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track."""
     for v in CONFIG.variants():
@@ -69,8 +81,13 @@ def draws():
                     )
 
 
-def verdict_paths():
-    return [f"{RESULTS}/verdicts/{DRAW}.parquet".format(**draw) for draw in draws()]
+def draw_paths(folder):
+    """One path per set of samples, under results/<folder>."""
+    return [f"{RESULTS}/{folder}/{DRAW}.parquet".format(**draw) for draw in draws()]
+
+
+def adapter_paths():
+    return [path for path in map(adapter_of, CONFIG.variants()) if path]
 
 
 def label_of(entries, name):

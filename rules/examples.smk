@@ -19,6 +19,7 @@ rule examples:
         settings=lambda wildcards: as_json(
             CONFIG.datasets[wildcards.dataset], without=("label",)
         ),
+        python=python_of,
     message:
         "Prepare dataset {wildcards.dataset}"
     shell:

@@ -5,7 +5,7 @@ rule run_figure:
     input:
         tables=lambda wildcards: list(run_figure_inputs(wildcards).values()),
         verdicts=lambda wildcards: (
-            verdict_paths() if wildcards.figure == "status_composition" else []
+            draw_paths("verdicts") if wildcards.figure == "status_composition" else []
         ),
     output:
         png=f"{RESULTS}/figures/{{figure}}.png",

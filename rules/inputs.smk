@@ -157,3 +157,10 @@ DATASETS = sorted(
     {track.dataset for track in CONFIG.tracks.values()}
     | {CONFIG.memorization.reference}
 )
+
+
+def figure_paths():
+    names = [*run_figures(), *pair_figures()]
+    return [
+        f"{RESULTS}/figures/{name}.{kind}" for name in names for kind in ("png", "svg")
+    ]

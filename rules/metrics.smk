@@ -29,9 +29,7 @@ rule pass_counts:
 
 rule metrics:
     input:
-        pass_counts=[
-            f"{RESULTS}/pass_counts/{DRAW}.parquet".format(**draw) for draw in draws()
-        ],
+        pass_counts=draw_paths("pass_counts"),
     output:
         pass_counts=f"{RESULTS}/metrics/pass_counts.parquet",
         metrics=f"{RESULTS}/metrics/metrics.parquet",

@@ -7,7 +7,7 @@ rule report:
         comparisons=rules.metrics.output.comparisons,
         pass_counts=rules.metrics.output.pass_counts,
         headline=rules.tables.output.parquet,
-        verdicts=verdict_paths(),
+        verdicts=draw_paths("verdicts"),
         problems=list(tables_by_name("problems", BENCHMARKS).values()),
         examples=list(tables_by_name("examples", DATASETS).values()),
         memorization=list(report_memorization().values()),

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.config import Config, Variant, load, load_file
+from ibft.config import Config, Variant, is_complete, load, load_file
 from ibft.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -85,6 +85,11 @@ def test_the_seed_of_a_base_model_is_always_0() -> None:
         Variant("smollm2-135m", "python-stdlib", "base", 0),
         Variant("smollm2-135m", "rtl", "base", 0),
     ]
+
+
+def test_a_config_is_complete_with_every_section_that_has_no_default() -> None:
+    assert is_complete(DEFAULT)
+    assert not is_complete({name: DEFAULT[name] for name in ("models", "tracks")})
 
 
 def test_a_layer_is_an_index_or_a_fraction_of_the_depth() -> None:

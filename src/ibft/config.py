@@ -13,7 +13,6 @@ Names used throughout, in code, paths, tables and plots:
     variant     one (model, dataset, method, training seed): one model to evaluate
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ibft.config_checks import contradictions, unknown_names
+from ibft.config_errors import sentences
 from ibft.errors import UserError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="becomes a folder name")]
@@ -32,9 +33,6 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Language = Literal["python", "verilog"]
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
 Scope = Literal["sequence", "response"]
-
-GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
-BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 
 
 class Section(BaseModel):
@@ -288,7 +286,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        problems = list(_unknown_names(self)) or list(_contradictions(self))
+        problems = list(unknown_names(self)) or list(contradictions(self))
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -303,7 +301,7 @@ class Config(Section):
                 try:
                     _overridden(defaults, override)
                 except ValidationError as error:
-                    errors += _sentences(error, type(defaults), f"tracks.{name}.{section}.")
+                    errors += sentences(error, type(defaults), f"tracks.{name}.{section}.")
         if errors:
             raise ValueError("\n".join(errors))
         return tracks
@@ -318,7 +316,12 @@ def load(values: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError as error:
-        raise UserError("config: " + "\nconfig: ".join(_sentences(error, Config))) from None
+        raise UserError("config: " + "\nconfig: ".join(sentences(error, Config))) from None
+
+
+def is_complete(values: Mapping[str, Any]) -> bool:
+    """Whether `values` has every section that has no default, so that it stands alone as a configuration."""
+    return all(name in values for name, field in Config.model_fields.items() if field.is_required())
 
 
 def load_file(path: Path) -> Config:
@@ -342,124 +345,6 @@ def _deep_merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
         nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _deep_merge(merged[key], value) if nested else value
     return merged
-
-
-def _unknown_names(config: Config) -> Iterator[str]:
-    def check(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
-        if name not in known:
-            yield f"{key}: unknown {kind} {name!r}{_suggestion(name, known)}"
-
-    for name, track in config.tracks.items():
-        for model in track.models:
-            yield from check(f"tracks.{name}.models", model, config.models, "model")
-        yield from check(f"tracks.{name}.dataset", track.dataset, config.datasets, "dataset")
-        for benchmark in track.benchmarks:
-            yield from check(f"tracks.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
-        for method in track.methods:
-            yield from check(f"tracks.{name}.methods", method, config.methods, "method")
-    yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
-    for method in config.memorization.score_methods:
-        yield from check("memorization.score_methods", method, config.methods, "method")
-    for method in config.geometry.methods:
-        yield from check("geometry.methods", method, config.methods, "method")
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    seen: dict[tuple[str, str], str] = {}
-    for name, track in config.tracks.items():
-        for model in track.models:
-            first = seen.setdefault((model, track.dataset), name)
-            if first != name:
-                yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
-        n = config.sampling_of(track.models[0], track.dataset).n
-        for k in (*config.metrics.k, config.metrics.strict_k):
-            if k > n:
-                yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
-        for model in track.models:
-            yield from _layers_in_range(config, name, model, track)
-    for m in config.metrics.strict_m:
-        if m > config.metrics.strict_k:
-            yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
-    yield from _sources(config)
-
-
-def _layers_in_range(config: Config, track_name: str, model: str, track: Track) -> Iterator[str]:
-    depth = config.models[model].layers
-    layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
-    for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
-        if isinstance(layer, int) and layer > depth:
-            yield f"{key}: {layer} is out of range for model {model!r} of track {track_name}: valid are 1 to {depth}"
-
-
-def _sources(config: Config) -> Iterator[str]:
-    for section, entries in (
-        ("models", config.models),
-        ("datasets", config.datasets),
-        ("benchmarks", config.benchmarks),
-    ):
-        for name, entry in entries.items():
-            kind, _, place = entry.source.partition(":")
-            key = f"{section}.{name}.source"
-            if kind == "path" and not Path(place).exists():
-                yield f"{key}: {place} does not exist; give a path from the folder where Snakemake is started"
-            if kind == "generated" and place not in GENERATORS:
-                yield f"{key}: unknown generator {place!r}{_suggestion(place, GENERATORS)}"
-            if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
-                yield f"{key}: unknown benchmark {place!r}{_suggestion(place, BUILTIN_BENCHMARKS)}"
-    for name, benchmark in config.benchmarks.items():
-        if benchmark.source.startswith("url:") and not benchmark.sha256:
-            yield f"benchmarks.{name}.sha256: needed for a url: source"
-
-
-def _sentences(error: ValidationError, root: type[Section], prefix: str = "") -> list[str]:
-    """One sentence per wrong key: where, what, and what would be right."""
-    sentences = []
-    for item in error.errors():
-        key = prefix + ".".join(str(part) for part in item["loc"] if not _is_union_branch(part))
-        if item["type"] == "extra_forbidden":
-            valid = _section_at(root, item["loc"][:-1]).model_fields
-            sentences.append(f"{key}: unknown key{_suggestion(str(item['loc'][-1]), valid)}")
-        elif item["type"] == "value_error":
-            message = str(item["ctx"]["error"])
-            sentences += (
-                message.splitlines() if "\n" in message or not key or ": " in message else [f"{key}: {message}"]
-            )
-        elif item["type"] == "missing":
-            sentences.append(f"{key}: missing")
-        else:
-            sentences.append(f"{key}: {item['msg']} (found {item['input']!r})")
-    return sentences
-
-
-def _is_union_branch(part: int | str) -> bool:
-    """Pydantic adds the type of a failed union member to the location, such as `constrained-int`."""
-    return isinstance(part, str) and (part in ("int", "float", "str") or part.startswith("constrained-"))
-
-
-def _section_at(root: type[Section], location: tuple[int | str, ...]) -> type[Section]:
-    section: type[Section] = root
-    for part in location:
-        field = section.model_fields.get(str(part))
-        if field is not None:
-            found = _section_in(field.annotation)
-            section = found or section
-    return section
-
-
-def _section_in(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _section_in(argument)
-        if found:
-            return found
-    return None
-
-
-def _suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{hint}; valid are {', '.join(sorted(known))}"
 
 
 if __name__ == "__main__":

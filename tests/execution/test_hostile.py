@@ -14,7 +14,7 @@ from ibft.execution.judge import Judge, Judged
 from tests.execution import hostile_python, hostile_verilog
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
-SETTINGS = Execution(python_timeout_s=0.5, verilog_timeout_s=1.5, memory_mb=512)
+SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=1.0, memory_mb=512)
 SECRET = "ibft-secret-value"
 
 

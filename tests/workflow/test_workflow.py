@@ -1,6 +1,7 @@
 """The whole workflow as a user runs it: it finishes, reruns only what a change touches, and refuses wrong config."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,8 @@ def test_a_deleted_output_is_rebuilt_the_same(checkout: Checkout) -> None:
     results = checkout.work / "results"
     metrics = results / "metrics" / "metrics.parquet"
     before = metrics.read_bytes()
-    metrics.unlink()
-    for path in (results / "verdicts").rglob("*.parquet"):
-        path.unlink()
+    for folder in ("verdicts", "pass_counts", "metrics"):
+        shutil.rmtree(results / folder)
     run = checkout.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     assert metrics.read_bytes() == before
@@ -167,3 +167,11 @@ def test_wrong_config_is_refused_before_any_job(finished: Checkout, section: str
 def test_times_are_kept_out_of_the_tables(finished: Checkout) -> None:
     for path in (finished.work / "results" / "verdicts").rglob("*.parquet"):
         assert not [name for name in pd.read_parquet(path).columns if "wall" in name or "seconds" in name]
+
+
+def test_a_partial_config_is_laid_over_the_default_and_a_complete_one_stands_alone(finished: Checkout) -> None:
+    partial = finished.work / "partial.yaml"
+    partial.write_text("tracks: {verilog: {benchmarks: [rtl-mini, humaneval]}}\n")
+    tracks = finished.snakemake("--dry-run", config=partial).stdout
+    assert "Sample humaneval from smollm2-135m/rtl/ibft" in tracks
+    assert "smollm2" not in finished.snakemake("--dry-run", "--forceall").stdout

@@ -11,14 +11,16 @@ import argparse
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from ibft import storage
 from ibft.config import Sampling
 from ibft.errors import UserError
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.models.loading import use_threads
-from ibft.profiles import get_profile
+from ibft.profiles import Profile, get_profile
 from ibft.progress import track
+from ibft.sampling.engine import Decoding, Engine, Prompt
 from ibft.sampling.engines import open_engine
 from ibft.sampling.requests import Draw, decoding_for, prompts_for, sample_rows
 from ibft.stage import run_stage, stage_parser
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()
     settings = Sampling.model_validate_json(arguments.settings)
     profile = get_profile(arguments.profile)
     draw = Draw(arguments.variant, arguments.benchmark, arguments.temperature, arguments.trial)
@@ -70,23 +73,39 @@ def main(arguments: argparse.Namespace) -> None:
         max_new_tokens=settings.max_new_tokens,
     )
     inputs = [path for path in (arguments.model, arguments.adapter, arguments.problems) if path]
-    key = journal_key(
-        Path(__file__), inputs, repr((profile.name, draw, settings.n, decoding)), arguments.precision, engine.version
-    )
-    by_task = {prompt.task_id: (prompt, problem) for prompt, problem in zip(prompts, problems, strict=True)}
-    started = time.monotonic()
+    settled = repr((profile.name, draw, settings.n, decoding))
+    key = journal_key(Path(__file__), inputs, settled, arguments.precision, engine.version)
     with Journal(journal_path(arguments.output), key) as journal:
-        finished = {entry["task_id"] for entry in journal.entries()}
-        drawn = engine.sample([prompt for prompt in prompts if prompt.task_id not in finished], decoding)
-        total, done = len(problems) * settings.n, len(finished) * settings.n
-        for completions in track(drawn, "sampling", unit="samples", total=total, done=done, size=len):
-            prompt, problem = by_task[completions[0].task_id]
-            rows = sample_rows(completions, prompt, problem, profile, engine)
-            journal.append({"task_id": problem.task_id, "rows": rows})
-        by_finished = {entry["task_id"]: entry["rows"] for entry in journal.entries()}
-        rows = [row for prompt in prompts for row in by_finished[prompt.task_id]]
-        storage.write_table(arguments.output, SAMPLES, rows, seconds=time.monotonic() - started)
+        _sample_what_is_missing(engine, prompts, problems, profile, decoding, journal)
+        rows_of = {entry["task_id"]: entry["rows"] for entry in journal.entries()}
+        rows = [row for problem in problems for row in rows_of[problem.task_id]]
+        truncated = sum(row["finish_reason"] == "length" for row in rows)
+        logger.info("%d of %d samples reached %d tokens", truncated, len(rows), settings.max_new_tokens)
+        storage.write_table(arguments.output, SAMPLES, rows, seconds=round(time.monotonic() - started, 1))
         journal.remove()
+
+
+def _sample_what_is_missing(
+    engine: Engine,
+    prompts: list[Prompt],
+    problems: list[Any],
+    profile: Profile,
+    decoding: Decoding,
+    journal: Journal,
+) -> None:
+    """Append one journal entry per problem that has none."""
+    asked = {prompt.task_id: (prompt, problem) for prompt, problem in zip(prompts, problems, strict=True)}
+    finished = [entry["task_id"] for entry in journal.entries()]
+    missing = [prompt for prompt in prompts if prompt.task_id not in finished]
+    total, done = (sum(len(asked[task][0].seeds) for task in tasks) for tasks in (asked, finished))
+    tokens, started = 0, time.monotonic()
+    drawn = engine.sample(missing, decoding)
+    for completions in track(drawn, "sampling", unit="samples", total=total, done=done, size=len):
+        prompt, problem = asked[completions[0].task_id]
+        rows = sample_rows(completions, prompt, problem, profile, engine)
+        journal.append({"task_id": problem.task_id, "rows": rows})
+        tokens += sum(row["completion_tokens"] for row in rows)
+    logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ibft.execution.isolation import Zygote
 from ibft.execution.limits import Limits
 from ibft.execution.problem import Problem
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
-from ibft.execution.verilog_text import UnusableTestbenchError, harden, own_names, words
+from ibft.execution.verilog_text import UnusableTestbenchError, harden, is_empty, own_names, words
 
 _FILE_MB = 32
 # Text that means the same under the hardened and under the official testbench.
@@ -42,7 +42,10 @@ def judge_verilog(
     ended: Ended | None = None
     hardened_report: dict[str, Any] = {}
     status, detail, wall_s = *EXCLUDED, 0.0
-    if reference is not None:
+    if reference is not None and is_empty(program, problem.entry_point):
+        # One reference in VerilogEval-Machine stays undefined under its stimulus, so even an empty module matches it.
+        status, detail = Status.WRONG_ANSWER, "the module is empty"
+    elif reference is not None:
         ended = _run_hardened(zygote, problem, program, settings, reference)
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(ended, hardened_report, reference, settings)

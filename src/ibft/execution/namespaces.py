@@ -42,11 +42,14 @@ def enter_world(shown: list[str]) -> None:
     if os.geteuid() == 0:
         # Real root builds the world with real privileges and becomes nobody only then: folders above the interpreter
         # may be closed to everybody else.
-        write_maps = _fork_map_writer(NOBODY, NOBODY)
+        # In a container that knows but one user there is no nobody; root is that unprivileged user then.
+        lowest = NOBODY if _is_mapped(NOBODY) else 0
+        write_maps = _fork_map_writer(lowest, lowest)
         kernel.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
         _build_root(shown)
         _pivot()
-        os.setgroups([])
+        if lowest == NOBODY:
+            os.setgroups([])
         kernel.unshare(CLONE_NEWUSER)
         write_maps()
         os.setresgid(0, 0, 0)
@@ -58,6 +61,15 @@ def enter_world(shown: list[str]) -> None:
         _build_root(shown)
         _pivot()
     _become_first_process()
+
+
+def _is_mapped(user: int) -> bool:
+    """Whether `user` exists in the user namespace of this process, as user and as group."""
+    for map_file in ("uid_map", "gid_map"):
+        ranges = [tuple(map(int, line.split())) for line in Path(f"/proc/self/{map_file}").read_text().splitlines()]
+        if not any(first <= user < first + count for first, _, count in ranges):
+            return False
+    return True
 
 
 def clone_cell() -> int:

@@ -87,6 +87,7 @@ class Pool:
         return zygote
 
     def _replace(self) -> None:
+        self._zygotes.remove(self._local.zygote)
         self._local.zygote.close()
         del self._local.zygote
 

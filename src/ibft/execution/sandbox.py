@@ -34,7 +34,10 @@ class Sandbox:
             OSError: this machine refuses the level.
         """
         if self.level == "A":
-            namespaces.enter_world(self.shown)
+            try:
+                namespaces.enter_world(self.shown)
+            except OSError as error:
+                raise OSError(error.errno, f"namespaces are refused ({error.strerror})") from None
             return
         if self.level == "B":
             landlock.version()

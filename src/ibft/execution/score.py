@@ -41,7 +41,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("score", help="judge completions", description=__doc__)
     parser.add_argument("samples", type=Path, help="JSON Lines with task_id and completion, n lines per problem")
     parser.add_argument("--benchmark", choices=BENCHMARKS, required=True)
-    parser.add_argument("--problems", type=Path, help="folder that holds VerilogEval_{Human,Machine}.jsonl")
+    parser.add_argument(
+        "--problems", type=Path, help="folder that holds VerilogEval's JSON Lines files; else they are fetched"
+    )
     parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
     parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
     parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
@@ -81,9 +83,15 @@ def benchmark(name: str, folder: Path | None) -> Benchmark:
     """The config entry of a benchmark by its name on the command line; VerilogEval from `folder` or the web."""
     if name in ("humaneval", "rtl-mini"):
         return Benchmark(source=f"builtin:{name}", language="python" if name == "humaneval" else "verilog")
-    file = f"VerilogEval_{name.removeprefix('eval-').capitalize()}.jsonl"
-    source = f"path:{folder / file}" if folder else f"url:{_VERILOG_EVAL}/data/{file}"
-    return Benchmark(source=source, sha256=_SHA256[file], language="verilog")
+    half = name.removeprefix("eval-").capitalize()
+    records, descriptions = f"VerilogEval_{half}.jsonl", f"VerilogDescription_{half}.jsonl"
+    return Benchmark(
+        source=f"path:{folder / records}" if folder else f"url:{_VERILOG_EVAL}/data/{records}",
+        sha256=_SHA256[records],
+        descriptions=f"path:{folder / descriptions}" if folder else f"url:{_VERILOG_EVAL}/descriptions/{descriptions}",
+        descriptions_sha256=_SHA256[descriptions],
+        language="verilog",
+    )
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
@@ -149,8 +157,7 @@ def _metrics(name: str, counts: list[Count]) -> dict[str, str]:
     n = min((n for n, _ in counts), default=0)
     defaults = Metrics()
     wanted = [(k, 1) for k in defaults.k if k <= n]
-    strict_k = max((k for k in (*defaults.k, defaults.strict_k) if k <= n), default=0)
-    wanted += [(strict_k, m) for m in range(2, strict_k + 1)]
+    wanted += [(k, m) for k, _ in wanted for m in range(2, k + 1)]
     passed = sum(c for _, c in counts)
     row = {"": name, "passed": f"{passed} of {sum(n for n, _ in counts)}", "problems": str(len(counts))}
     for k, m in wanted:

@@ -43,6 +43,11 @@ def words(text: str) -> set[str]:
     return {m[0] for m in _TOKEN.finditer(text) if m.lastgroup == "word"}
 
 
+def is_empty(program: str, module: str) -> bool:
+    """Whether `module` has a header and nothing else."""
+    return bool(re.search(rf"\bmodule\s+{re.escape(module)}\b[^;]*;\s*endmodule\b", blanked(program)))
+
+
 def own_names(tests: str, module: str) -> set[str]:
     """The names of modules, instances, tasks, functions and blocks that the testbench declares.
 

@@ -53,7 +53,7 @@ def main(control_descriptor: int, level: str, scratch_parent: str, shown: list[s
         if proof["ended"] != [0]:
             raise OSError(f"a cell ended with wait status {proof['ended'][0]}")
     except OSError as error:
-        control.send(json.dumps({"refused": str(error)}).encode())
+        control.send(json.dumps({"refused": error.strerror or str(error)}).encode())
         return
     control.send(json.dumps({"hello": level}).encode())
     gc.collect()

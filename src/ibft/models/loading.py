@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from ibft import storage
 
@@ -31,6 +32,7 @@ def load_model(
         UserError: the folder or the adapter is missing or damaged.
     """
     storage.verify(folder)
+    transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
     first = torch.float32 if adapter and merge else DTYPES[precision]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=first, local_files_only=True)
     if adapter:

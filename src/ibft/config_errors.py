@@ -1,0 +1,57 @@
+"""One sentence per wrong key of the configuration: where, what, and what would be right."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> list[str]:
+    """One sentence per wrong key: where, what, and what would be right."""
+    told = []
+    for item in error.errors():
+        key = prefix + ".".join(str(part) for part in item["loc"] if not _is_union_branch(part))
+        if item["type"] == "extra_forbidden":
+            valid = _section_at(root, item["loc"][:-1]).model_fields
+            told.append(f"{key}: unknown key{suggestion(str(item['loc'][-1]), valid)}")
+        elif item["type"] == "value_error":
+            message = str(item["ctx"]["error"])
+            told += message.splitlines() if "\n" in message or not key or ": " in message else [f"{key}: {message}"]
+        elif item["type"] == "missing":
+            told.append(f"{key}: missing")
+        else:
+            told.append(f"{key}: {item['msg']} (found {item['input']!r})")
+    return told
+
+
+def _is_union_branch(part: int | str) -> bool:
+    """Pydantic adds the type of a failed union member to the location, such as `constrained-int`."""
+    return isinstance(part, str) and (part in ("int", "float", "str") or part.startswith("constrained-"))
+
+
+def _section_at(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    section: type[BaseModel] = root
+    for part in location:
+        field = section.model_fields.get(str(part))
+        if field is not None:
+            found = _section_in(field.annotation)
+            section = found or section
+    return section
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _section_in(argument)
+        if found:
+            return found
+    return None
+
+
+def suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """The valid names, and the one that was probably meant."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"{hint}; valid are {', '.join(sorted(known))}"

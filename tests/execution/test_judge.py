@@ -1,0 +1,191 @@
+"""The loop over samples: order, repeats, statuses, timeouts, lost workers, exclusions."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ibft.config import Execution
+from ibft.errors import UserError
+from ibft.execution.isolation import Zygote, ZygoteLostError
+from ibft.execution.judge import Judge, judge, unjudgeable
+from ibft.execution.pool import HarnessError, Pool
+from ibft.execution.verdict import Status
+from tests.execution.problems import PYTHON, VERILOG, frame
+
+SETTINGS = Execution(python_timeout_s=1.0, verilog_timeout_s=5.0)
+RIGHT = "    return sum(values) + extra\n"
+needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+
+
+def statuses(completions: list[str], problem: dict[str, str | None] = PYTHON, level: str | None = None) -> list[str]:
+    samples = [(str(problem["task_id"]), i, completion) for i, completion in enumerate(completions)]
+    return [row.verdict.status for row in judge(frame(problem), samples, SETTINGS, 2, level=level)]
+
+
+@pytest.mark.parametrize("level", ["A", "B", "C"])
+def test_every_python_ending_has_its_status(level: str) -> None:
+    endings = {
+        RIGHT: "passed",
+        f"```python\ndef total(values, extra):\n{RIGHT}```\nIt adds.": "passed",
+        "    return 0\n": "wrong_answer",
+        "    return None\n": "wrong_answer",
+        "    return values +\n": "syntax_error",
+        "    raise ValueError('no')\n": "runtime_error",
+        "    return map(int, values)\n": "malformed",
+        "    while True: pass\n": "timeout",
+        "    return [0] * (1 << 40)\n": "memory",
+    }
+    assert statuses(list(endings), level=level) == list(endings.values())
+
+
+@needs_iverilog
+@pytest.mark.parametrize("level", ["A", "B", "C"])
+def test_every_verilog_ending_has_its_status(level: str) -> None:
+    endings = {
+        "\talways @(posedge clk) if (reset) q <= 0; else q <= d;\nendmodule": "passed",
+        "\talways @(posedge clk) q <= d;\nendmodule": "wrong_answer",
+        "endmodule": "wrong_answer",
+        "\tinitial $finish;\nendmodule": "wrong_answer",
+        "\talways @(posedge clk) q <= d\nendmodule": "syntax_error",
+        "\talways @(posedge clk) q <= e;\nendmodule": "elaboration_error",
+        "\tother o(d);\nendmodule": "elaboration_error",
+        "\twire [3:0] w; other o(w); always @* q = d; endmodule module other(input [7:0] i); endmodule": "compile_error",
+        '\treg [7:0] m [0:1]; initial $readmemh("x", m);\nendmodule': "forbidden",
+    }
+    assert statuses(list(endings), VERILOG, level) == list(endings.values())
+
+
+def test_verdicts_come_in_input_order_and_repeats_are_run_once(tmp_path: Path) -> None:
+    slow, fast = "    import time; time.sleep(0.5)\n    return 0\n", RIGHT
+    samples = [("py/total", i, completion) for i, completion in enumerate([slow, fast] * 20)]
+    with Judge(frame(PYTHON), SETTINGS, 2) as started:
+        begun = time.monotonic()
+        rows = list(started.verdicts(samples))
+        elapsed = time.monotonic() - begun
+    assert [row.sample for row in rows] == list(range(40))
+    assert [row.verdict.passed for row in rows] == [False, True] * 20
+    assert len({row.verdict.wall_s for row in rows}) == 2  # two runs, whose verdicts were copied
+    assert elapsed < 10
+
+
+def test_samples_are_read_as_they_are_needed() -> None:
+    read = 0
+
+    def endless():  # type: ignore[no-untyped-def]
+        nonlocal read
+        while True:
+            read += 1
+            yield "py/total", read, RIGHT + f"    # {read % 7}\n"
+
+    with Judge(frame(PYTHON), SETTINGS, 2) as started:
+        verdicts = started.verdicts(endless())
+        assert all(next(verdicts).verdict.passed for _ in range(300))
+    assert read < 500
+
+
+def test_equal_runs_give_equal_verdicts() -> None:
+    completion = "    import random\n    return random.random() if hash('a') % 2 else list({'a', 'b', 'c', 'd'})\n"
+    runs = [
+        [row.verdict.detail for row in judge(frame(PYTHON), [("py/total", 0, completion)], SETTINGS, 1)]
+        for _ in range(3)
+    ]
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_an_unknown_problem_is_named() -> None:
+    with pytest.raises(UserError, match="'py/other'"):
+        list(judge(frame(PYTHON), [("py/other", 0, RIGHT)], SETTINGS, 1))
+
+
+def test_a_timeout_is_only_recorded_after_a_second_run_alone() -> None:
+    alone, together, most = 0, 0, 0
+    lock = threading.Lock()
+
+    def task(_: Zygote) -> str:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        time.sleep(0.05)
+        with lock:
+            together -= 1
+        return "slow"
+
+    def again(_: Zygote) -> str:
+        nonlocal alone
+        with lock:
+            alone += together == 0
+        return task(_)
+
+    with Pool("C", 3) as pool:
+        plain = [pool.submit(task) for _ in range(6)]
+        calls = {"n": 0}
+
+        def doubtful_task(zygote: Zygote) -> str:
+            calls["n"] += 1
+            return task(zygote) if calls["n"] == 1 else again(zygote)
+
+        doubtful = pool.submit(doubtful_task, lambda result: result == "slow")
+        assert [future.result() for future in (*plain, doubtful)] == ["slow"] * 7
+    assert (calls["n"], alone, most) == (2, 1, 3)
+
+
+def test_a_killed_worker_loses_nothing() -> None:
+    samples = [("py/total", i, RIGHT + f"    # {i}\n") for i in range(60)]
+    with Judge(frame(PYTHON), SETTINGS, 2) as started:
+        verdicts = started.verdicts(samples)
+        first = [next(verdicts) for _ in range(5)]
+        for zygote in list(started._pool._zygotes):
+            os.kill(zygote._process.pid, signal.SIGKILL)
+        rows = [*first, *verdicts]
+    assert [row.sample for row in rows if row.verdict.passed] == list(range(60))
+
+
+def test_a_worker_that_is_lost_again_stops_the_stage() -> None:
+    def lose(_: Zygote) -> str:
+        raise ZygoteLostError("test")
+
+    with Pool("C", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
+        pool.submit(lose).result()
+
+
+def test_a_problem_whose_reference_fails_is_excluded_by_name() -> None:
+    broken = {**PYTHON, "task_id": "py/broken", "reference_solution": "    return 0\n"}
+    foreign = {**PYTHON, "task_id": "py/foreign", "tests": "def check(f):\n    assert f([], object()) == 0\n"}
+    with Judge(frame(PYTHON, broken, foreign), SETTINGS, 2) as started:
+        assert set(started.excluded) == {"py/broken", "py/foreign"}
+        rows = list(started.verdicts([("py/broken", 0, RIGHT), ("py/total", 0, RIGHT)]))
+    assert [(row.verdict.passed, row.verdict.official_passed) for row in rows] == [(False, True), (True, True)]
+    assert rows[0].verdict.detail.startswith("excluded")
+    assert "wrong_answer" in unjudgeable(frame(broken), SETTINGS, 1)["py/broken"]
+
+
+@needs_iverilog
+def test_a_testbench_without_a_verdict_line_is_excluded() -> None:
+    silent = {**VERILOG, "tests": str(VERILOG["tests"]).replace("Mismatches", "Differences")}
+    assert "Mismatches" in unjudgeable(frame(silent), SETTINGS, 1)["v/register"]
+
+
+def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "A")
+    monkeypatch.setattr("ibft.execution.isolation._PROGRAM", "raise SystemExit('no interpreter')")
+    with pytest.raises(HarnessError, match="no interpreter"):
+        list(judge(frame(PYTHON), [("py/total", 0, RIGHT)], SETTINGS, 1))
+
+
+def test_level_c_needs_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "ibft.execution.isolation.probe",
+        lambda levels: {level: "refused" if level != "C" else None for level in levels},
+    )
+    with pytest.raises(UserError, match="allow_unsafe"):
+        Judge(frame(PYTHON), SETTINGS, 1)
+    with Judge(frame(PYTHON), Execution(allow_unsafe=True), 1) as started:
+        assert started.isolation == "C"
+        (row,) = started.verdicts([("py/total", 0, RIGHT)])
+    assert (row.verdict.status, row.verdict.isolation) == (Status.PASSED, "C")

@@ -1,0 +1,112 @@
+"""Real completions and reference solutions: verdicts that are known from elsewhere."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ibft.config import Benchmark, Execution
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.execution.judge import Judge, Judged
+from ibft.execution.references import iverilog_version
+from ibft.metrics.pass_at_k import pass_at_k_m
+
+SETTINGS = Execution()
+CASTS = {"review2015_fancytimer", "review2015_fsm"}  # whose references Icarus Verilog 11 cannot compile
+needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+
+
+def verilog_eval(shared_data: Path, half: str) -> pd.DataFrame:
+    folder = shared_data / "verilog-eval"
+    return prepare_benchmark(
+        Benchmark(
+            source=f"path:{folder}/VerilogEval_{half}.jsonl",
+            descriptions=f"path:{folder}/VerilogDescription_{half}.jsonl",
+            language="verilog",
+        )
+    )
+
+
+def completions(path: Path) -> Iterator[tuple[str, int, str]]:
+    seen: Counter[str] = Counter()
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        yield row["task_id"], seen[row["task_id"]], row["completion"]
+        seen[row["task_id"]] += 1
+
+
+def references(problems: pd.DataFrame) -> list[tuple[str, int, str]]:
+    return [(row.task_id, 0, row.reference_solution) for row in problems.itertuples()]
+
+
+def failures(rows: list[Judged]) -> dict[str, str]:
+    return {row.task_id: row.verdict.detail for row in rows if not (row.verdict.passed and row.verdict.official_passed)}
+
+
+def expected_exclusions() -> set[str]:
+    return CASTS if "version 11" in iverilog_version() else set()
+
+
+def test_humaneval_references_pass_and_empty_bodies_fail() -> None:
+    problems = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
+    empty = [(task_id, 1, "") for task_id in problems["task_id"]]
+    with Judge(problems, SETTINGS, 2) as judge:
+        rows = list(judge.verdicts([*references(problems), *empty]))
+    assert len(rows) == 328
+    assert failures(rows[:164]) == {}
+    assert not [row for row in rows[164:] if row.verdict.passed or row.verdict.official_passed]
+
+
+@needs_iverilog
+def test_rtl_mini_references_pass_and_empty_bodies_fail() -> None:
+    problems = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog"))
+    empty = [(task_id, i, body) for task_id in problems["task_id"] for i, body in ((1, ""), (2, "endmodule\n"))]
+    with Judge(problems, SETTINGS, 2) as judge:
+        assert judge.excluded == {}
+        rows = list(judge.verdicts([*references(problems), *empty]))
+    assert failures(rows[: len(problems)]) == {}
+    assert not [row.task_id for row in rows[len(problems) :] if row.verdict.passed]
+
+
+@needs_iverilog
+@pytest.mark.parametrize("half", ["Human", "Machine"])
+def test_verilog_eval_references_pass_and_empty_bodies_fail(shared_data: Path, half: str) -> None:
+    problems = verilog_eval(shared_data, half)
+    empty = [(task_id, i, body) for task_id in problems["task_id"] for i, body in ((1, ""), (2, "endmodule\n"))]
+    with Judge(problems, SETTINGS, 2) as judge:
+        assert set(judge.excluded) == (expected_exclusions() if half == "Human" else set())
+        rows = list(judge.verdicts([*references(problems), *empty]))
+    assert set(failures(rows[: len(problems)])) == set(judge.excluded)
+    assert not [row.task_id for row in rows[len(problems) :] if row.verdict.passed]
+
+
+@needs_iverilog
+def test_origen_passes_86_of_156(shared_data: Path) -> None:
+    with Judge(verilog_eval(shared_data, "Human"), SETTINGS, 2) as judge:
+        rows = list(judge.verdicts(completions(shared_data / "samples/origen-greedy-eval-human.jsonl")))
+    assert len(rows) == 156
+    assert sum(row.verdict.official_passed for row in rows) == 86
+    assert [row for row in rows if row.verdict.passed != row.verdict.official_passed] == []
+
+
+@needs_iverilog
+def test_deepseek_as_it_is_reproduces_the_published_numbers(shared_data: Path) -> None:
+    if "version 11" not in iverilog_version():
+        pytest.skip("the published numbers are those of Icarus Verilog 11")
+    with Judge(verilog_eval(shared_data, "Human"), SETTINGS, 2, as_is=True) as judge:
+        rows = list(judge.verdicts(completions(shared_data / "samples/deepseek-coder-7b-n10-eval-human.jsonl")))
+    passed: Counter[str] = Counter()
+    for row in rows:
+        passed[row.task_id] += row.verdict.official_passed
+
+    def percent(k: int, m: int = 1) -> str:
+        return f"{100 * sum(pass_at_k_m(10, c, k, m) for c in passed.values()) / len(passed):.1f}"
+
+    assert len(rows) == 1560
+    assert [percent(1), percent(5), percent(10)] == ["29.2", "44.9", "50.0"]
+    assert [percent(5, m) for m in (2, 3, 4, 5)] == ["36.4", "30.2", "22.6", "11.7"]
+    assert [row for row in rows if row.verdict.passed != row.verdict.official_passed] == []

@@ -1,0 +1,153 @@
+"""The command that writes `samples`: its rows, their order, and that a run that died ends with the same bytes."""
+
+import json
+import logging
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ibft import storage
+from ibft.errors import UserError
+from ibft.journal import Journal, journal_path
+from ibft.sampling import engines
+from ibft.sampling.engines import engine_name
+from ibft.tables import PROBLEMS, SAMPLES
+from tests.conftest import REPOSITORY
+
+SCRIPT = REPOSITORY / "workflow" / "scripts" / "sample.py"
+SETTINGS = {"n": 4, "max_new_tokens": 12, "batch_size": 8, "engine": "transformers"}
+TASKS = ("b", "a", "d", "c", "e")
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("problems") / "problems.parquet"
+    rows = [
+        {
+            "task_id": task,
+            "language": "verilog",
+            "description": f"Connect {task} to out." if task != "c" else None,
+            "prompt": f"module top_module (\n\tinput {task},\n\toutput out\n);\n",
+            "entry_point": "top_module",
+            "tests": "",
+            "reference_solution": "",
+        }
+        for task in TASKS
+    ]
+    storage.write_table(path, PROBLEMS, rows)
+    return path
+
+
+def command(model: Path, problems: Path, output: Path, **changed: object) -> list[str]:
+    options: dict[str, object] = {
+        "model": model,
+        "problems": problems,
+        "profile": "chat",
+        "settings": json.dumps(SETTINGS),
+        "variant": "tiny/rtl/base/seed0",
+        "benchmark": "bench",
+        "temperature": 1.0,
+        "trial": 0,
+        "output": output,
+    }
+    options |= changed
+    return [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def sample(*arguments: str) -> None:
+    script = runpy.run_path(str(SCRIPT))
+    script["main"](script["parser"]().parse_args(arguments))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_model: Path, problems: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed") / "samples.parquet"
+    sample(*command(tiny_model, problems, output))
+    return output
+
+
+def test_rows_are_ordered_by_problem_and_sample_and_say_how_they_came_about(undisturbed: Path):
+    rows = storage.read_table(undisturbed, SAMPLES)
+    assert list(zip(rows["task_id"], rows["sample"], strict=True)) == [(task, s) for task in TASKS for s in range(4)]
+    assert set(rows["finish_reason"]) <= {"stop", "length"}
+    assert (rows["completion_tokens"] <= 12).all()
+    assert (rows["log_likelihood"] < 0).all()
+    assert rows["seed"].nunique() == len(rows)
+    assert set(rows["profile"]) == {"chat v1"}
+    assert set(rows["engine"]) == {"transformers"}
+    for row in rows.itertuples():
+        assert row.code.startswith(f"module top_module (\n\tinput {row.task_id},")
+    assert not journal_path(undisturbed).exists()
+
+
+def test_a_run_that_dies_at_every_problem_ends_with_the_same_bytes(
+    tiny_model, problems, undisturbed, tmp_path, monkeypatch, caplog
+):
+    output = tmp_path / "samples.parquet"
+    append = Journal.append
+
+    def append_and_die(journal: Journal, entry: dict[str, object]) -> None:
+        append(journal, entry)
+        with journal.path.open("ab") as stream:
+            stream.write(b'0123456789abcdef {"task_id":"half a li')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "append", append_and_die)
+    for _ in TASKS:
+        with pytest.raises(KeyboardInterrupt):
+            sample(*command(tiny_model, problems, output))
+        assert not output.exists()
+    with caplog.at_level(logging.INFO):
+        sample(*command(tiny_model, problems, output))
+    assert "sampling: 0 samples in" in caplog.text
+    assert output.read_bytes() == undisturbed.read_bytes()
+    assert not journal_path(output).exists()
+
+
+def test_another_trial_or_temperature_shares_no_sample_and_order_changes_none(
+    tiny_model, problems, undisturbed, tmp_path
+):
+    first = storage.read_table(undisturbed, SAMPLES)
+    other = tmp_path / "other.parquet"
+    sample(*command(tiny_model, problems, other, trial=1))
+    assert not set(storage.read_table(other, SAMPLES)["seed"]) & set(first["seed"])
+    reordered = tmp_path / "problems.parquet"
+    storage.write_table(reordered, PROBLEMS, storage.read_table(problems, PROBLEMS).iloc[[3, 0, 1]])
+    again = tmp_path / "again.parquet"
+    sample(*command(tiny_model, reordered, again))
+    both = storage.read_table(again, SAMPLES).merge(first, on=["task_id", "sample"], suffixes=("", "_first"))
+    assert len(both) == 12
+    pd.testing.assert_series_equal(both["completion"], both["completion_first"], check_names=False)
+    pd.testing.assert_series_equal(both["log_likelihood"], both["log_likelihood_first"], check_names=False)
+
+
+def test_a_profile_for_another_language_is_refused(tiny_model, problems, tmp_path):
+    with pytest.raises(UserError, match="profile evalplus-base asks for python, but problem b is verilog"):
+        sample(*command(tiny_model, problems, tmp_path / "s.parquet", profile="evalplus-base"))
+
+
+def test_no_problems_are_refused(tiny_model, tmp_path):
+    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, [])
+    with pytest.raises(UserError, match="holds no problem"):
+        sample(*command(tiny_model, tmp_path / "problems.parquet", tmp_path / "s.parquet"))
+
+
+def test_the_engine_is_chosen_by_what_the_machine_has(monkeypatch: pytest.MonkeyPatch):
+    for gpu, installed, expected in (
+        (True, True, "vllm"),
+        (True, False, "transformers"),
+        (False, True, "transformers"),
+    ):
+        monkeypatch.setattr(engines.torch.cuda, "is_available", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _, found=installed: object() if found else None)
+        assert engine_name("auto") == expected
+        assert engine_name("transformers") == "transformers"
+    assert engine_name("vllm") == "vllm"
+
+
+def test_a_chosen_engine_that_is_not_installed_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"vLLM is not installed: run `uv sync --extra vllm`"):
+        engine_name("vllm")
