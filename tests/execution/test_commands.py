@@ -1,4 +1,4 @@
-"""The commands: the workflow's script resumes to the same bytes, `ibft score` reads anyone's file, `ibft doctor` reports."""
+"""The workflow's script resumes to the same bytes, `ibft score` reads anyone's file, `ibft doctor` reports."""
 
 import json
 import os

@@ -54,7 +54,7 @@ def test_every_verilog_ending_has_its_status(level: str) -> None:
         "\talways @(posedge clk) q <= d\nendmodule": "syntax_error",
         "\talways @(posedge clk) q <= e;\nendmodule": "elaboration_error",
         "\tother o(d);\nendmodule": "elaboration_error",
-        "\twire [3:0] w; other o(w); always @* q = d; endmodule module other(input [7:0] i); endmodule": "compile_error",
+        "\twire [3:0] w; o i(w); always @* q = d; endmodule module o(input [7:0] i); endmodule": "compile_error",
         '\treg [7:0] m [0:1]; initial $readmemh("x", m);\nendmodule': "forbidden",
     }
     assert statuses(list(endings), VERILOG, level) == list(endings.values())

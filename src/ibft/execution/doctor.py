@@ -64,7 +64,11 @@ def iverilog() -> Finding:
     except UserError:
         return Finding("iverilog", False, "not installed", "apt-get install iverilog")
     major = int(next((word.split(".")[0] for word in version.split() if word[0].isdigit()), "0"))
-    remedy = "11 cannot compile 2 of VerilogEval-Human's references, 12 can: `make iverilog12`" if major < 12 else ""
+    remedy = (
+        "11 cannot compile 2 of VerilogEval-Human's references, 12 can: use --sdm conda or install it"
+        if major < 12
+        else ""
+    )
     return Finding("iverilog", True, version, remedy)
 
 
@@ -103,5 +107,5 @@ def hub() -> Finding:
         with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - the hub's address is the user's own
             return Finding("hub", True, f"{address} answers", "")
     except (urllib.error.URLError, OSError, ValueError) as error:
-        remedy = "the embedded default needs no hub; elsewhere, fetch first with the target `prefetch`"
+        remedy = "the embedded default needs no hub; a config with hub: sources does"
         return Finding("hub", False, f"{address} does not answer ({error})", remedy)

@@ -23,6 +23,10 @@ from ibft.execution.verdict import Status, Verdict
 _AHEAD = 32  # samples per worker that may be judged before the oldest one is done
 _REMEMBERED = 50_000  # distinct programs whose verdicts are kept for repeats
 
+# The first run of a program, beside others, gets this share of the time limit. Nearly every program that ends at all ends
+# by then; what does not is run again, alone, with the whole limit, and only that run can be recorded as a timeout.
+_FIRST_SHARE = 1 / 3
+
 Sample = tuple[str, int, str]  # task_id, sample, completion
 
 
@@ -133,14 +137,13 @@ class Judge:
 
     def _submit(self, task_id: str, program: str) -> Future[Verdict]:
         problem = self._problems[task_id]
-        task: Callable[[Zygote], Verdict]
+        run: Callable[[float, Zygote], Verdict]
         if problem.language == "verilog":
             reference = self._references.measured.get(task_id)
-            task = functools.partial(judge_verilog, problem, program, self._settings, reference)
+            run = functools.partial(judge_verilog, problem, program, self._settings, reference)
         else:
-            judgeable = task_id not in self.excluded
-            task = functools.partial(judge_python, problem, program, self._settings, judgeable)
-        return self._pool.submit(task, lambda verdict: verdict.status is Status.TIMEOUT)
+            run = functools.partial(judge_python, problem, program, self._settings, task_id not in self.excluded)
+        return self._pool.submit(functools.partial(run, _FIRST_SHARE), _is_doubtful, functools.partial(run, 1.0))
 
     def _next(self, pending: "deque[_Pending]", running: dict[bytes, Future[Verdict]]) -> Judged:
         task_id, sample, program, key, outcome = pending.popleft()
@@ -152,6 +155,11 @@ class Judge:
         if running.pop(key, None):
             self.remember(task_id, verdict)
         return Judged(task_id, sample, verdict)
+
+
+def _is_doubtful(verdict: Verdict) -> bool:
+    """Whether other samples beside it may be to blame: it took too long, or only one of the two verdicts is a pass."""
+    return verdict.status is Status.TIMEOUT or verdict.passed != verdict.official_passed
 
 
 class _Pending(NamedTuple):

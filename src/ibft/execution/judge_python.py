@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 
 from ibft.config import Execution
 from ibft.execution import official
@@ -14,17 +15,20 @@ from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 _FILE_MB = 4
 
 
-def judge_python(problem: Problem, program: str, settings: Execution, judgeable: bool, zygote: Zygote) -> Verdict:
+def judge_python(
+    problem: Problem, program: str, settings: Execution, judgeable: bool, share: float, zygote: Zygote
+) -> Verdict:
     """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
 
-    Where the problem is not `judgeable`, nothing passes the hardened tests.
+    Where the problem is not `judgeable`, nothing passes the hardened tests. `share` of the time limit is what the hardened
+    run gets.
     """
     limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
     candidate = {"program": program, "entry_point": problem.entry_point}
     status, detail, wall_s = *EXCLUDED, 0.0
     if judgeable:
         examiner = {"reference": problem.reference_program, "tests": problem.tests}
-        hardened = run_examined(zygote, candidate, examiner, limits)
+        hardened = run_examined(zygote, candidate, examiner, replace(limits, wall_s=share * limits.wall_s))
         (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
     official_passed = False
     if (

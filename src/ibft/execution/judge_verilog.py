@@ -36,9 +36,12 @@ class Reference:
 
 
 def judge_verilog(
-    problem: Problem, program: str, settings: Execution, reference: Reference | None, zygote: Zygote
+    problem: Problem, program: str, settings: Execution, reference: Reference | None, share: float, zygote: Zygote
 ) -> Verdict:
-    """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes."""
+    """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
+
+    `share` of the time limit is what the hardened run gets.
+    """
     ended: Ended | None = None
     hardened_report: dict[str, Any] = {}
     status, detail, wall_s = *EXCLUDED, 0.0
@@ -46,7 +49,7 @@ def judge_verilog(
         # One reference in VerilogEval-Machine stays undefined under its stimulus, so even an empty module matches it.
         status, detail = Status.WRONG_ANSWER, "the module is empty"
     elif reference is not None:
-        ended = _run_hardened(zygote, problem, program, settings, reference)
+        ended = _run_hardened(zygote, problem, program, settings, reference, share)
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(ended, hardened_report, reference, settings)
     if ended is None or not _means_the_same(problem, program) or hardened_report.get("objection"):
@@ -67,7 +70,7 @@ def judge_verilog(
 def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str:
     """Run the reference solution; why it cannot be judged, where that is so."""
     try:
-        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None)
+        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None, 1.0)
     except UnusableTestbenchError as error:
         return str(error)
     report = _report(ended)
@@ -79,7 +82,7 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
 
 
 def _run_hardened(
-    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None
+    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None, share: float
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
@@ -93,7 +96,8 @@ def _run_hardened(
         "marker": bench.marker,
         "reference": asdict(reference) if reference else None,
     }
-    ended = run_one(zygote, "verilog", payload, _limits(settings))
+    limits = _limits(settings)
+    ended = run_one(zygote, "verilog", payload, replace(limits, wall_s=share * limits.wall_s))
     # Messages name the testbench's parts; without the nonce they are the same in every run.
     return replace(ended, report=ended.report.replace(f"_{nonce}".encode(), b""))
 

@@ -30,10 +30,13 @@ class Pool:
         self._closing = False
 
     def submit(
-        self, task: Callable[[Zygote], Result], doubtful: Callable[[Result], bool] = lambda _: False
+        self,
+        task: Callable[[Zygote], Result],
+        doubtful: Callable[[Result], bool] = lambda _: False,
+        again: Callable[[Zygote], Result] | None = None,
     ) -> Future[Result]:
-        """Run `task` on some zygote; run it again, with nothing else running, if its result is `doubtful`."""
-        return self._threads.submit(self._run, task, doubtful)
+        """Run `task` on some zygote; if its result is `doubtful`, run `again` (or `task`) with nothing else running."""
+        return self._threads.submit(self._run, task, doubtful, again or task)
 
     def close(self) -> None:
         """Cancel what waits, kill what runs."""
@@ -53,12 +56,17 @@ class Pool:
     ) -> None:
         self.close()
 
-    def _run(self, task: Callable[[Zygote], Result], doubtful: Callable[[Result], bool]) -> Result:
+    def _run(
+        self,
+        task: Callable[[Zygote], Result],
+        doubtful: Callable[[Result], bool],
+        again: Callable[[Zygote], Result],
+    ) -> Result:
         with self._turn.together():
             result = self._attempt(task)
         if doubtful(result):
             with self._turn.alone():
-                result = self._attempt(task)
+                result = self._attempt(again)
         return result
 
     def _attempt(self, task: Callable[[Zygote], Result]) -> Result:

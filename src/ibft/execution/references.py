@@ -79,7 +79,7 @@ def _known(problem: Problem, settings: Execution, zygote: Zygote) -> Reference |
 def _measure(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str | None:
     if problem.language == "verilog":
         return measure_reference(problem, settings, zygote)
-    verdict = judge_python(problem, problem.reference_program, settings, True, zygote)
+    verdict = judge_python(problem, problem.reference_program, settings, True, 1.0, zygote)
     return None if verdict.passed else f"its own reference solution does not pass: {verdict.status}, {verdict.detail}"
 
 
