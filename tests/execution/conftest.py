@@ -1,12 +1,9 @@
 """Judges that several test files share."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)

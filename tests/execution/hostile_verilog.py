@@ -95,7 +95,7 @@ ATTACKS = {
         "function integer f(input integer x); begin f = x; while (f >= 0) f = f & 1; end endfunction\n"
         "localparam N = f(1); initial q = N;\nendmodule"
     ),
-    "generate_bomb": "genvar i; generate for (i = 0; i < 1000000000; i = i + 1) begin wire w; end endgenerate endmodule",
+    "generate_bomb": "genvar i; generate for (i = 0; i < 1000000000; i = i + 1) wire w; endgenerate endmodule",
     "recursive_module": _module("wire [7:0] w; top_module t(clk, reset, d, w); always @* q = w;"),
     "memory_bomb": "reg [4095:0] m [0:1073741823]; initial m[5] = 1;\nendmodule",
     "repetition_bomb": "wire [7:0] w = |{1073741824{1'b1}}; always @* q = w;\nendmodule",

@@ -23,8 +23,8 @@ from ibft.execution.verdict import Status, Verdict
 _AHEAD = 32  # samples per worker that may be judged before the oldest one is done
 _REMEMBERED = 50_000  # distinct programs whose verdicts are kept for repeats
 
-# The first run of a program, beside others, gets this share of the time limit. Nearly every program that ends at all ends
-# by then; what does not is run again, alone, with the whole limit, and only that run can be recorded as a timeout.
+# The first run of a program, beside others, gets this share of the time limit. Nearly every program that ends at all
+# ends by then; what does not is run again, alone, with the whole limit, and only that run is recorded as a timeout.
 _FIRST_SHARE = 1 / 3
 
 Sample = tuple[str, int, str]  # task_id, sample, completion

@@ -10,6 +10,7 @@ from ibft.execution import kernel
 
 MIB = 1 << 20
 LAST_CAPABILITY = 63
+MAX_DESCRIPTORS = 256  # of a zygote and its cells: what there is to close in each cell
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -20,7 +21,7 @@ class Limits:
     wall_s: float
     memory_mb: int  # address space of each process
     file_mb: int  # size of each file, standard output included
-    open_files: int = 64
+    open_files: int = 64  # file descriptors
 
 
 def limit_resources(limits: Limits) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ibft.execution import kernel
-from ibft.execution.limits import die_with_parent
+from ibft.execution.limits import MAX_DESCRIPTORS, die_with_parent
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -91,7 +91,7 @@ def _become_first_process() -> None:
     kernel.unshare(CLONE_NEWPID)
     zygote = os.fork()
     if zygote != 0:
-        os.closerange(0, 1 << 16)
+        os.closerange(0, MAX_DESCRIPTORS)
         os.waitpid(zygote, 0)
         os._exit(0)
     die_with_parent()

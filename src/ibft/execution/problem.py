@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from ibft.execution.assemble import assemble
+from ibft.execution.python_text import defines_what_is_used
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,15 @@ class Problem:
     def reference_program(self) -> str:
         """The reference solution as it is run."""
         return self.assemble(self.reference_solution)
+
+    @cached_property
+    def helpers(self) -> str:
+        """What the tests of a Python problem use besides `candidate`: its reference program, or nothing.
+
+        Some tests call helpers that the prompt defines, or the tested function by its own name.
+        """
+        program = self.reference_program
+        return program if defines_what_is_used(program, self.tests) else ""
 
     def assemble(self, completion: str) -> str:
         return assemble(self.language, self.prompt, self.entry_point, completion)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ibft.execution import kernel, landlock, namespaces
 from ibft.execution.limits import Limits, drop_privileges, limit_resources
-from ibft.execution.seccomp import Filter, install
+from ibft.execution.seccomp import Filter, install, prepare
 
 _SCRATCH_MB = 64
 
@@ -33,6 +33,7 @@ class Sandbox:
         Raises:
             OSError: this machine refuses the level.
         """
+        prepare()
         if self.level == "A":
             try:
                 namespaces.enter_world(self.shown)
@@ -44,27 +45,34 @@ class Sandbox:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         _become_nobody_if_possible(self.shown)
 
-    def fork(self) -> int:
-        """Start a cell: 0 in it, its process id in the zygote."""
-        return namespaces.clone_cell() if self.level == "A" else os.fork()
+    def fork(self, trusted: bool) -> int:
+        """Start a cell: 0 in it, its process id in the zygote.
 
-    def make_scratch(self) -> str:
-        """In the zygote, before the fork."""
-        return (
-            namespaces.SCRATCH if self.level == "A" else tempfile.mkdtemp(prefix="ibft-cell-", dir=self.scratch_parent)
-        )
+        A cell that runs only the problem's own tests needs no namespaces: the untrusted cell beside it, in namespaces
+        of its own, can neither see nor signal it.
+        """
+        return namespaces.clone_cell() if self.level == "A" and not trusted else os.fork()
 
-    def enter_cell(self, limits: Limits, which: Filter, scratch: str) -> None:
-        """In the cell, before anything untrusted is looked at."""
+    def make_scratch(self, trusted: bool) -> str | None:
+        """In the zygote, before the fork: where the cell's folder is. A trusted cell needs none."""
+        if trusted:
+            return None
         if self.level == "A":
+            return namespaces.SCRATCH
+        return tempfile.mkdtemp(prefix="ibft-cell-", dir=self.scratch_parent)
+
+    def enter_cell(self, limits: Limits, which: Filter, scratch: str | None) -> None:
+        """In the cell, before anything untrusted is looked at."""
+        if self.level == "A" and scratch:
             namespaces.mount_scratch(_SCRATCH_MB)
-        os.chdir(scratch)
+        os.chdir(scratch or "/")
         limit_resources(limits)
         if self.level == "C":
             return
         drop_privileges()
         if self.level == "B":
-            landlock.restrict([*self.shown, "/dev/null"], [scratch, "/dev/null"] if which is Filter.TOOLCHAIN else [])
+            writable = [scratch, "/dev/null"] if scratch and which is Filter.TOOLCHAIN else []
+            landlock.restrict([*self.shown, "/dev/null"], writable)
         install(which)
 
     def enter_simulator(self) -> None:
@@ -74,7 +82,7 @@ class Sandbox:
         if self.level != "C":
             install(Filter.SIMULATOR)
 
-    def clean_up(self, cell: int, scratch: str) -> None:
+    def clean_up(self, cell: int, scratch: str | None) -> None:
         """In the zygote, after the cell's first process was reaped: end what it left behind."""
         if self.level == "A":
             return  # its namespaces are gone, and all that was in them
@@ -82,7 +90,8 @@ class Sandbox:
         while orphan := _any_child():
             os.kill(orphan, signal.SIGKILL)
             os.waitpid(orphan, 0)
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _kill_group(leader: int) -> None:

@@ -8,6 +8,7 @@ The tables hold x86-64 numbers (`arch/x86/entry/syscalls/syscall_64.tbl` of Linu
 
 import ctypes
 import errno
+import functools
 import struct
 from collections.abc import Iterable
 from enum import StrEnum
@@ -81,6 +82,12 @@ class Filter(StrEnum):
     TOOLCHAIN = "toolchain"  # may start the compiler's programs, and set the next filter
 
 
+def prepare() -> None:
+    """Build all filters now, so that cells forked later find them ready."""
+    for which in Filter:
+        _program(which)
+
+
 def install(which: Filter) -> None:
     """Filter this process and all its children for good. Needs no_new_privs, or CAP_SYS_ADMIN."""
     program = _program(which)
@@ -90,6 +97,7 @@ def install(which: Filter) -> None:
     kernel.syscall(kernel.SYS_SECCOMP, set_mode_filter, 0, descriptor)
 
 
+@functools.cache
 def _program(which: Filter) -> bytes:
     """The filter as classic BPF: a list of comparisons of the call's number, each followed by its answer."""
     allowed = dict(_COMPUTING)

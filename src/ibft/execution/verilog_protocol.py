@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ibft.execution.compiled import Inspection, inspect
-from ibft.execution.limits import MIB, die_with_parent
+from ibft.execution.limits import MAX_DESCRIPTORS, MIB, die_with_parent
 from ibft.execution.sandbox import Sandbox
 
 # Upstream's flags, so that its warnings are the ones that count.
@@ -112,7 +112,7 @@ def _simulate(simulator: str, sandbox: Sandbox) -> int:
             os.dup2(os.open("simulate.err", os.O_WRONLY | os.O_CREAT, 0o600), 2)
             limit = MAX_OUTPUT_MB * MIB
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-            os.closerange(3, 256)
+            os.closerange(3, MAX_DESCRIPTORS)
             die_with_parent()
             sandbox.enter_simulator()
             os.execve(simulator, ["vvp", "-n", COMPILED, "-none"], {})  # noqa: S606

@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -23,12 +24,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ibft.execution.cell import run_cell
-from ibft.execution.limits import Limits, die_with_parent
+from ibft.execution.cell import TRUSTED, run_cell
+from ibft.execution.limits import MAX_DESCRIPTORS, Limits, die_with_parent
 from ibft.execution.sandbox import Sandbox
 
 MAX_REQUEST = 1 << 16
-MAX_DESCRIPTORS = 16
+MAX_PASSED = 16  # file descriptors of one request
 # What completions commonly import: loaded once here instead of once per cell.
 # fmt: off
 _PRELOADED = (
@@ -42,6 +43,7 @@ _PRELOADED = (
 def main(control_descriptor: int, level: str, scratch_parent: str, shown: list[str]) -> None:
     """Serve until the other end of the control socket is closed."""
     die_with_parent()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
     control = socket.socket(fileno=control_descriptor)
     sandbox = Sandbox(level, shown, scratch_parent)
     for name in _PRELOADED:
@@ -59,7 +61,7 @@ def main(control_descriptor: int, level: str, scratch_parent: str, shown: list[s
     gc.collect()
     gc.freeze()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, MAX_DESCRIPTORS)
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, MAX_PASSED)
         if not message:
             return
         reply = _serve(json.loads(message), descriptors, sandbox)
@@ -75,7 +77,7 @@ _PROOF: dict[str, Any] = {
 def _serve(request: dict[str, Any], descriptors: list[int], sandbox: Sandbox) -> dict[str, Any]:
     limits = Limits(**request["limits"])
     started = time.monotonic()
-    scratches = [sandbox.make_scratch() for _ in request["cells"]]
+    scratches = [sandbox.make_scratch(cell["main"] in TRUSTED) for cell in request["cells"]]
     cells = [
         _start(cell, descriptors, limits, sandbox, scratch)
         for cell, scratch in zip(request["cells"], scratches, strict=True)
@@ -89,8 +91,8 @@ def _serve(request: dict[str, Any], descriptors: list[int], sandbox: Sandbox) ->
     return {"ended": ended, "timed_out": timed_out, "wall_s": time.monotonic() - started}
 
 
-def _start(cell: dict[str, Any], descriptors: list[int], limits: Limits, sandbox: Sandbox, scratch: str) -> int:
-    process = sandbox.fork()
+def _start(cell: dict[str, Any], descriptors: list[int], limits: Limits, sandbox: Sandbox, scratch: str | None) -> int:
+    process = sandbox.fork(cell["main"] in TRUSTED)
     if process == 0:
         try:
             by_role = {role: descriptors[i] for role, i in cell["fds"].items()}

@@ -1,0 +1,52 @@
+"""Python source as text: what a program could know, and which helpers tests need."""
+
+import ast
+import re
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+(.+?)[ \t]*(?:#.*)?$)", re.MULTILINE)
+
+# fmt: off
+_PURE_MODULES = frozenset({
+    "bisect", "cmath", "collections", "copy", "fractions", "functools", "heapq", "itertools", "math", "numbers",
+    "operator", "re", "statistics", "string", "typing",
+})
+# Names by which a program can look round itself, keep objects that are no plain values, or meet the tests.
+_TELLING = frozenset({
+    "breakpoint", "check", "class", "compile", "delattr", "dir", "eval", "exec", "exit", "getattr", "global",
+    "globals", "hash", "help", "id", "input", "locals", "nan", "open", "os", "quit", "setattr", "sys", "vars", "yield",
+})
+# fmt: on
+_TELLING_PREFIXES = ("_", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
+
+
+def cannot_tell(program: str) -> bool:
+    """Whether `program` computes plain values and has no means to notice how, or by whom, it is called.
+
+    It is judged by words, so it errs on the safe side: a telling word in a comment counts.
+    """
+    used = set(_WORD.findall(program)) - {"_"}
+    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used):
+        return False
+    modules = [name for source, names in _IMPORT.findall(program) for name in (source or names).split(",")]
+    return all(module.split()[0].split(".")[0] in _PURE_MODULES for module in modules if module.strip())
+
+
+def defines_what_is_used(code: str, tests: str) -> bool:
+    """Whether `tests` use a name that `code` defines at its top level.
+
+    Code that does not parse may define anything.
+    """
+    try:
+        statements = ast.parse(code).body
+    except SyntaxError:
+        return True
+    defined: set[str] = set()
+    for node in statements:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            defined |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        else:
+            defined |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return bool(defined & set(_WORD.findall(tests))) or "*" in defined
