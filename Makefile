@@ -25,8 +25,8 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) mypy
 	$(UV) snakefmt --check Snakefile rules
 	$(UV) snakemake --lint
-	$(UV) snakemake --dry-run --quiet --configfile config/paper.yaml
-	$(UV) snakemake --dry-run --quiet
+	$(UV) snakemake --dry-run --nolock --quiet --configfile config/paper.yaml
+	$(UV) snakemake --dry-run --nolock --quiet
 
 format:  ## format Python and Snakemake files
 	$(UV) ruff check --fix .
