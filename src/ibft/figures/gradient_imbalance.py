@@ -48,7 +48,7 @@ def draw(gradients: pd.DataFrame, memorization: pd.DataFrame, settings: Memoriza
     axes.set_ylabel("LoRA gradient norm (GraNd), mean")
     axes.set_ylim(bottom=0)
     note = f"{len(joined):,} examples; whiskers: 95% interval of the mean{_correlations(joined)}"
-    titled(axes, f"Gradient norm by memorization{f': {subject}' if subject else ''}", note)
+    titled(axes, "Gradient norm by memorization", "\n".join(filter(None, (subject, note))))
     return figure
 
 

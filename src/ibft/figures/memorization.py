@@ -14,7 +14,8 @@ from ibft.config import Memorization
 from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled
-from ibft.metrics.distributions import Floats, auroc, common_grid, ks_distance, overlap_coefficient
+from ibft.metrics.distributions import Floats, common_grid
+from ibft.metrics.separation import separation
 
 _GROUPS = {
     "p0": ("$p_0$: fine-tuning data, base model", "#0072b2", "-"),
@@ -55,7 +56,7 @@ def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: st
         color=GREY,
         linespacing=1.5,
     )
-    titled(axes, f"Memorization of the fine-tuning data{f': {subject}' if subject else ''}")
+    titled(axes, "Memorization of the fine-tuning data", subject)
     legend_below(figure, [axes], "Dashed: medians.", columns=1)
     return figure
 
@@ -73,13 +74,11 @@ def scores_at(frame: pd.DataFrame, k: int, group: str) -> Floats:
 
 
 def _statistics(values: Mapping[str, Floats]) -> str:
-    """How far p0 lies from p1 and from the reference."""
+    """How far p0 lies from p1 and from the reference, with 95% bootstrap intervals."""
     lines = []
     if "p1" in values:
-        lines.append(f"overlap of $p_0$ and $p_1$: {overlap_coefficient(values['p0'], values['p1']):.2f}")
+        lines.append(f"overlap of $p_0$ and $p_1$: {separation(values['p0'], values['p1']).overlap}")
     if "p2" in values:
-        lines += [
-            f"KS distance of $p_0$ and $p_2$: {ks_distance(values['p0'], values['p2']):.2f}",
-            f"AUROC, $p_0$ below $p_2$: {auroc(values['p0'], values['p2']):.2f}",
-        ]
+        apart = separation(values["p0"], values["p2"])
+        lines += [f"KS distance of $p_0$ and $p_2$: {apart.ks}", f"AUROC, $p_0$ below $p_2$: {apart.auroc}"]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""How far two samples of a score lie apart: overlap of their densities, Kolmogorov-Smirnov distance, AUROC."""
+"""Densities of a score, for drawing."""
 
 import numpy as np
 import numpy.typing as npt
@@ -29,25 +29,3 @@ def common_grid(*samples: Floats) -> Floats:
     low, high = min(s.min() for s in samples), max(s.max() for s in samples)
     margin = 0.15 * (high - low) or max(abs(high), 1.0) * 0.15
     return np.linspace(max(0.0, low - margin), high + margin, _GRID)
-
-
-def overlap_coefficient(first: Floats, second: Floats) -> float:
-    """The area that two densities share: 0 for samples that lie apart, 1 for equal ones."""
-    if np.array_equal(np.sort(first), np.sort(second)):
-        return 1.0
-    if min(len(np.unique(first)), len(np.unique(second))) < 2:
-        return 0.0
-    grid = common_grid(first, second)
-    shared = np.minimum(density(first, grid), density(second, grid))
-    return float(np.clip(np.trapezoid(shared, grid), 0.0, 1.0))
-
-
-def ks_distance(first: Floats, second: Floats) -> float:
-    """The largest distance between the two empirical distribution functions."""
-    return float(stats.ks_2samp(first, second, method="asymp").statistic)
-
-
-def auroc(lower: Floats, higher: Floats) -> float:
-    """The probability that a draw of `lower` is below one of `higher`, ties counting half: 0.5 is no separation."""
-    u = stats.mannwhitneyu(higher, lower).statistic
-    return float(u) / (len(lower) * len(higher))

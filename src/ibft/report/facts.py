@@ -11,10 +11,10 @@ import pandas as pd
 
 from ibft.errors import UserError
 from ibft.figures.memorization import scores_at
-from ibft.metrics.distributions import auroc, ks_distance, overlap_coefficient
 from ibft.metrics.labels import Labels
 from ibft.metrics.notation import raised
 from ibft.metrics.runs import Run
+from ibft.metrics.separation import separation
 
 _PACKAGES = (
     "ibft",
@@ -125,7 +125,7 @@ def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: i
     rows = []
     for (model, dataset, group), own in values.items():
         base = values.get((model, dataset, "p0"))
-        compared = group != "p0" and base is not None
+        apart = separation(base, own) if group != "p0" and base is not None else None
         quartiles = pd.Series(own).quantile([0.25, 0.5, 0.75])
         rows.append(
             [
@@ -134,16 +134,15 @@ def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: i
                 _GROUPS.get(group, group),
                 f"{len(own):,}",
                 *(f"{value:.2f}" for value in quartiles),
-                f"{overlap_coefficient(base, own):.2f}" if compared and base is not None else "",
-                f"{ks_distance(base, own):.2f}" if compared and base is not None else "",
-                f"{auroc(base, own):.2f}" if compared and base is not None else "",
+                *((str(apart.overlap), str(apart.ks), str(apart.auroc)) if apart else ("", "", "")),
             ]
         )
     return FactTable(
         f"Min-{k}% Prob",
         "Lower = more memorized. Overlap, KS distance and AUROC (the chance that an example of p0 scores below one of "
         "this group) compare each group with p0: an overlap near 1 with p1 means that fine-tuning had little left to "
-        "memorize, an AUROC near 0.5 with p2 that the base model does not know the data.",
+        "memorize, an AUROC near 0.5 with p2 that the base model does not know the data. In brackets: 95% bootstrap "
+        "intervals.",
         [
             ("Model", False),
             ("Fine-tuning data", False),

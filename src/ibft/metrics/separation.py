@@ -1,6 +1,6 @@
-"""How far apart two sets of memorization scores lie (paper Figure 3), and how the gradient norm follows memorization.
+"""How far apart two sets of memorization scores lie (paper Figure 3).
 
-Pure NumPy: figures and reports use it without torch. Every statistic comes with a bootstrap interval; a resample is a
+Every statistic comes with a bootstrap interval; a resample is a
 vector of counts over sorted values, so that ten thousand examples and a thousand resamples take seconds.
 """
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ibft.errors import UserError
@@ -26,6 +25,9 @@ class Interval:
     estimate: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 @dataclass(frozen=True)
@@ -66,43 +68,6 @@ def separation(first: Reals, second: Reals, *, resamples: int = 1000, seed: int 
         ks=_bootstrap(_ks, *ranked, resamples, random),
         auroc=_bootstrap(_auroc, *ranked, resamples, random),
     )
-
-
-def gradient_norm_by_decile(min_k_prob: Reals, grand: Reals) -> pd.DataFrame:
-    """Gradient norms of examples grouped by memorization: the gradient imbalance of the paper's appendix A.
-
-    Args:
-        min_k_prob: Min-K% Prob on the base model, lower = more memorized.
-        grand: gradient norm of the same examples.
-
-    Returns:
-        One row per decile of Min-K% Prob, 1 = most memorized: decile, examples, min_k_low, min_k_high, mean of the
-        norms, low and high (95% bootstrap interval of the mean), median.
-
-    Raises:
-        UserError: there are fewer than ten examples.
-    """
-    if len(min_k_prob) < 10:
-        raise UserError("deciles of memorization need at least 10 examples")
-    random = np.random.default_rng(0)
-    rows = []
-    for decile, members in enumerate(np.array_split(np.argsort(min_k_prob, kind="stable"), 10), start=1):
-        norms = grand[members]
-        resampled = [random.choice(norms, len(norms)).mean() for _ in range(1000)]
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        rows.append(
-            {
-                "decile": decile,
-                "examples": len(members),
-                "min_k_low": float(min_k_prob[members].min()),
-                "min_k_high": float(min_k_prob[members].max()),
-                "mean": float(norms.mean()),
-                "low": float(low),
-                "high": float(high),
-                "median": float(np.median(norms)),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def _bootstrap(

@@ -1,11 +1,11 @@
-"""Overlap, KS distance, AUROC and the decile table, against SciPy and against what is known in closed form."""
+"""Overlap, KS distance and AUROC, against SciPy and against what is known in closed form."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from ibft.errors import UserError
-from ibft.memorization.distributions import gradient_norm_by_decile, separation
+from ibft.metrics.separation import separation
 
 
 @pytest.fixture
@@ -66,19 +66,3 @@ def test_constant_scores_do_not_break_the_densities() -> None:
 def test_a_single_score_is_refused() -> None:
     with pytest.raises(UserError, match="at least two"):
         separation(np.ones(1), np.ones(5))
-
-
-def test_deciles_run_from_most_to_least_memorized() -> None:
-    random = np.random.default_rng(3)
-    min_k_prob = random.permutation(np.linspace(1, 10, 105))
-    table = gradient_norm_by_decile(min_k_prob, grand=min_k_prob * 2)
-    assert table["decile"].tolist() == list(range(1, 11))
-    assert table["examples"].sum() == 105
-    assert table["mean"].is_monotonic_increasing
-    assert (table["min_k_high"].to_numpy()[:-1] < table["min_k_low"].to_numpy()[1:]).all()
-    assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
-
-
-def test_fewer_than_ten_examples_have_no_deciles() -> None:
-    with pytest.raises(UserError, match="at least 10"):
-        gradient_norm_by_decile(np.ones(9), np.ones(9))
