@@ -78,11 +78,11 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 ) -> None:
     undisturbed = run(base, tmp_path / "undisturbed", "ibft")
 
-    def dies(items: range, *_: Any, **__: Any) -> Iterator[int]:
-        for step in items:
+    def dies(items: Iterator[tuple[int, Any]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
+        for step, examples in items:
             if step > killed_after:
                 raise KeyboardInterrupt
-            yield step
+            yield step, examples
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop, "track", dies)

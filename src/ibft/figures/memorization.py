@@ -6,7 +6,6 @@ p2: data that no model can have seen, on the base model: the weakest-memorizatio
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,7 +13,7 @@ from ibft.config import Memorization
 from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled
-from ibft.metrics.distributions import Floats, common_grid
+from ibft.metrics.distributions import Floats, common_grid, scores_at
 from ibft.metrics.separation import separation
 
 _GROUPS = {
@@ -59,18 +58,6 @@ def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: st
     titled(axes, "Memorization of the fine-tuning data", subject)
     legend_below(figure, [axes], "Dashed: medians.", columns=1)
     return figure
-
-
-def scores_at(frame: pd.DataFrame, k: int, group: str) -> Floats:
-    """Min-K% Prob at percentage `k` of one MEMORIZATION frame.
-
-    Raises:
-        UserError: the frame holds no such scores.
-    """
-    values: Floats = frame.loc[frame["k"] == k, "min_k_prob"].to_numpy(np.float64)
-    if not len(values):
-        raise UserError(f"the memorization scores of {group} hold no k = {k}: add it to memorization.k")
-    return values
 
 
 def _statistics(values: Mapping[str, Floats]) -> str:

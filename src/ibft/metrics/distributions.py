@@ -1,8 +1,11 @@
-"""Densities of a score, for drawing."""
+"""Min-K% Prob scores at one k, and their densities, for figures and report."""
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
+
+from ibft.errors import UserError
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,3 +32,15 @@ def common_grid(*samples: Floats) -> Floats:
     low, high = min(s.min() for s in samples), max(s.max() for s in samples)
     margin = 0.15 * (high - low) or max(abs(high), 1.0) * 0.15
     return np.linspace(max(0.0, low - margin), high + margin, _GRID)
+
+
+def scores_at(frame: pd.DataFrame, k: int, group: str) -> Floats:
+    """Min-K% Prob at percentage `k` of one MEMORIZATION frame.
+
+    Raises:
+        UserError: the frame holds no such scores.
+    """
+    values: Floats = frame.loc[frame["k"] == k, "min_k_prob"].to_numpy(np.float64)
+    if not len(values):
+        raise UserError(f"the memorization scores of {group} hold no k = {k}: add it to memorization.k")
+    return values

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.errors import UserError
-from ibft.figures.memorization import scores_at
+from ibft.metrics.distributions import scores_at
 from ibft.metrics.labels import Labels
 from ibft.metrics.notation import raised
 from ibft.metrics.runs import Run

@@ -80,13 +80,7 @@ def train(
     """
     _check(model, examples, settings)
     parameters = trainable_parameters(model, bottleneck)
-    rate = settings.learning_rate
-    optimizer = torch.optim.AdamW(
-        [{"params": list(parameters.values()), "initial_lr": rate}],
-        lr=rate,
-        betas=(0.9, 0.999),
-        weight_decay=settings.weight_decay,
-    )
+    optimizer = _optimizer(parameters, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
     done, log = load_checkpoint(checkpoints.path, checkpoints.key, parameters, optimizer)
@@ -97,23 +91,14 @@ def train(
         logger.info("resuming after step %d of %d", done, steps)
 
     model.train()
-    lengths = [len(example) for example in examples]
     response_tokens = int(log[-1]["response_tokens"]) if log else 0
-    for step in track(range(done + 1, steps + 1), "training", unit="steps", total=steps, done=done):
-        epoch, position = divmod(step - 1, steps_per_epoch)
-        order = batch_order(lengths, settings.batch_size, seed, epoch)[position]
-        batches = [
-            collate(run, pad_token, model.device)
-            for run in micro_batches([examples[index] for index in order], settings.micro_batch_tokens)
-        ]
+    remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
+    for step, chosen in track(remaining, "training", unit="steps", total=steps, done=done):
+        runs = micro_batches(chosen, settings.micro_batch_tokens)
+        batches = [collate(run, pad_token, model.device) for run in runs]
         counts = _global_counts(batches, bottleneck)
         torch.manual_seed(_step_seed(seed, step))
-        parts = []
-        for batch in batches:
-            with torch.autocast(model.device.type, DTYPES[settings.precision], settings.precision != "float32"):
-                loss = micro_batch_loss(model, batch, counts, bottleneck)
-            scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
-            parts.append(loss)
+        parts = [_backward(model, batch, counts, bottleneck, settings, scaler) for batch in batches]
         _check_finite(step, parts)
         scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(parameters.values(), settings.max_gradient_norm)
@@ -131,6 +116,44 @@ def train(
             save_checkpoint(checkpoints.path, checkpoints.key, step, parameters, optimizer, log)
     model.eval()
     return log
+
+
+def _optimizer(parameters: dict[str, nn.Parameter], settings: Training) -> torch.optim.AdamW:
+    """AdamW; the schedule of a resumed run needs to be told the initial rate."""
+    group = {"params": list(parameters.values()), "initial_lr": settings.learning_rate}
+    return torch.optim.AdamW([group], lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay)
+
+
+def _batches(
+    examples: Sequence[EncodedExample], settings: Training, seed: int, finished_before: range, steps_per_epoch: int
+) -> Iterator[tuple[int, list[EncodedExample]]]:
+    """(step, its examples) for each remaining step; an epoch's order is made once, as it takes long on large data.
+
+    `finished_before` holds, for each remaining step, how many steps come before it.
+    """
+    lengths = [len(example) for example in examples]
+    order: list[list[int]] = []
+    order_epoch = -1
+    for finished in finished_before:
+        epoch, position = divmod(finished, steps_per_epoch)
+        if epoch != order_epoch:
+            order, order_epoch = batch_order(lengths, settings.batch_size, seed, epoch), epoch
+        yield finished + 1, [examples[index] for index in order[position]]
+
+
+def _backward(
+    model: PreTrainedModel,
+    batch: Batch,
+    counts: TokenCounts,
+    bottleneck: Bottleneck | None,
+    settings: Training,
+    scaler: torch.amp.GradScaler,
+) -> Loss:
+    """Add the gradient of one micro-batch, and return its loss."""
+    with torch.autocast(model.device.type, DTYPES[settings.precision], settings.precision != "float32"):
+        loss = micro_batch_loss(model, batch, counts, bottleneck)
+    scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+    return loss
 
 
 def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, bottleneck: Bottleneck | None) -> Loss:
