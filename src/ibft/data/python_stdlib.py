@@ -28,8 +28,8 @@ lib2to3 mailcap msilib nntplib pipes pydoc_data smtpd sndhdr sunau telnetlib thi
 EXCLUDED_MODULES = frozenset(_EXCLUDED.split())
 EXCLUDED_FOLDERS = frozenset({"test", "tests", "__pycache__", "site-packages", "dist-packages"})
 RESPONSE_LINES = range(3, 41)
-RESPONSE_CHARACTERS = 1200
-DOCSTRING_CHARACTERS = range(20, 801)
+RESPONSE_CHARACTERS = 700
+DOCSTRING_CHARACTERS = range(20, 401)
 
 
 @dataclass(frozen=True)
