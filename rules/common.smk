@@ -21,7 +21,8 @@ RESULTS = CONFIG.results
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 VARIANT = "{model}/{dataset}/{method}/seed{seed}"
 LABELS = labels_of(CONFIG).model_dump_json()
-DRAW = f"{VARIANT}/{{benchmark}}/T{{temperature}}/trial{{trial}}"
+DRAWS = f"{VARIANT}/{{benchmark}}/T{{temperature}}"
+DRAW = f"{DRAWS}/trial{{trial}}"
 
 
 # Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and

@@ -1,4 +1,5 @@
-# n completions of every problem, for one variant, temperature and trial.
+# n completions of every problem in every trial, for one variant and temperature: one start of the engine for all trials.
+# `update` leaves finished trials where they are, so that more trials draw only what is new.
 
 
 rule samples:
@@ -7,11 +8,17 @@ rule samples:
         adapter=adapter_of,
         problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
     output:
-        samples=f"{RESULTS}/samples/{DRAW}.parquet",
+        samples=update(
+            expand(
+                f"{RESULTS}/samples/{DRAWS}/trial{{trial}}.parquet",
+                trial=range(CONFIG.sampling.trials),
+                allow_missing=True,
+            )
+        ),
     log:
-        f"{RESULTS}/logs/samples/{DRAW}.log",
+        f"{RESULTS}/logs/samples/{DRAWS}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/samples/{DRAW}.tsv"
+        f"{RESULTS}/benchmarks/samples/{DRAWS}.tsv"
     conda:
         "../envs/sample.yaml"
     threads: CONFIG.compute.threads
@@ -29,10 +36,10 @@ rule samples:
         adapter=adapter_option,
         variant="{model}/{dataset}/{method}/seed{seed}",
     message:
-        "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
+        "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}"
     shell:
         'python "$IBFT_SCRIPTS/sample.py" --model $(dirname {input.model:q}) {params.adapter} --problems {input.problems:q}'
         " --profile {params.profile} --settings {params.settings:q} --precision {params.precision}"
         " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
-        " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature} --trial {wildcards.trial}"
-        " --threads {threads} --output {output.samples:q} --log {log:q}"
+        " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature}"
+        " --threads {threads} --outputs {output.samples:q} --log {log:q}"

@@ -43,6 +43,8 @@ def contradictions(config: "Config") -> Iterator[str]:
             first = seen.setdefault((model, track.dataset), name)
             if first != name:
                 yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
+        if "trials" in track.sampling:
+            yield f"tracks.{name}.sampling.trials: set sampling.trials instead, which all tracks share"
         n = config.sampling_of(track.models[0], track.dataset).n
         for k in (*config.metrics.k, config.metrics.strict_k):
             if k > n:

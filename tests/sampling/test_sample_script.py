@@ -40,7 +40,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def command(model: Path, problems: Path, output: Path, **changed: object) -> list[str]:
+def command(model: Path, problems: Path, *outputs: Path, **changed: object) -> list[str]:
     options: dict[str, object] = {
         "model": model,
         "problems": problems,
@@ -49,11 +49,10 @@ def command(model: Path, problems: Path, output: Path, **changed: object) -> lis
         "variant": "tiny/rtl/base/seed0",
         "benchmark": "bench",
         "temperature": 1.0,
-        "trial": 0,
-        "output": output,
     }
     options |= changed
-    return [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    return [*words, "--outputs", *map(str, outputs)]
 
 
 def sample(*arguments: str) -> None:
@@ -106,13 +105,37 @@ def test_a_run_that_dies_at_every_problem_ends_with_the_same_bytes(
     assert not journal_path(output).exists()
 
 
-def test_another_trial_or_temperature_shares_no_sample_and_order_changes_none(
-    tiny_model, problems, undisturbed, tmp_path
-):
+def test_trials_are_drawn_together_as_they_are_drawn_one_by_one(tiny_model, problems, undisturbed, tmp_path, caplog):
+    together = [tmp_path / f"together{trial}.parquet" for trial in range(3)]
+    sample(*command(tiny_model, problems, *together))
+    one_by_one = [tmp_path / f"trial{trial}.parquet" for trial in range(3)]
+    for trials in (1, 2, 3):
+        kept = [path.read_bytes() for path in one_by_one[: trials - 1]]
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            sample(*command(tiny_model, problems, *one_by_one[:trials]))
+        assert caplog.text.count("is drawn already") == trials - 1
+        assert "sampling: 20 samples" in caplog.text
+        assert [path.read_bytes() for path in one_by_one[: trials - 1]] == kept
+    drawn = ["task_id", "sample", "completion", "seed"]
+    tables = [storage.read_table(path, SAMPLES)[drawn] for path in one_by_one]
+    pd.testing.assert_frame_equal(tables[0], storage.read_table(undisturbed, SAMPLES)[drawn])
+    for path, table in zip(together, tables, strict=True):
+        pd.testing.assert_frame_equal(storage.read_table(path, SAMPLES)[drawn], table)
+    assert pd.concat(tables)["seed"].nunique() == 3 * len(tables[0])
+
+
+def test_finished_trials_of_other_settings_are_drawn_again(tiny_model, problems, tmp_path):
+    output = tmp_path / "trial0.parquet"
+    sample(*command(tiny_model, problems, output))
+    before = storage.read_table(output, SAMPLES)
+    sample(*command(tiny_model, problems, output, settings=json.dumps({**SETTINGS, "max_new_tokens": 2})))
+    after = storage.read_table(output, SAMPLES)
+    assert after["completion_tokens"].max() == 2 < before["completion_tokens"].max()
+
+
+def test_the_order_of_the_problems_changes_no_sample(tiny_model, problems, undisturbed, tmp_path):
     first = storage.read_table(undisturbed, SAMPLES)
-    other = tmp_path / "other.parquet"
-    sample(*command(tiny_model, problems, other, trial=1))
-    assert not set(storage.read_table(other, SAMPLES)["seed"]) & set(first["seed"])
     reordered = tmp_path / "problems.parquet"
     storage.write_table(reordered, PROBLEMS, storage.read_table(problems, PROBLEMS).iloc[[3, 0, 1]])
     again = tmp_path / "again.parquet"

@@ -1,13 +1,15 @@
-"""Draw n completions of every problem of a benchmark from one model, at one temperature, for one trial.
+"""Draw n completions of every problem of a benchmark from one model, at one temperature, in each of several trials.
 
     python workflow/scripts/sample.py --model results/models/smollm2 --adapter ADAPTER --problems problems.parquet \\
         --profile chat --settings '{"n": 10}' --variant smollm2/rtl/ft/0 --benchmark rtl-mini --temperature 0.2 \\
-        --trial 0 --output samples.parquet
+        --outputs trial0.parquet trial1.parquet
 
-Writes the table `samples`, ordered by problem and sample. A killed run continues after its finished problems.
+Writes one table `samples` per trial, ordered by problem and sample. Trials that are there already, drawn from the same
+inputs by the same code, are left as they are. A killed run continues after its finished problems.
 """
 
 import argparse
+import json
 import logging
 import time
 from pathlib import Path
@@ -40,9 +42,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--variant", required=True, help="model, dataset, method and training seed; part of the seeds")
     parser.add_argument("--benchmark", required=True, help="name of the benchmark; part of the seeds")
     parser.add_argument("--temperature", type=float, required=True)
-    parser.add_argument("--trial", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="CPU cores to use")
-    parser.add_argument("--output", type=Path, required=True, help="table `samples`")
+    parser.add_argument(
+        "--outputs", type=Path, nargs="+", required=True, help="a table `samples` for each trial from 0"
+    )
     return parser
 
 
@@ -50,7 +53,7 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     settings = Sampling.model_validate_json(arguments.settings)
     profile = get_profile(arguments.profile)
-    draw = Draw(arguments.variant, arguments.benchmark, arguments.temperature, arguments.trial)
+    draw = Draw(arguments.variant, arguments.benchmark, arguments.temperature)
     problems = list(storage.read_table(arguments.problems, PROBLEMS).itertuples(index=False))
     if not problems:
         raise UserError(f"{arguments.problems} holds no problem to sample")
@@ -63,7 +66,6 @@ def main(arguments: argparse.Namespace) -> None:
         batch_size=settings.batch_size,
         threads=arguments.threads,
     )
-    prompts = prompts_for(problems, profile, engine.tokenizer, draw, settings.n)
     decoding = decoding_for(
         profile,
         engine.tokenizer,
@@ -75,14 +77,38 @@ def main(arguments: argparse.Namespace) -> None:
     inputs = [path for path in (arguments.model, arguments.adapter, arguments.problems) if path]
     settled = repr((profile.name, draw, settings.n, decoding))
     key = journal_key(Path(__file__), inputs, settled, arguments.precision, engine.version)
-    with Journal(journal_path(arguments.output), key) as journal:
-        _sample_what_is_missing(engine, prompts, problems, profile, decoding, journal)
+    wanted = _absent(arguments.outputs, key)
+    if not wanted:
+        return
+    prompts = prompts_for(problems, profile, engine.tokenizer, draw, list(wanted), settings.n)
+    with Journal(journal_path(arguments.outputs[0]), json.dumps([key, list(wanted)])) as journal:
+        _sample_what_is_missing(engine, prompts, problems, profile, decoding, journal, settings.n)
         rows_of = {entry["task_id"]: entry["rows"] for entry in journal.entries()}
-        rows = [row for problem in problems for row in rows_of[problem.task_id]]
-        truncated = sum(row["finish_reason"] == "length" for row in rows)
-        logger.info("%d of %d samples reached %d tokens", truncated, len(rows), settings.max_new_tokens)
-        storage.write_table(arguments.output, SAMPLES, rows, seconds=round(time.monotonic() - started, 1))
+        seconds = round(time.monotonic() - started, 1)
+        for place, output in enumerate(wanted.values()):
+            of_trial = slice(place * settings.n, (place + 1) * settings.n)
+            rows = [row for problem in problems for row in rows_of[problem.task_id][of_trial]]
+            truncated = sum(row["finish_reason"] == "length" for row in rows)
+            logger.info("%d of %d samples reached %d tokens", truncated, len(rows), settings.max_new_tokens)
+            storage.write_table(output, SAMPLES, rows, key=key, seconds=seconds)
         journal.remove()
+
+
+def _absent(outputs: list[Path], key: str) -> dict[int, Path]:
+    """The trials, and their outputs, that are not there yet as `key` would have them. The others count as made now."""
+    absent = {}
+    for trial, output in enumerate(outputs):
+        if (
+            output.exists()
+            and storage.manifest_path(output).exists()
+            and storage.read_manifest(output).get("key") == key
+        ):
+            storage.verify(output)
+            output.touch()
+            logger.info("%s is drawn already", output)
+        else:
+            absent[trial] = output
+    return absent
 
 
 def _sample_what_is_missing(
@@ -92,6 +118,7 @@ def _sample_what_is_missing(
     profile: Profile,
     decoding: Decoding,
     journal: Journal,
+    n: int,
 ) -> None:
     """Append one journal entry per problem that has none."""
     asked = {prompt.task_id: (prompt, problem) for prompt, problem in zip(prompts, problems, strict=True)}
@@ -102,7 +129,7 @@ def _sample_what_is_missing(
     drawn = engine.sample(missing, decoding)
     for completions in track(drawn, "sampling", unit="samples", total=total, done=done, size=len):
         prompt, problem = asked[completions[0].task_id]
-        rows = sample_rows(completions, prompt, problem, profile, engine)
+        rows = sample_rows(completions, prompt, problem, profile, engine, n)
         journal.append({"task_id": problem.task_id, "rows": rows})
         tokens += sum(row["completion_tokens"] for row in rows)
     logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))

@@ -13,24 +13,29 @@ from ibft.sampling.seeds import draw_seed
 
 @dataclass(frozen=True)
 class Draw:
-    """Which set of samples this is: together with a problem it seeds every one of them."""
+    """Which samples these are: with a problem, a trial and a number it seeds every one of them."""
 
     variant: str  # model, dataset, method and training seed, as one string
     benchmark: str
     temperature: float
-    trial: int
 
 
 def prompts_for(
-    problems: Iterable[Problem], profile: Profile, tokenizer: PreTrainedTokenizerBase, draw: Draw, n: int
+    problems: Iterable[Problem],
+    profile: Profile,
+    tokenizer: PreTrainedTokenizerBase,
+    draw: Draw,
+    trials: Sequence[int],
+    n: int,
 ) -> list[Prompt]:
-    """One prompt with n seeds per problem, in their order."""
+    """One prompt per problem, in their order, with n seeds for each of `trials`, one trial after the other."""
     return [
         Prompt(
             problem.task_id,
             tuple(profile.encode_problem(tokenizer, problem)),
             tuple(
-                draw_seed(draw.variant, draw.benchmark, draw.temperature, draw.trial, problem.task_id, sample)
+                draw_seed(draw.variant, draw.benchmark, draw.temperature, trial, problem.task_id, sample)
+                for trial in trials
                 for sample in range(n)
             ),
         )
@@ -54,13 +59,13 @@ def decoding_for(
 
 
 def sample_rows(
-    completions: Sequence[Completion], prompt: Prompt, problem: Problem, profile: Profile, engine: Engine
+    completions: Sequence[Completion], prompt: Prompt, problem: Problem, profile: Profile, engine: Engine, n: int
 ) -> list[dict[str, Any]]:
-    """The rows of one problem's completions, in their order."""
+    """The rows of one problem's completions, in their order: n of each trial."""
     return [
         {
             "task_id": problem.task_id,
-            "sample": completion.sample,
+            "sample": completion.sample % n,
             "completion": completion.text,
             "code": profile.extract(completion.text, problem),
             "finish_reason": completion.finish_reason,
