@@ -49,7 +49,7 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["models"]["smollm2-135m"].update(source="s3:x"), ["models.smollm2-135m.source"]),
         (lambda c: c["tracks"]["verilog"].update(training={"epoch": 1}), ["tracks.verilog.training.epoch", "epochs"]),
         (lambda c: c["tracks"]["verilog"].update(sampling={"n": 5}), ["k = 10", "sampling.n = 5"]),
-        (lambda c: c["tracks"]["verilog"].update(sampling={"trials": 3}), ["tracks.verilog.sampling.trials", "set sampling.trials"]),
+        (lambda c: c["tracks"]["verilog"].update(sampling={"trials": 3}), ["tracks.verilog.sampling.trials", "share"]),
         (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
         (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
         (lambda c: c.pop("models"), ["models", "missing"]),

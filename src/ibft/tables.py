@@ -39,6 +39,7 @@ def _nullable(kind: pa.DataType) -> pa.Field:
 
 
 _text, _count, _real, _flag = pa.string(), pa.int32(), pa.float64(), pa.bool_()
+_excluded = _text  # task_ids of the problems that could not be judged and count for nobody, joined by ", "
 
 EXAMPLES = _table(
     "examples",
@@ -136,7 +137,7 @@ VERDICTS = _table(
 
 PASS_COUNTS = _table(
     "pass_counts",
-    1,
+    2,
     model=_text,
     dataset=_text,
     method=_text,
@@ -148,11 +149,12 @@ PASS_COUNTS = _table(
     n=_count,  # judged samples
     c=_count,  # of which passed
     official_c=_count,
+    excluded=_excluded,  # of the run, the same in all its rows
 )
 
 METRICS = _table(
     "metrics",
-    1,
+    2,
     model=_text,
     dataset=_text,
     method=_text,
@@ -167,11 +169,12 @@ METRICS = _table(
     runs=_count,
     problems=_count,
     n=_count,
+    excluded=_excluded,
 )
 
 COMPARISONS = _table(
     "comparisons",
-    1,
+    2,
     model=_text,
     dataset=_text,
     method=_text,
@@ -186,11 +189,12 @@ COMPARISONS = _table(
     p_value=_real,  # paired sign-flip permutation test over problems, two-sided
     p_holm=_real,  # adjusted over the methods compared on the same model, dataset, benchmark, temperature, k and m
     effect_size=_nullable(_real),  # Cohen's d of the paired differences; null where they do not vary
+    excluded=_excluded,
 )
 
 HEADLINE = _table(
     "headline",
-    1,
+    2,
     model=_text,  # labels, as tables and plots show them
     dataset=_text,
     method=_text,
@@ -207,6 +211,7 @@ HEADLINE = _table(
     problems=_count,
     n=_count,
     best=_flag,  # of the methods of its model
+    excluded=_excluded,
 )
 
 GEOMETRY = _table(

@@ -27,7 +27,8 @@ RUN = Run("m", "d", "ft", 0, "b", 0.2, 0)
 
 def counts(passes: list[int], n: int = 10, run: Run = RUN) -> pd.DataFrame:
     """PASS_COUNTS of one run with `passes` per problem."""
-    rows = [{**run._asdict(), "task_id": f"p{i}", "n": n, "c": c, "official_c": c} for i, c in enumerate(passes)]
+    same = {**run._asdict(), "n": n, "excluded": ""}
+    rows = [{**same, "task_id": f"p{i}", "c": c, "official_c": c} for i, c in enumerate(passes)]
     return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
 
 
@@ -40,11 +41,21 @@ def test_passes_are_counted_per_problem_and_excluded_problems_are_dropped() -> N
     counted = count_passes(verdicts, RUN, excluded=["rtl-mini/001"])
     assert counted["task_id"].tolist() == ["rtl-mini/000", "rtl-mini/002", "rtl-mini/003", "rtl-mini/004"]
     assert (counted["n"] == 10).all()
+    assert (counted["excluded"] == "rtl-mini/001").all()
     for _, row in counted.iterrows():
         own = verdicts[verdicts["task_id"] == row["task_id"]]
         assert row["c"] == own["passed"].sum()
         assert row["official_c"] == own["official_passed"].sum()
     assert runs_of(counted) == [RUN]
+
+
+def test_excluded_problems_are_named_in_metrics_and_comparisons() -> None:
+    verdicts = synthetic_run.verdicts(RUN._replace(benchmark="rtl-mini", dataset="rtl"), problems=5)
+    runs = [RUN, RUN._replace(method="ibft")]
+    frame = pd.concat([count_passes(verdicts, run, ["rtl-mini/003", "rtl-mini/001"]) for run in runs])
+    settings = Metrics(bootstrap=10)
+    for table in (compute_metrics(frame, settings), compare(frame, settings, reference="ft")):
+        assert set(table["excluded"]) == {"rtl-mini/001, rtl-mini/003"}
 
 
 def test_a_run_without_any_judged_problem_is_refused_by_name() -> None:

@@ -57,6 +57,19 @@ def test_markdown_has_one_row_per_method_bold_and_spread(metrics) -> None:
     assert len({line.count("|") for line in lines[:7]}) == 1
 
 
+def test_excluded_problems_are_named_in_every_format(metrics) -> None:
+    of_rtl = metrics["benchmark"] == "rtl-mini"
+    table = headline(
+        metrics.assign(excluded=of_rtl.map({True: "rtl_1, rtl_2", False: ""})),
+        synthetic_run.LABELS,
+        synthetic_run.SETTINGS,
+    )
+    assert set(table["excluded"]) == {"", "rtl_1, rtl_2"}
+    assert r"RTL-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in markdown(table)
+    assert r"RTL-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in latex(table)
+    assert markdown(table).count("without") == 1
+
+
 def test_a_single_run_shows_no_spread() -> None:
     single = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
     table = headline(single, synthetic_run.LABELS, synthetic_run.SETTINGS)

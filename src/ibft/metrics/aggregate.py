@@ -23,6 +23,7 @@ class Cell:
 
     key: tuple[Any, ...]  # the values of CELL
     task_ids: list[str]
+    excluded: str  # as in PASS_COUNTS
     n_RP: npt.NDArray[np.int64]
     c_RP: npt.NDArray[np.int64]
 
@@ -58,7 +59,8 @@ def cells(pass_counts: pd.DataFrame) -> Iterator[Cell]:
                 f"the runs of {'/'.join(map(str, key))} do not all have the same problems: "
                 "delete their pass counts and rerun Snakemake, which rebuilds them"
             )
-        yield Cell(key, list(wide["n"].columns), wide["n"].to_numpy(np.int64), wide["c"].to_numpy(np.int64))
+        n_RP, c_RP = (wide[name].to_numpy(np.int64) for name in ("n", "c"))
+        yield Cell(key, list(wide["n"].columns), rows["excluded"].iloc[0], n_RP, c_RP)
 
 
 def check_k(cell: Cell, settings: Metrics) -> None:
@@ -92,4 +94,5 @@ def _rows(cell: Cell, settings: Metrics) -> Iterator[dict[str, Any]]:
             "runs": runs,
             "problems": problems,
             "n": int(cell.n_RP.min()),
+            "excluded": cell.excluded,
         }

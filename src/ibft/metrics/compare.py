@@ -105,6 +105,7 @@ def _rows(cell: Cell, reference: Cell, settings: Metrics) -> Iterator[dict[str, 
             "high": float(high_G[g]),
             "p_value": float(p_G[g]),
             "effect_size": _cohens_d(differences_PG[:, g]),
+            "excluded": cell.excluded,
         }
 
 

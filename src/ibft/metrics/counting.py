@@ -10,7 +10,7 @@ from ibft.tables import PASS_COUNTS
 
 
 def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = ()) -> pd.DataFrame:
-    """Count the VERDICTS of one run into PASS_COUNTS, one row per problem, problems in their order of appearance.
+    """Count the VERDICTS of one run into PASS_COUNTS, one row per judged problem, in their order of appearance.
 
     Args:
         excluded: task_ids that this machine cannot judge, and that therefore count for nobody.
@@ -24,4 +24,5 @@ def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = (
     counts = judged.groupby("task_id", sort=False).agg(
         n=("sample", "size"), c=("passed", "sum"), official_c=("official_passed", "sum")
     )
-    return pd.DataFrame(counts.reset_index().assign(**run._asdict()), columns=PASS_COUNTS.schema.names)
+    of_run = {**run._asdict(), "excluded": ", ".join(sorted(excluded))}
+    return pd.DataFrame(counts.reset_index().assign(**of_run), columns=PASS_COUNTS.schema.names)

@@ -48,6 +48,7 @@ def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.Dat
             "runs": shown["runs"],
             "problems": shown["problems"],
             "n": shown["n"],
+            "excluded": shown["excluded"],
         }
     ).reset_index(drop=True)
     seen = table["percent"].round(_SHOWN_DIGITS)

@@ -80,7 +80,7 @@ def escape_latex(text: str) -> str:
 
 def _caption(rows: pd.DataFrame) -> str:
     places = rows.drop_duplicates("benchmark")
-    sizes = ", ".join(f"{p} ({q} problems)" for p, q in zip(places["benchmark"], places["problems"], strict=True))
+    sizes = ", ".join(_size(place) for _, place in places.iterrows())
     low, high = rows["runs"].min(), rows["runs"].max()
     runs = f"{low}" if low == high else f"{low} to {high}"
     spread = "mean ± standard deviation over runs (trial × training seed, ddof = 1)" if high > 1 else "a single run"
@@ -90,6 +90,11 @@ def _caption(rows: pd.DataFrame) -> str:
         f"T = {first['temperature']:g}, {runs} run{'s' if high > 1 else ''} per method; {spread}. "
         "Pass@k^(m): at least m of k samples pass. Best of each model in bold."
     )
+
+
+def _size(place: pd.Series) -> str:
+    without = f" without {place['excluded']}, which could not be judged" if place["excluded"] else ""
+    return f"{place['benchmark']} ({place['problems']} problems{without})"
 
 
 def _markdown(block: Block) -> str:

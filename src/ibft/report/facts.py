@@ -97,11 +97,13 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> FactTable:
         ]
         for _, row in comparisons.iterrows()
     ]
+    excluded = ", ".join(sorted(set(comparisons["excluded"]) - {""}))
     return FactTable(
         "Paired comparisons",
         "Differences in percentage points, problem by problem. p: two-sided sign-flip permutation test over problems. "
         "Holm: corrected for comparing several methods on the same metric. "
-        "d: Cohen's d of the paired differences.",
+        "d: Cohen's d of the paired differences."
+        + (f" Without {excluded}, which could not be judged." if excluded else ""),
         [
             ("Dataset", False),
             ("Model", False),

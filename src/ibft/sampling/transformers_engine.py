@@ -5,7 +5,8 @@ What makes it fast, and what it does not change:
 - A prompt is computed once for its n samples.
 - Samples of a prompt are one *branch* for as long as their draws agree, which at low temperature is long: one row in
   the batch, one slot in the cache. A branch splits where its samples draw different tokens.
-- Finished branches leave the batch and waiting prompts enter it, without padding and without copying the cache.
+- Finished branches leave the batch and waiting prompts enter it, without padding and without copying the cache. The
+  batch is filled by its branches, not by the samples behind them: products of few rows waste most of a core.
 - Every sample draws with its own numbers from its own distribution, so the samples of a problem depend neither on the
   order nor on the number of the others. A batch has at least `LEAST_ROWS` rows, since matrix products of fewer rows
   are not only slow but round differently.
@@ -30,6 +31,7 @@ from ibft.sampling.slot_cache import SlotCache, causal_mask, use_slot_attention
 from ibft.sampling.text import StopStrings, continuation_text
 
 LEAST_ROWS = 16
+_SAMPLES_PER_ROW = 4  # in flight on a CPU, where memory is taken only by slots that are written
 
 
 @dataclass
@@ -56,7 +58,8 @@ class TransformersEngine:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int) -> None:
         """
         Args:
-            batch_size: samples that are decoded together at most; those of one prompt are never parted.
+            batch_size: rows that are decoded together; no prompt enters a batch of so many. Those that are in it may
+                still branch: all samples of a prompt run at the same time, and all have a slot in the cache.
         """
         unknown = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
         if unknown:
@@ -85,7 +88,9 @@ class _Run:
     def __init__(self, engine: TransformersEngine, prompts: Sequence[Prompt], decoding: Decoding) -> None:
         self.model, self.tokenizer, self.decoding = engine.model, engine.tokenizer, decoding
         self.waiting = deque(prompts)
-        self.most_samples = max(engine.batch_size, *(len(prompt.seeds) for prompt in prompts))
+        self.batch_size = engine.batch_size
+        samples_per_row = _SAMPLES_PER_ROW if self.model.device.type == "cpu" else 1
+        self.most_samples = max(samples_per_row * engine.batch_size, *(len(prompt.seeds) for prompt in prompts))
         longest = max(len(prompt.token_ids) for prompt in prompts) + decoding.max_new_tokens
         self.cache = SlotCache(max(self.most_samples, LEAST_ROWS), longest)
         self.stops = StopStrings(engine.tokenizer, decoding.stop_strings)
@@ -103,7 +108,8 @@ class _Run:
                 yield from self._whole_prompts()
 
     def _has_room_for(self, prompt: Prompt) -> bool:
-        return sum(len(branch.samples) for branch in self.branches) + len(prompt.seeds) <= self.most_samples
+        samples = sum(len(branch.samples) for branch in self.branches)
+        return len(self.branches) < self.batch_size and samples + len(prompt.seeds) <= self.most_samples
 
     def _admit(self, prompt: Prompt) -> None:
         """Compute `prompt` into the next free slot and draw its samples' first tokens."""
