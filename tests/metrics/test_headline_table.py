@@ -65,8 +65,8 @@ def test_excluded_problems_are_named_in_every_format(metrics) -> None:
         synthetic_run.SETTINGS,
     )
     assert set(table["excluded"]) == {"", "rtl_1, rtl_2"}
-    assert r"RTL-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in markdown(table)
-    assert r"RTL-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in latex(table)
+    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in markdown(table)
+    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in latex(table)
     assert markdown(table).count("without") == 1
 
 

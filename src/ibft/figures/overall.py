@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ibft.config import Metrics
 from ibft.errors import UserError
@@ -56,6 +56,7 @@ def _radar(axes: PolarAxes, frame: pd.DataFrame, labels: Labels) -> None:
     axes.set_theta_direction(-1)
     axes.set_xticks(angles, [f"{labels.benchmark(benchmark)}\n{mathtext(k, k)}" for benchmark, k in spokes])
     axes.tick_params(axis="x", pad=10)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))  # whole percents, as they are printed
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.yaxis.set_tick_params(labelsize=7, labelcolor=GREY)
     axes.set_rlabel_position(180 / len(spokes))

@@ -29,7 +29,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
         look = looks(labels, frame["method"])
         for method, rows in by_method(frame.sort_values("m"), labels):
             colour, marker = look[method].colour, look[method].marker
-            axes.fill_between(rows["m"], rows["low"], rows["high"], color=colour, alpha=0.13, linewidth=0)
+            axes.fill_between(rows["m"], rows["low"], rows["high"], color=colour, alpha=0.07, linewidth=0)
             axes.plot(
                 rows["m"], rows["estimate"], color=colour, marker=marker, markersize=5, label=labels.method(method)
             )

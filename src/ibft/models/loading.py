@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from ibft import storage
+from ibft.models.allocator import return_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def load_model(
         UserError: the folder or the adapter is missing or damaged.
     """
     storage.verify(folder)
+    return_freed_memory()
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
     first = torch.float32 if adapter and merge else DTYPES[precision]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=first, local_files_only=True)
