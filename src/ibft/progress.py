@@ -8,6 +8,7 @@ Workflow scripts call `start_logging` once; library code only uses `logging` and
 """
 
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -53,8 +54,16 @@ def track(
     """
     started = last_line = time.monotonic()
     finished = done
+    columns, lines = shutil.get_terminal_size()  # 80 x 24 where a terminal does not know; tqdm would draw nothing
     with tqdm(
-        total=total, initial=done, desc=what, unit=f" {unit}", leave=False, disable=not sys.stderr.isatty()
+        total=total,
+        initial=done,
+        desc=what,
+        unit=f" {unit}",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        ncols=columns,
+        nrows=lines,
     ) as bar:
         for item in items:
             yield item
