@@ -125,6 +125,26 @@ def test_trials_are_drawn_together_as_they_are_drawn_one_by_one(tiny_model, prob
     assert pd.concat(tables)["seed"].nunique() == 3 * len(tables[0])
 
 
+def test_a_run_that_dies_between_two_trials_draws_nothing_again(tiny_model, problems, tmp_path, monkeypatch, caplog):
+    whole = [tmp_path / f"whole{trial}.parquet" for trial in range(2)]
+    sample(*command(tiny_model, problems, *whole))
+    killed = [tmp_path / f"killed{trial}.parquet" for trial in range(2)]
+    write_table = storage.write_table
+
+    def write_one_and_die(path: Path, *arguments: object, **facts: object) -> None:
+        if path == killed[1]:
+            raise KeyboardInterrupt
+        write_table(path, *arguments, **facts)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(storage, "write_table", write_one_and_die)
+        sample(*command(tiny_model, problems, *killed))
+    with caplog.at_level(logging.INFO):
+        sample(*command(tiny_model, problems, *killed))
+    assert "sampling: 0 samples in" in caplog.text
+    assert [path.read_bytes() for path in killed] == [path.read_bytes() for path in whole]
+
+
 def test_finished_trials_of_other_settings_are_drawn_again(tiny_model, problems, tmp_path):
     output = tmp_path / "trial0.parquet"
     sample(*command(tiny_model, problems, output))

@@ -9,7 +9,6 @@ inputs by the same code, are left as they are. A killed run continues after its 
 """
 
 import argparse
-import json
 import logging
 import time
 from pathlib import Path
@@ -81,13 +80,12 @@ def main(arguments: argparse.Namespace) -> None:
     if not wanted:
         return
     prompts = prompts_for(problems, profile, engine.tokenizer, draw, list(wanted), settings.n)
-    with Journal(journal_path(arguments.outputs[0]), json.dumps([key, list(wanted)])) as journal:
-        _sample_what_is_missing(engine, prompts, problems, profile, decoding, journal, settings.n)
-        rows_of = {entry["task_id"]: entry["rows"] for entry in journal.entries()}
+    with Journal(journal_path(arguments.outputs[0]), key) as journal:
+        _sample_what_is_missing(engine, prompts, problems, profile, decoding, journal, list(wanted))
+        rows_of = {(entry["task_id"], entry["trial"]): entry["rows"] for entry in journal.entries()}
         seconds = round(time.monotonic() - started, 1)
-        for place, output in enumerate(wanted.values()):
-            of_trial = slice(place * settings.n, (place + 1) * settings.n)
-            rows = [row for problem in problems for row in rows_of[problem.task_id][of_trial]]
+        for trial, output in wanted.items():
+            rows = [row for problem in problems for row in rows_of[problem.task_id, trial]]
             truncated = sum(row["finish_reason"] == "length" for row in rows)
             logger.info("%d of %d samples reached %d tokens", truncated, len(rows), settings.max_new_tokens)
             storage.write_table(output, SAMPLES, rows, key=key, seconds=seconds)
@@ -118,19 +116,22 @@ def _sample_what_is_missing(
     profile: Profile,
     decoding: Decoding,
     journal: Journal,
-    n: int,
+    trials: list[int],
 ) -> None:
-    """Append one journal entry per problem that has none."""
+    """Append one journal entry per problem and trial, for each problem that lacks one."""
     asked = {prompt.task_id: (prompt, problem) for prompt, problem in zip(prompts, problems, strict=True)}
-    finished = [entry["task_id"] for entry in journal.entries()]
+    known = {(entry["task_id"], entry["trial"]) for entry in journal.entries()}
+    finished = [task for task in asked if all((task, trial) in known for trial in trials)]
     missing = [prompt for prompt in prompts if prompt.task_id not in finished]
     total, done = (sum(len(asked[task][0].seeds) for task in tasks) for tasks in (asked, finished))
     tokens, started = 0, time.monotonic()
     drawn = engine.sample(missing, decoding)
     for completions in track(drawn, "sampling", unit="samples", total=total, done=done, size=len):
         prompt, problem = asked[completions[0].task_id]
+        n = len(completions) // len(trials)
         rows = sample_rows(completions, prompt, problem, profile, engine, n)
-        journal.append({"task_id": problem.task_id, "rows": rows})
+        for place, trial in enumerate(trials):
+            journal.append({"task_id": problem.task_id, "trial": trial, "rows": rows[place * n : (place + 1) * n]})
         tokens += sum(row["completion_tokens"] for row in rows)
     logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))
 
