@@ -10,7 +10,7 @@ from ibft.journal import Journal, journal_key
 
 def entries(path: Path, key: str = "key") -> list[dict[str, object]]:
     with Journal(path, key) as journal:
-        return journal.entries()
+        return list(journal.entries())
 
 
 @pytest.fixture

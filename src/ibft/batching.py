@@ -4,14 +4,53 @@ Sorting by length keeps padding to a few percent. Sorting happens inside windows
 dataset of any size passes through in bounded memory.
 """
 
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentTypeError
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Batch = TypeVar("Batch")
+
 WINDOW = 8192  # examples that are encoded and sorted together
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th batch, beginning with number `index`: the part of a dataset that one of several jobs works on.
+
+    Batches stay what they are, so that the results of all shards together do not depend on how many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`INDEX/COUNT`, such as 0/4 for the first of four.
+
+        Raises:
+            ArgumentTypeError: it is not of that form, or the index is not below the count.
+        """
+        index, _, count = text.partition("/")
+        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+            raise ArgumentTypeError(f"{text!r} is no INDEX/COUNT, such as 0/4 for the first of four, 3/4 for the last")
+        return cls(int(index), int(count))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    def of(self, batches: Iterable[Batch], window: int) -> Iterator[Batch]:
+        """This shard's batches of window number `window`: the first, longest one falls to another shard each time."""
+        return islice(batches, (self.index - window) % self.count, None, self.count)
+
+
+WHOLE = Shard()
 
 
 def windows(total: int, size: int = WINDOW) -> Iterator[range]:

@@ -2,8 +2,7 @@
 
     key = journal_key(Path(__file__), [model_folder, examples_path], settings.model_dump_json(), precision)
     with Journal(journal_path(output), key) as journal:
-        finished = journal.entries()
-        for batch in unfinished(batches, finished):
+        for batch in unfinished(batches, journal.entries()):
             journal.append(rows_of(batch))
         write_table(output, TABLE, rows)
         journal.remove()
@@ -16,7 +15,7 @@ exactly, so a resumed stage ends with the same bytes as an undisturbed one.
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,23 +36,31 @@ class Journal:
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
-        self._entries, intact_bytes = _read(path, key)
-        if self._entries:
-            logger.info("%d entries are already finished in %s; continuing after them", len(self._entries), path)
+        finished, intact_bytes = _intact(path, key)
+        if finished:
+            logger.info("%d entries are already finished in %s; continuing after them", finished, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = path.open("ab")
         self._stream.truncate(intact_bytes)
         if not intact_bytes:
             self._write({"key": key})
 
-    def entries(self) -> list[Entry]:
-        """Every finished entry, those of earlier runs included, in the order they were appended."""
-        return list(self._entries)
+    def entries(self) -> Iterator[Entry]:
+        """Every finished entry, those of earlier runs included, in the order they were appended.
+
+        They are read from the file one by one, so that a journal of any length fits into memory.
+        """
+        with self.path.open("rb") as lines:
+            next(lines)  # the key
+            for line in lines:
+                entry = _parse(line)
+                if entry is None:
+                    raise ValueError(f"{self.path} was changed by somebody else while it was open")
+                yield entry
 
     def append(self, entry: Entry) -> None:
         """Record `entry`, which must be JSON-able, and hand it to the operating system before returning."""
         self._write(entry)
-        self._entries.append(entry)
 
     def close(self) -> None:
         self._stream.close()
@@ -96,20 +103,22 @@ def journal_key(script: Path, inputs: Iterable[Path], *settings: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _read(path: Path, key: str) -> tuple[list[Entry], int]:
-    """The intact entries of `path` and the bytes up to their end; nothing where there is no journal for `key`."""
-    entries: list[Entry] = []
-    intact_bytes = 0
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        entry = _parse(line)
-        if entry is None:
-            break
-        if not intact_bytes and entry != {"key": key}:
-            logger.info("%s belongs to other inputs, settings or code; starting over", path)
-            return [], 0
-        entries.append(entry)
-        intact_bytes += len(line)
-    return entries[1:], intact_bytes
+def _intact(path: Path, key: str) -> tuple[int, int]:
+    """How many entries of `path` are intact and the bytes up to their end; 0 where there is no journal for `key`."""
+    lines, intact_bytes = 0, 0
+    if not path.exists():
+        return 0, 0
+    with path.open("rb") as stream:
+        for line in stream:
+            entry = _parse(line)
+            if entry is None:
+                break
+            if not lines and entry != {"key": key}:
+                logger.info("%s belongs to other inputs, settings or code; starting over", path)
+                return 0, 0
+            lines += 1
+            intact_bytes += len(line)
+    return max(0, lines - 1), intact_bytes
 
 
 def _line(entry: Entry) -> bytes:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from ibft.errors import UserError
 from ibft.tables import Table
 
+_ROW_GROUP = 65_536  # rows that a reader of windows has to hold in compressed form at a time
 _VERSIONED = ("ibft", "torch", "transformers", "peft", "pandas", "pyarrow", "snakemake")
 
 
@@ -49,28 +51,83 @@ def write_bytes(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+@dataclass
+class TableWriter:
+    """An open table. `facts` are volatile things worth keeping, which go to the manifest when it is complete."""
+
+    table: Table
+    facts: dict[str, Any]
+    _file: pq.ParquetWriter
+    rows: int = field(default=0, init=False)
+
+    def append(self, rows: pd.DataFrame | list[dict[str, Any]]) -> None:
+        """Add rows, their columns in the schema's order and types.
+
+        Raises:
+            ValueError: a column is missing, unknown, null where it must not be, or not of the schema's type.
+        """
+        arrow = _to_arrow(self.table, rows)
+        self._file.write_table(arrow, row_group_size=_ROW_GROUP)
+        self.rows += arrow.num_rows
+
+
+@contextmanager
+def table_writer(path: Path, table: Table, **facts: Any) -> Iterator[TableWriter]:
+    """Write `table` to `path` frame by frame, and its manifest: for tables that need not fit into memory."""
+    metadata = {"ibft.table": table.name, "ibft.version": str(table.version)}
+    schema = table.schema.with_metadata(metadata)
+    with atomic(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as file:
+        writer = TableWriter(table, facts, file)
+        yield writer
+    write_manifest(path, table=table.name, schema_version=table.version, rows=writer.rows, **writer.facts)
+
+
 def write_table(path: Path, table: Table, rows: pd.DataFrame | list[dict[str, Any]], **facts: Any) -> None:
     """Write `rows` as `table` to `path`, with its manifest.
 
-    Columns are put into the schema's order and types; row order is the caller's. `facts` are volatile things worth
-    keeping (times, memory): they go to the manifest, so that the Parquet of two equal runs is equal byte for byte.
+    Row order is the caller's. `facts` (times, memory) go to the manifest, so that the Parquet of two equal runs is
+    equal byte for byte.
 
     Raises:
-        ValueError: a column is missing, unknown, null where it must not be, or not of the schema's type.
+        ValueError: as `TableWriter.append`.
     """
-    arrow = _to_arrow(table, rows)
-    metadata = {"ibft.table": table.name, "ibft.version": str(table.version)}
-    with atomic(path) as stream:
-        pq.write_table(arrow.replace_schema_metadata(metadata), stream, compression="zstd")
-    write_manifest(path, table=table.name, schema_version=table.version, rows=arrow.num_rows, **facts)
+    with table_writer(path, table, **facts) as writer:
+        writer.append(rows)
 
 
-def read_table(path: Path, table: Table) -> pd.DataFrame:
-    """Read `path`, which must hold `table` in its current version and match its manifest.
+def read_table(path: Path, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read `path` (all columns, or only `columns`): it must hold `table` in this version and match its manifest.
 
     Raises:
         UserError: the file is absent, damaged, or of another table or version; the sentence says which.
     """
+    _check_table(path, table)
+    frame: pd.DataFrame = pq.read_table(path, columns=columns).to_pandas()
+    return frame
+
+
+def read_windows(path: Path, table: Table, rows: int) -> Iterator[pd.DataFrame]:
+    """`read_table` in frames of at most `rows` consecutive rows, for tables that need not fit into memory.
+
+    The file is checked before this returns.
+    """
+    _check_table(path, table)
+    return _windows(path, rows)
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a Parquet file, from its footer."""
+    rows: int = pq.read_metadata(path).num_rows
+    return rows
+
+
+def _windows(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield batch.to_pandas()
+
+
+def _check_table(path: Path, table: Table) -> None:
     verify(path)
     metadata = pq.read_schema(path).metadata or {}
     found = (metadata.get(b"ibft.table", b"?").decode(), metadata.get(b"ibft.version", b"?").decode())
@@ -79,8 +136,6 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
             f"{path} holds table {found[0]} version {found[1]}, not {table.name} version {table.version}: "
             "delete it and rerun Snakemake, which rebuilds it"
         )
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    return frame
 
 
 def write_manifest(path: Path, **facts: Any) -> None:

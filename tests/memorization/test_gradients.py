@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config import Gradients, LoRA
 from ibft.errors import UserError
 from ibft.journal import Journal
-from ibft.memorization.gradients import GradientScoring, rank_correlation, score_gradients
+from ibft.memorization.gradients import GradientScoring, score_gradients
 from ibft.memorization.lora_gradients import LabelledText, example_gradients, lora_linears
 from ibft.memorization.warm_up import fresh_adapter, warm_up
 from ibft.models.loading import load_model
@@ -121,7 +121,7 @@ def scoring(**settings: object) -> GradientScoring:
 
 def run(tiny: Tiny, examples: pd.DataFrame, how: GradientScoring, folder: Path) -> pd.DataFrame:
     with Journal(folder / "journal", repr(how)) as journal:
-        return score_gradients(*tiny, examples, how, journal)[0]
+        return score_gradients(*tiny, examples, how, journal)
 
 
 def test_scores_are_means_over_initialisations(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
@@ -145,9 +145,3 @@ def test_an_example_without_room_for_its_response_has_no_gradient(
 def test_a_dataset_without_any_response_is_refused(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no example has a response token"):
         run(tiny, examples.assign(instruction="x " * 500), scoring(), tmp_path)
-
-
-def test_rank_correlation_is_undefined_for_a_constant() -> None:
-    rising = pd.Series([1.0, 2.0, 5.0])
-    assert rank_correlation(rising, rising**3) == pytest.approx(1)
-    assert rank_correlation(rising, pd.Series([4, 4, 4])) is None

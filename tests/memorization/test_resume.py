@@ -99,7 +99,7 @@ def test_other_settings_do_not_reuse_the_journal(commands: dict[str, list[object
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ibft.storage.pq.write_table", die)
+        patch.setattr("ibft.storage.pq.ParquetWriter.write_table", die)
         with pytest.raises(KeyboardInterrupt):
             script("score_memorization")([*command, "--output", output])
     assert journal_path(output).exists()

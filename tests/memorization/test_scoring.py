@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config import LoRA, Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
-from ibft.memorization.scoring import head_statistics, score
+from ibft.memorization.scoring import head_statistics, score, scores
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.plain_text import encode
@@ -25,8 +25,10 @@ KS = (5, 10, 20, 30, 40, 50, 60)
 
 
 def scored(tiny: Tiny, examples: pd.DataFrame, folder: Path, **settings: object) -> pd.DataFrame:
+    how = Scoring.model_validate(settings)
     with Journal(folder / "journal", repr(sorted(settings.items()))) as journal:
-        return score(*tiny, examples, Scoring.model_validate(settings), journal)[0]
+        score(*tiny, [examples], how, journal, total=len(examples))
+        return pd.concat(scores(journal, how.k), ignore_index=True)
 
 
 def batch_1_reference(tiny: Tiny, ids: Sequence[int], first: int) -> list[tuple[float, float]]:
@@ -64,6 +66,17 @@ def test_scores_do_not_depend_on_what_shares_the_batch(tiny: Tiny, examples: pd.
     for batch_tokens in (500, 100_000):
         together = scored(tiny, examples, tmp_path, batch_tokens=batch_tokens)
         np.testing.assert_allclose(together[columns], alone[columns], atol=1e-5, rtol=0)
+
+
+def test_windows_are_put_together_in_order(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    windows = [examples.iloc[:10], examples.iloc[10:11], examples.iloc[11:]]
+    with Journal(tmp_path / "windows", "") as journal:
+        score(*tiny, windows, Scoring(), journal, total=len(examples))
+        frames = list(scores(journal, Scoring().k))
+    assert [len(frame) for frame in frames] == [70, 7, 91]
+    together, at_once = pd.concat(frames, ignore_index=True), scored(tiny, examples, tmp_path)
+    assert together[["example_id", "tokens", "k"]].equals(at_once[["example_id", "tokens", "k"]])
+    np.testing.assert_allclose(together["min_k_prob"], at_once["min_k_prob"], atol=1e-5, rtol=0)
 
 
 def test_statistics_of_certain_predictions_stay_exact() -> None:

@@ -4,12 +4,15 @@ python workflow/scripts/score_gradients.py --model results/models/smollm2-135m \
     --examples results/examples/rtl.parquet --profile chat --settings '{"batch_tokens": 1024}' --lora '{"rank": 32}' \\
     --max-length 512 --learning-rate 5e-5 --seed 0 --output /tmp/gradients.parquet
 
-A killed run resumes from the journal beside its output.
+With --shard 0/4, 1/4, 2/4 and 3/4 four jobs share the work; gather_scores.py puts their outputs together. A killed run
+resumes from the journal beside its output.
 """
 
 import argparse
+import logging
 from pathlib import Path
 
+from ibft.batching import WHOLE, Shard
 from ibft.config import Gradients, LoRA
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.gradients import GradientScoring, score_gradients
@@ -17,6 +20,8 @@ from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS
+
+logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--learning-rate", type=float, required=True, help="of the warm-up")
     arguments.add_argument("--seed", type=int, required=True, help="of the adapters and the warm-up")
     arguments.add_argument("--precision", default="float32", help="of the frozen weights")
+    arguments.add_argument("--shard", type=Shard.parse, default=WHOLE, metavar="INDEX/COUNT", help="a part only")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `gradients`")
     return arguments
@@ -47,11 +53,14 @@ def main(arguments: argparse.Namespace) -> None:
     )
     examples = read_table(arguments.examples, EXAMPLES)
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    key = journal_key(Path(__file__), [arguments.model, arguments.examples], repr(scoring), arguments.precision)
+    settled = (repr(scoring), arguments.precision, str(arguments.shard))
+    key = journal_key(Path(__file__), [arguments.model, arguments.examples], *settled)
     with Journal(journal_path(arguments.output), key) as journal:
-        scores, facts = score_gradients(model, tokenizer, examples, scoring, journal)
+        scores = score_gradients(model, tokenizer, examples, scoring, journal, arguments.shard)
+        if unlearnable := int((scores["tokens"] == 0).sum()):
+            logger.warning("%d examples have no response token within %d tokens", unlearnable, scoring.max_length)
         described = {"precision": arguments.precision, "settings": scoring.settings.model_dump(mode="json")}
-        write_table(arguments.output, GRADIENTS, scores, **described, **facts)
+        write_table(arguments.output, GRADIENTS, scores, **described)
         journal.remove()
 
 

@@ -3,18 +3,20 @@
 python workflow/scripts/score_memorization.py --model results/models/smollm2-135m \\
     --examples results/examples/rtl.parquet --settings '{"k": [20], "batch_tokens": 1024}' --output /tmp/scores.parquet
 
-A killed run resumes from the journal beside its output.
+With --shard 0/4, 1/4, 2/4 and 3/4 four jobs share the work; gather_scores.py puts their outputs together. A killed run
+resumes from the journal beside its output.
 """
 
 import argparse
 from pathlib import Path
 
+from ibft.batching import WHOLE, WINDOW, Shard
 from ibft.config import Scoring
 from ibft.journal import Journal, journal_key, journal_path
-from ibft.memorization.scoring import score
+from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
-from ibft.storage import read_table, write_table
+from ibft.storage import count_rows, read_windows, table_writer
 from ibft.tables import EXAMPLES, MEMORIZATION
 
 
@@ -25,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
     arguments.add_argument("--settings", required=True, help="the scoring keys of `memorization`, as JSON")
     arguments.add_argument("--precision", default="float32", help="of the weights and the forward pass")
+    arguments.add_argument("--shard", type=Shard.parse, default=WHOLE, metavar="INDEX/COUNT", help="a part only")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `memorization`")
     return arguments
@@ -33,14 +36,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     use_threads(arguments.threads)
     settings = Scoring.model_validate_json(arguments.settings)
-    examples = read_table(arguments.examples, EXAMPLES)
+    examples = read_windows(arguments.examples, EXAMPLES, WINDOW)
     model, tokenizer = load_model(arguments.model, arguments.adapter, arguments.precision, merge=True)
     inputs = [path for path in (arguments.model, arguments.adapter, arguments.examples) if path]
-    key = journal_key(Path(__file__), inputs, settings.model_dump_json(), arguments.precision)
+    key = journal_key(Path(__file__), inputs, settings.model_dump_json(), arguments.precision, str(arguments.shard))
     with Journal(journal_path(arguments.output), key) as journal:
-        scores, facts = score(model, tokenizer, examples, settings, journal)
+        total = count_rows(arguments.examples)
+        score(model, tokenizer, examples, settings, journal, total=total, shard=arguments.shard)
         described = {"precision": arguments.precision, "settings": settings.model_dump(mode="json")}
-        write_table(arguments.output, MEMORIZATION, scores, **described, **facts)
+        with table_writer(arguments.output, MEMORIZATION, **described) as table:
+            for window in scores(journal, settings.k):
+                table.append(window)
         journal.remove()
 
 

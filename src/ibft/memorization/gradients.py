@@ -8,18 +8,15 @@ Scores are taken after a few steps of plain fine-tuning by default. At initialis
 zero and only half of the adapter speaks; GraNd at initialisation is also disputed (Kirsch 2023, arXiv 2303.14753).
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.batching import length_batches, windows
+from ibft.batching import WHOLE, Shard, length_batches, windows
 from ibft.config import Gradients, LoRA
 from ibft.errors import UserError
 from ibft.journal import Journal
@@ -27,8 +24,6 @@ from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
 from ibft.profiles import get_profile
 from ibft.progress import track
-
-logger = logging.getLogger(__name__)
 
 WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
 
@@ -54,8 +49,8 @@ class Encoder:
     profile: str
     max_length: int
 
-    def learnable(self, positions: Sequence[int]) -> dict[int, LabelledText]:
-        """The examples at `positions` that have a response token within the maximal length, by position."""
+    def encode(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+        """The examples at `positions`, by position. One whose prompt fills the maximal length has no response token."""
         encode_example = get_profile(self.profile).encode_example
         texts = {}
         for position, row in zip(positions, self.examples.iloc[list(positions)].itertuples(), strict=True):
@@ -63,10 +58,12 @@ class Encoder:
                 self.tokenizer, str(row.instruction), str(row.response), str(row.language)
             )
             ids = np.asarray([*prompt, *response][: self.max_length], dtype=np.int32)
-            text = LabelledText(ids, response_from=len(prompt))
-            if text.response_tokens:
-                texts[position] = text
+            texts[position] = LabelledText(ids, response_from=len(prompt))
         return texts
+
+    def learnable(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+        """Those of `encode` that have a response token."""
+        return {position: text for position, text in self.encode(positions).items() if text.response_tokens}
 
 
 def score_gradients(
@@ -75,14 +72,15 @@ def score_gradients(
     examples: pd.DataFrame,
     scoring: GradientScoring,
     journal: Journal,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Score `examples` (table EXAMPLES) on the frozen base `model`, which is given back as it was found.
+    shard: Shard = WHOLE,
+) -> pd.DataFrame:
+    """Score those of `examples` (table EXAMPLES) that are in `shard` on the frozen base `model`.
 
-    An example whose prompt alone fills `max_length` has no loss: its gradient, and so its GraNd and EL2N, are 0.
+    The model is given back as it was found. Every shard repeats the warm-up, on the same examples. An example whose
+    prompt alone fills `max_length` has no loss: its gradient, and so its GraNd and EL2N, are 0.
 
     Returns:
-        Rows of table GRADIENTS in the dataset's order, and facts for the manifest, among them the rank correlation of
-        either score with the number of response tokens.
+        Rows of table GRADIENTS in the dataset's order.
 
     Raises:
         UserError: the model lacks a LoRA target module, the tokenizer lacks what the profile needs, or no example
@@ -91,33 +89,20 @@ def score_gradients(
     encoder = Encoder(examples, tokenizer, scoring.profile, scoring.max_length)
     for initialisation in range(scoring.settings.initialisations):
         if {"finished": initialisation} not in journal.entries():
-            _score_initialisation(model, encoder, scoring, initialisation, journal)
+            _score_initialisation(model, encoder, scoring, initialisation, journal, shard)
             journal.append({"finished": initialisation})
-    scores = _mean_scores(examples["example_id"], journal, scoring.settings.initialisations)
-    unlearnable = int((scores["tokens"] == 0).sum())
-    if unlearnable:
-        logger.warning("%d examples have no response token within %d tokens", unlearnable, scoring.max_length)
-    facts = {
-        "examples_without_response": unlearnable,
-        "rank_correlation_with_length": {
-            "grand": rank_correlation(scores["grand"], scores["tokens"]),
-            "el2n": rank_correlation(scores["el2n"], scores["tokens"]),
-        },
-    }
-    return scores, facts
-
-
-def rank_correlation(first: "pd.Series[Any]", second: "pd.Series[Any]") -> float | None:
-    """Spearman's rho; None where it is undefined, because one of the two does not vary."""
-    if first.nunique() < 2 or second.nunique() < 2:
-        return None
-    return float(spearmanr(first, second).statistic)
+    return _mean_scores(examples["example_id"], journal)
 
 
 def _score_initialisation(
-    model: PreTrainedModel, encoder: Encoder, scoring: GradientScoring, initialisation: int, journal: Journal
+    model: PreTrainedModel,
+    encoder: Encoder,
+    scoring: GradientScoring,
+    initialisation: int,
+    journal: Journal,
+    shard: Shard,
 ) -> None:
-    """Journal the rows [position, response tokens, gradient norm, EL2N] of every learnable example."""
+    """Journal the rows [position, response tokens, gradient norm, EL2N] of every example of the shard."""
     settings = scoring.settings
     finished = {
         int(row[0])
@@ -130,17 +115,25 @@ def _score_initialisation(
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
         warm_up(model, steps, scoring.learning_rate, settings.batch_tokens)
         for batch in track(
-            _unfinished_batches(encoder, settings.batch_tokens, finished),
+            _unfinished_batches(encoder, settings.batch_tokens, finished, shard),
             f"GraNd {initialisation + 1}/{settings.initialisations}",
             unit="examples",
-            total=len(encoder.examples),
+            total=max(len(finished), round(len(encoder.examples) / shard.count)),
             done=len(finished),
             size=len,
         ):
-            norm_B, el2n_B = example_gradients(model, list(batch.values()), settings.reduction)
-            tokens = [text.response_tokens for text in batch.values()]
-            rows = zip(batch, tokens, norm_B.tolist(), el2n_B.tolist(), strict=True)
-            journal.append({"initialisation": initialisation, "rows": [list(row) for row in rows]})
+            rows = _score_batch(model, batch, settings)
+            journal.append({"initialisation": initialisation, "rows": rows})
+
+
+def _score_batch(
+    model: PreTrainedModel, batch: dict[int, LabelledText], settings: Gradients
+) -> list[tuple[int, int, float, float]]:
+    tokens = [text.response_tokens for text in batch.values()]
+    if not any(tokens):
+        return [(position, 0, 0.0, 0.0) for position in batch]
+    norm_B, el2n_B = example_gradients(model, list(batch.values()), settings.reduction)
+    return list(zip(batch, tokens, norm_B.tolist(), el2n_B.tolist(), strict=True))
 
 
 def _warm_up_groups(encoder: Encoder, steps: int, random: np.random.Generator) -> list[list[LabelledText]]:
@@ -161,26 +154,29 @@ def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator
             raise UserError(f"no example has a response token within training.max_length = {encoder.max_length}")
 
 
-def _unfinished_batches(encoder: Encoder, batch_tokens: int, finished: set[int]) -> Iterator[dict[int, LabelledText]]:
-    """Batches of texts by position in the dataset. They depend on the input alone, never on what is finished."""
-    for window in windows(len(encoder.examples)):
-        if finished.issuperset(window):
-            continue
-        texts = encoder.learnable(window)
-        positions = list(texts)
-        for indices in length_batches([len(texts[position]) for position in positions], batch_tokens):
-            batch = {positions[index]: texts[positions[index]] for index in indices}
-            if not finished.issuperset(batch):
-                yield batch
+def _unfinished_batches(
+    encoder: Encoder, batch_tokens: int, finished: set[int], shard: Shard
+) -> Iterator[dict[int, LabelledText]]:
+    """This shard's batches, by position in the dataset. They depend on the input alone, never on what is finished."""
+    for number, window in enumerate(windows(len(encoder.examples))):
+        texts = encoder.encode(window)
+        for positions in shard.of(_batches(texts, batch_tokens), number):
+            if not finished.issuperset(positions):
+                yield {position: texts[position] for position in positions}
 
 
-def _mean_scores(example_ids: "pd.Series[str]", journal: Journal, initialisations: int) -> pd.DataFrame:
-    """Table GRADIENTS: means over initialisations, 0 where there was nothing to learn."""
-    tokens_E = np.zeros(len(example_ids), dtype=np.int32)
-    scores_IE2 = np.zeros((initialisations, len(example_ids), 2))
-    for entry in journal.entries():
-        for position, tokens, norm, el2n in entry.get("rows", []):
-            tokens_E[position] = tokens
-            scores_IE2[entry["initialisation"], position] = norm, el2n
-    grand_E, el2n_E = scores_IE2.mean(axis=0).T
-    return pd.DataFrame({"example_id": example_ids, "tokens": tokens_E, "grand": grand_E, "el2n": el2n_E})
+def _batches(texts: dict[int, LabelledText], batch_tokens: int) -> list[list[int]]:
+    """Positions in batches. Examples that have nothing to learn make up one of their own, which costs nothing."""
+    learnable = [position for position, text in texts.items() if text.response_tokens]
+    rest = [position for position, text in texts.items() if not text.response_tokens]
+    batches = length_batches([len(texts[position]) for position in learnable], batch_tokens)
+    return [[learnable[index] for index in batch] for batch in batches] + ([rest] if rest else [])
+
+
+def _mean_scores(example_ids: "pd.Series[str]", journal: Journal) -> pd.DataFrame:
+    """Table GRADIENTS: means over initialisations."""
+    rows = [row for entry in journal.entries() for row in entry.get("rows", [])]
+    scores = pd.DataFrame(rows, columns=["position", "tokens", "grand", "el2n"])
+    means = scores.groupby("position").mean()
+    ids = example_ids.iloc[means.index].to_numpy()
+    return pd.DataFrame({"example_id": ids, **means.astype({"tokens": int})}).reset_index(drop=True)

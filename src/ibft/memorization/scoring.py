@@ -1,12 +1,17 @@
 """Min-K% Prob and Min-K%++ of every example of a dataset under one model, in one forward pass.
 
 The decoder runs without its head on length-sorted batches; the head then reads only the positions that predict a scored
-token, a chunk at a time, so that the [B, T, V] log-probabilities never exist. Every finished batch goes to a journal.
+token, a chunk at a time, so that the [B, T, V] log-probabilities never exist.
+
+Examples come in windows, every finished batch goes to a journal, and the table is made of the journal, window by
+window: what is in memory does not grow with the dataset.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from itertools import groupby
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,13 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.batching import length_batches, pad_right, windows
+from ibft.batching import WHOLE, Shard, length_batches, pad_right
 from ibft.config import Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.plain_text import EncodedText, encode
 from ibft.progress import track
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
 
@@ -30,7 +37,8 @@ CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
 class Score:
     """One scored example, as its journal keeps it. The two lists have one value per k."""
 
-    position: int  # in the dataset
+    position: int  # in its window
+    example_id: str
     length: int
     padded_length: int
     tokens: int
@@ -39,51 +47,80 @@ class Score:
     min_k_plus_plus: list[float]
 
 
+@dataclass(frozen=True)
+class WindowBatch:
+    """Texts that pass through the model together, by their position in window number `window`."""
+
+    window: int
+    example_ids: Mapping[int, str]
+    texts: Mapping[int, EncodedText]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
 def score(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    examples: pd.DataFrame,
+    windows: Iterable[pd.DataFrame],
     settings: Scoring,
     journal: Journal,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Score `examples` (table EXAMPLES) under `model`, which is in evaluation mode.
+    *,
+    total: int,
+    shard: Shard = WHOLE,
+) -> None:
+    """Score the examples of this `shard` under `model`, which is in evaluation mode, into `journal`.
 
-    Returns:
-        Rows of table MEMORIZATION, example by example in the dataset's order and k by k in the settings' order, and
-        facts for the manifest: scored tokens, truncated examples, share of padding.
+    Args:
+        windows: table EXAMPLES in frames of consecutive rows; batches never span two of them.
+        total: examples in all windows.
 
     Raises:
         UserError: an example has no token to score.
     """
-    finished = {row["position"]: Score(**row) for entry in journal.entries() for row in entry["rows"]}
-    batches = _unfinished_batches(tokenizer, examples, settings, set(finished))
-    for batch in track(batches, "Min-K%", unit="examples", total=len(examples), done=len(finished), size=len):
+    done = sum(len(entry["rows"]) for entry in journal.entries())
+    for batch in track(
+        _unfinished_batches(tokenizer, windows, settings, journal, shard),
+        "Min-K%",
+        unit="examples",
+        total=max(done, round(total / shard.count)),
+        done=done,
+        size=len,
+    ):
         scores = _score_batch(model, batch, settings)
-        journal.append({"rows": [asdict(score) for score in scores]})
-        finished |= {score.position: score for score in scores}
-    ordered = [finished[position] for position in range(len(examples))]
-    facts = {
-        "scored_tokens": sum(score.tokens for score in ordered),
-        "truncated_examples": sum(score.truncated for score in ordered),
-        "padding_share": 1 - sum(score.length for score in ordered) / sum(score.padded_length for score in ordered),
-    }
-    return _long_format(examples["example_id"], ordered, settings.k), facts
+        journal.append({"window": batch.window, "rows": [asdict(score) for score in scores]})
 
 
-def _score_batch(model: PreTrainedModel, batch: Mapping[int, EncodedText], settings: Scoring) -> list[Score]:
-    firsts = [_first_scored(text, settings) for text in batch.values()]
-    statistics = token_statistics(model, [text.ids for text in batch.values()], firsts)
+def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
+    """What `score` has put into `journal`, as rows of table MEMORIZATION: one frame per window.
+
+    Rows are in the dataset's order, and within an example in the order of `ks`.
+    """
+    length = padded_length = 0
+    for _, entries in groupby(journal.entries(), key=lambda entry: entry["window"]):
+        rows = sorted((Score(**row) for entry in entries for row in entry["rows"]), key=lambda row: row.position)
+        length += sum(row.length for row in rows)
+        padded_length += sum(row.padded_length for row in rows)
+        yield _long_format(rows, ks)
+    if padded_length:
+        logger.info("%d tokens read, %.1f%% of them padding", padded_length, 100 * (1 - length / padded_length))
+
+
+def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring) -> list[Score]:
+    firsts = [_first_scored(text, settings) for text in batch.texts.values()]
+    statistics = token_statistics(model, [text.ids for text in batch.texts.values()], firsts)
     return [
         Score(
             position=position,
+            example_id=batch.example_ids[position],
             length=len(text),
-            padded_length=max(len(other) for other in batch.values()),
+            padded_length=max(len(other) for other in batch.texts.values()),
             tokens=len(tokens.log_prob_N),
             truncated=text.truncated,
             min_k_prob=min_k_prob(tokens, settings.k),
             min_k_plus_plus=min_k_plus_plus(tokens, settings.k),
         )
-        for (position, text), tokens in zip(batch.items(), statistics, strict=True)
+        for (position, text), tokens in zip(batch.texts.items(), statistics, strict=True)
     ]
 
 
@@ -137,21 +174,36 @@ def _moments(logits_nV: Tensor, targets_n: Tensor) -> Tensor:
 
 
 def _unfinished_batches(
-    tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, settings: Scoring, finished: set[int]
-) -> Iterator[dict[int, EncodedText]]:
-    """Batches of texts by position in the dataset. They depend on the input alone, never on what is finished."""
-    for window in windows(len(examples)):
-        if finished.issuperset(window):
+    tokenizer: PreTrainedTokenizerBase,
+    windows: Iterable[pd.DataFrame],
+    settings: Scoring,
+    journal: Journal,
+    shard: Shard,
+) -> Iterator[WindowBatch]:
+    """This shard's batches. They depend on the input alone, never on what is finished."""
+    reached, finished = _reached(journal)
+    for number, examples in enumerate(windows):
+        if number < reached:
             continue
-        rows = examples.iloc[window.start : window.stop]
-        texts = encode(tokenizer, rows["instruction"], rows["response"], settings.max_length)
-        for indices in length_batches([len(text) for text in texts], settings.batch_tokens):
-            batch = {window[index]: texts[index] for index in indices}
-            if finished.issuperset(batch):
+        texts = encode(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+        batches = length_batches([len(text) for text in texts], settings.batch_tokens)
+        ids = examples["example_id"].tolist()
+        for positions in shard.of(batches, number):
+            if number == reached and finished.issuperset(positions):
                 continue
-            for position, text in batch.items():
-                _refuse_unscorable(examples["example_id"].iloc[position], text, settings)
-            yield batch
+            for position in positions:
+                _refuse_unscorable(ids[position], texts[position], settings)
+            yield WindowBatch(number, {p: ids[p] for p in positions}, {p: texts[p] for p in positions})
+
+
+def _reached(journal: Journal) -> tuple[int, set[int]]:
+    """The last window that was begun, and what is finished in it. All windows before it are finished."""
+    window, finished = 0, set[int]()
+    for entry in journal.entries():
+        if entry["window"] != window:
+            window, finished = entry["window"], set()
+        finished |= {row["position"] for row in entry["rows"]}
+    return window, finished
 
 
 def _first_scored(text: EncodedText, settings: Scoring) -> int:
@@ -169,12 +221,12 @@ def _refuse_unscorable(example_id: str, text: EncodedText, settings: Scoring) ->
     )
 
 
-def _long_format(example_ids: "pd.Series[str]", scores: Sequence[Score], ks: Sequence[int]) -> pd.DataFrame:
+def _long_format(scores: Sequence[Score], ks: Sequence[int]) -> pd.DataFrame:
     """One row per example and k, in the columns of MEMORIZATION."""
     repeated = np.repeat(np.arange(len(scores)), len(ks))
     return pd.DataFrame(
         {
-            "example_id": example_ids.to_numpy()[repeated],
+            "example_id": np.array([score.example_id for score in scores], dtype=object)[repeated],
             "tokens": np.array([score.tokens for score in scores])[repeated],
             "truncated": np.array([score.truncated for score in scores])[repeated],
             "k": np.tile(ks, len(scores)),

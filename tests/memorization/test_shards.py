@@ -1,0 +1,83 @@
+"""Scoring that several jobs share gives the bytes that one job gives."""
+
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ibft.batching import Shard
+from ibft.errors import UserError
+from ibft.storage import write_table
+from ibft.tables import EXAMPLES
+from tests.memorization.conftest import script
+
+GRADIENT_OPTIONS = ("--profile", "chat", "--lora", '{"rank": 4}', "--max-length", 256, "--learning-rate", 1e-3)
+
+
+@pytest.fixture(scope="module")
+def table(examples: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two dozen examples, one of them without room for its response."""
+    crowded = examples.copy()
+    crowded.loc[3, "instruction"] = "x " * 500
+    path = tmp_path_factory.mktemp("examples") / "examples.parquet"
+    write_table(path, EXAMPLES, crowded)
+    return path
+
+
+@pytest.mark.parametrize("name", ["memorization", "gradients"])
+def test_the_number_of_shards_changes_nothing(name: str, tiny_folder: Path, table: Path, tmp_path: Path) -> None:
+    options = ["--model", tiny_folder, "--examples", table, "--settings", '{"batch_tokens": 300}']
+    if name == "gradients":
+        options += [*GRADIENT_OPTIONS, "--seed", 1]
+    gathered = []
+    for count in (1, 3):
+        shards = [tmp_path / f"shard{index}of{count}.parquet" for index in range(count)]
+        for index, path in enumerate(shards):
+            script(f"score_{name}")([*options, "--shard", f"{index}/{count}", "--output", path])
+        sizes = [len(pd.read_parquet(path)) for path in shards]
+        assert min(sizes) > 0.15 * sum(sizes), "the work is shared"
+        gathered.append(tmp_path / f"{count}.parquet")
+        arguments = ["--table", name, "--examples", table, "--shards", *reversed(shards), "--output", gathered[-1]]
+        script("gather_scores")(arguments)
+    assert gathered[0].read_bytes() == gathered[1].read_bytes()
+    assert pd.read_parquet(gathered[0])["example_id"].unique().tolist() == pd.read_parquet(table)["example_id"].tolist()
+
+
+def test_more_shards_than_batches_leave_some_empty(tiny_folder: Path, table: Path, tmp_path: Path) -> None:
+    common = ["--model", tiny_folder, "--examples", table]
+    shards = [tmp_path / f"{index}.parquet" for index in range(2)]
+    for index, path in enumerate(shards):
+        settings = ["--settings", '{"batch_tokens": 100000}', "--shard", f"{index}/2"]
+        script("score_memorization")([*common, *settings, "--output", path])
+    assert [len(pd.read_parquet(path)) for path in shards] == [7 * 24, 0]
+    gather = ["--table", "memorization", "--examples", table, "--shards", *shards, "--output", tmp_path / "all"]
+    script("gather_scores")(gather)
+    assert len(pd.read_parquet(tmp_path / "all")) == 7 * 24
+
+
+def test_a_missing_shard_is_seen(tiny_folder: Path, table: Path, tmp_path: Path) -> None:
+    one = tmp_path / "shard.parquet"
+    settings = ["--settings", '{"batch_tokens": 300}', "--shard", "0/2"]
+    script("score_memorization")(["--model", tiny_folder, "--examples", table, *settings, "--output", one])
+    with pytest.raises(UserError, match="only one of the dataset and its shards"):
+        gather = ["--table", "memorization", "--examples", table, "--shards", one, "--output", tmp_path / "all"]
+        script("gather_scores")(gather)
+
+
+@pytest.mark.parametrize("text", ["4/4", "1", "-1/2", "a/b", "1/"])
+def test_a_shard_that_does_not_exist_is_refused(
+    text: str, tiny_folder: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--model", tiny_folder, "--examples", table, "--settings", "{}", "--output", tmp_path / "scores"]
+    with pytest.raises(SystemExit):
+        script("score_memorization")([*common, f"--shard={text}"])
+    assert "such as 0/4 for the first of four" in capsys.readouterr().err
+
+
+def test_every_batch_belongs_to_one_shard() -> None:
+    for window in range(5):
+        parts = [list(Shard(index, 3).of(range(10), window)) for index in range(3)]
+        assert sorted(chain.from_iterable(parts)) == list(range(10))
+    firsts = [next(index for index in range(3) if 0 in Shard(index, 3).of(range(10), window)) for window in range(3)]
+    assert sorted(firsts) == [0, 1, 2]
