@@ -1,0 +1,36 @@
+"""Relate gradient norms to memorization: GraNd and EL2N by decile of Min-K% Prob, and their rank correlations.
+
+python workflow/scripts/relate_gradients.py --gradients results/gradients/smollm2-135m/rtl.parquet \\
+    --memorization results/memorization/smollm2-135m/rtl/base/seed0.parquet --k 20 --output deciles.parquet \\
+    --correlations correlations.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from ibft.metrics.imbalance import correlations, deciles, relate
+from ibft.stage import run_stage, stage_parser
+from ibft.storage import read_table, write_table
+from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES, GRADIENTS, MEMORIZATION
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--gradients", type=Path, required=True, help="Parquet table `gradients`")
+    arguments.add_argument("--memorization", type=Path, required=True, help="Parquet table `memorization`, base model")
+    arguments.add_argument("--k", type=int, required=True, help="the k of Min-K% Prob")
+    arguments.add_argument("--output", type=Path, required=True, help="Parquet table `gradient_deciles`")
+    arguments.add_argument("--correlations", type=Path, required=True, help="Parquet table `gradient_correlations`")
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    gradients = read_table(arguments.gradients, GRADIENTS)
+    related = relate(gradients, read_table(arguments.memorization, MEMORIZATION), arguments.k)
+    left_out = len(gradients) - len(related)
+    write_table(arguments.output, GRADIENT_DECILES, deciles(related), k=arguments.k, left_out=left_out)
+    write_table(arguments.correlations, GRADIENT_CORRELATIONS, correlations(related), k=arguments.k)
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())
