@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--settings", required=True, help="config section `metrics`, as JSON")
     arguments.add_argument("--reference", default="ft", help="method that the others are compared with")
+    arguments.add_argument(
+        "--swept", nargs="*", default=[], metavar="METHOD", help="points of sweeps: corrected as a family of their own"
+    )
     arguments.add_argument("--combined", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
@@ -40,7 +43,8 @@ def main(arguments: argparse.Namespace) -> None:
     )
     storage.write_table(arguments.combined, PASS_COUNTS, pass_counts)
     storage.write_table(arguments.output, METRICS, compute_metrics(pass_counts, settings))
-    storage.write_table(arguments.comparisons, COMPARISONS, compare(pass_counts, settings, arguments.reference))
+    compared = compare(pass_counts, settings, arguments.reference, arguments.swept)
+    storage.write_table(arguments.comparisons, COMPARISONS, compared)
 
 
 if __name__ == "__main__":

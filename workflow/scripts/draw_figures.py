@@ -4,9 +4,10 @@ python workflow/scripts/draw_figures.py --figure pass_at_k --input metrics=resul
     --settings '{"k": [1, 5, 10]}' --output-png pass_at_k.png --output-svg pass_at_k.svg
 
 --figure, its inputs, and the config section that --settings holds:
-  pass_at_k, strict_pass, strict_pass_curve, overall, temperature   metrics=PATH                    metrics
+  pass_at_k, strict_pass, strict_pass_curve, overall, temperature, removal_ratio
+                      metrics=PATH                                                                  metrics
   memorization        p0=PATH [p1=PATH] [p2=PATH]                                                   memorization
-  gradient_imbalance  gradients=PATH memorization=PATH                                              memorization
+  gradient_imbalance  deciles=PATH correlations=PATH                                                memorization
   geometry            METHOD=PATH for each method
   training_curves     METHOD/seedS=PATH for each trained variant
   status_composition  pass_counts=PATH (of all runs) verdicts=FOLDER
@@ -31,6 +32,7 @@ from ibft.figures import (
     overall,
     pass_at_k,
     pass_heatmap,
+    removal_ratio,
     status_composition,
     strict_pass,
     strict_pass_curve,
@@ -42,7 +44,17 @@ from ibft.figures.style import save
 from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
 from ibft.stage import run_stage, stage_parser
-from ibft.tables import GEOMETRY, GRADIENTS, MEMORIZATION, METRICS, PASS_COUNTS, TRAINING_LOG, VERDICTS, Table
+from ibft.tables import (
+    GEOMETRY,
+    GRADIENT_CORRELATIONS,
+    GRADIENT_DECILES,
+    MEMORIZATION,
+    METRICS,
+    PASS_COUNTS,
+    TRAINING_LOG,
+    VERDICTS,
+    Table,
+)
 
 Inputs = list[tuple[str, Path]]
 Drawer = Callable[[Inputs, argparse.Namespace, Labels], Figure]
@@ -87,8 +99,8 @@ def draw_memorization(inputs: Inputs, arguments: argparse.Namespace, labels: Lab
 
 def draw_gradient_imbalance(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
     return gradient_imbalance.draw(
-        one(inputs, "gradients", GRADIENTS),
-        one(inputs, "memorization", MEMORIZATION),
+        one(inputs, "deciles", GRADIENT_DECILES),
+        one(inputs, "correlations", GRADIENT_CORRELATIONS),
         Memorization.model_validate_json(arguments.settings),
         arguments.subject,
     )
@@ -129,6 +141,7 @@ DRAWERS: dict[str, Drawer] = {
     "strict_pass_curve": of_metrics(strict_pass_curve.draw),
     "overall": of_metrics(overall.draw),
     "temperature": of_metrics(temperature.draw),
+    "removal_ratio": of_metrics(removal_ratio.draw),
     "memorization": draw_memorization,
     "gradient_imbalance": draw_gradient_imbalance,
     "geometry": draw_geometry,

@@ -36,6 +36,12 @@ CATALOGUE = {
         "Reliability when sampling gets wilder",
         "Pass@k^(k) over the sampling temperature. A line that stays high is robust to randomness in sampling.",
     ),
+    "removal_ratio": Entry(
+        "Does it help to leave memorized examples out?",
+        "Pass@k after plain fine-tuning (FT) on what is left of the data, over the share that was removed: the most "
+        "memorized examples (Min-K%), those with the smallest gradients (GraNd), or random ones, the control. A "
+        "criterion is worth its cost only where its line lies above the random one. Dashed: methods that use all data.",
+    ),
     "memorization": Entry(
         "Was the fine-tuning data known before fine-tuning?",
         "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the "
@@ -46,8 +52,8 @@ CATALOGUE = {
     "gradient_imbalance": Entry(
         "Do memorized examples still teach?",
         "Mean gradient norm of the LoRA parameters per decile of memorization. Low bars on the left mean that "
-        "memorized examples barely move the model. Both quantities depend on an example's length; the rank "
-        "correlations above the plot say how much.",
+        "memorized examples barely move the model. Both quantities depend on an example's length: the rank "
+        "correlation at equal length, above the plot, says what is left of the effect without it.",
     ),
     "training_curves": Entry(
         "Training",

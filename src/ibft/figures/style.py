@@ -21,7 +21,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ibft.errors import UserError
 from ibft.metrics.labels import Kind, Labels, in_order
-from ibft.metrics.places import by_place
+from ibft.metrics.places import Place, by_place, compared
 from ibft.storage import write_bytes
 
 Arguments = ParamSpec("Arguments")
@@ -99,6 +99,10 @@ def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
     return found
 
 
+def look_of(kind: Kind) -> Look:
+    return _LOOKS[kind]
+
+
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     """Draw with the style of this project, whatever the style outside."""
 
@@ -135,15 +139,18 @@ def panel_grid(
 def panels(frame: pd.DataFrame, labels: Labels) -> list[tuple[str, pd.DataFrame]]:
     """Split a frame by model, dataset and benchmark, in the order of `labels`, each with the title of its panel.
 
+    The points of a sweep are left out.
+
     Raises:
         UserError: the frame is empty.
     """
     if frame.empty:
         raise UserError("there is nothing to draw: the metrics hold no row")
-    return [
-        (f"{labels.benchmark(place.benchmark)}\n{labels.model(place.model)} on {labels.dataset(place.dataset)}", rows)
-        for place, rows in by_place(frame, labels)
-    ]
+    return [(panel_title(place, labels), rows) for place, rows in by_place(compared(frame, labels), labels)]
+
+
+def panel_title(place: Place, labels: Labels) -> str:
+    return f"{labels.benchmark(place.benchmark)}\n{labels.model(place.model)} on {labels.dataset(place.dataset)}"
 
 
 def by_method(frame: pd.DataFrame, labels: Labels) -> Iterator[tuple[str, pd.DataFrame]]:

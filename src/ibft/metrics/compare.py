@@ -5,7 +5,7 @@ hypothesis the two methods are exchangeable on every problem, so each difference
 sign: the p-value is the share of all sign patterns whose mean difference is at least as large as the observed one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 from typing import Any
 
@@ -24,13 +24,14 @@ _EXACT_UP_TO = 13
 _ROUNDING = 1e-12  # equal means may differ in their last bits, as sums depend on the order of their terms
 
 
-def compare(pass_counts: pd.DataFrame, settings: Metrics, reference: str) -> pd.DataFrame:
+def compare(pass_counts: pd.DataFrame, settings: Metrics, reference: str, swept: Collection[str] = ()) -> pd.DataFrame:
     """COMPARISONS of every method with `reference`, for each Pass@k and Pass@k^(m) of the headline table.
 
     `difference` is in [-1, 1] and positive where the method is better; `low` and `high` are its 95% bootstrap
     interval over problems. `p_holm` is adjusted (Holm 1979) over the methods that are compared on the same model,
-    dataset, benchmark, temperature and metric. `effect_size` is Cohen's d of the paired differences
-    (mean / standard deviation over problems, ddof = 1), null where the differences do not vary.
+    dataset, benchmark, temperature and metric; the methods in `swept`, the points of sweeps, are a family of their
+    own, so that exploring more of them does not change what is said of the others. `effect_size` is Cohen's d of the
+    paired differences (mean / standard deviation over problems, ddof = 1), null where the differences do not vary.
 
     Where the reference was not run, nothing is compared.
 
@@ -47,7 +48,10 @@ def compare(pass_counts: pd.DataFrame, settings: Metrics, reference: str) -> pd.
         if baseline is not None:
             rows += [row for cell in family if cell is not baseline for row in _rows(cell, baseline, settings)]
     compared = pd.DataFrame(rows, columns=[name for name in COMPARISONS.schema.names if name != "p_holm"])
-    same_question = [name for name in (*CELL, "k", "m") if name != "method"]
+    same_question = [
+        compared["method"].isin(swept),
+        *(compared[name] for name in (*CELL, "k", "m") if name != "method"),
+    ]
     compared["p_holm"] = compared.groupby(same_question)["p_value"].transform(lambda p: holm(p.to_numpy()))
     return pd.DataFrame(compared, columns=COMPARISONS.schema.names)
 

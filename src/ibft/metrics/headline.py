@@ -7,6 +7,7 @@ from ibft.errors import UserError
 from ibft.metrics.grid import Grid, headline_grid, rows_at
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import plain
+from ibft.metrics.places import compared
 from ibft.tables import HEADLINE
 
 _COLUMN = ["model", "dataset", "benchmark", "temperature", "k", "m"]
@@ -14,7 +15,7 @@ _SHOWN_DIGITS = 2  # ties are judged by what the reader sees
 
 
 def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.DataFrame:
-    """HEADLINE rows of METRICS, in the order in which they are printed.
+    """HEADLINE rows of METRICS without the points of sweeps, in the order in which they are printed.
 
     Rows follow datasets, temperatures, models and methods in the order of `labels`; within a method, benchmarks and
     then the columns Pass@k (each k) and Pass@k^(m) (each strict m).
@@ -23,7 +24,7 @@ def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.Dat
         UserError: a metric that `settings` asks for was not computed.
     """
     grid = headline_grid(settings)
-    shown = rows_at(metrics, grid)
+    shown = compared(rows_at(metrics, grid), labels)
     missing = set(grid) - set(zip(shown["k"], shown["m"], strict=True))
     if missing:
         raise UserError(

@@ -1,5 +1,6 @@
 """How tables, figures and the report call things, and in which order they list them."""
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import Field
@@ -29,6 +30,10 @@ class Labels(Section):
     methods: dict[str, str] = Field(default_factory=dict)
     benchmarks: dict[str, str] = Field(default_factory=dict)
     kinds: dict[str, Kind] = Field(default_factory=dict, description="of methods: decides their colours")
+    removed: dict[str, float] = Field(
+        default_factory=dict, description="share of the examples that FT on all, or on a selection, leaves out"
+    )
+    swept: tuple[str, ...] = Field((), description="methods that are a point of a sweep: not in the comparison")
 
     def model(self, name: str) -> str:
         return self.models.get(name, name)
@@ -46,10 +51,12 @@ class Labels(Section):
 def labels_of(config: Config) -> Labels:
     """The labels that `config` gives; without one, a method is called after what it does, anything else by its name.
 
-    Methods are in the paper's order, the rest in the order in which the tracks list them.
+    Methods are in the paper's order and sweeps after them, the rest in the order in which the tracks list them.
     """
     kinds = {name: kind_of(method) for name, method in config.methods.items()}
-    kinds = dict(sorted(kinds.items(), key=lambda item: (list(_METHOD_LABELS).index(item[1]), item[0])))
+    swept = [name for name, method in config.methods.items() if method.sweep]
+    order = list(_METHOD_LABELS)
+    kinds = dict(sorted(kinds.items(), key=lambda item: (item[0] in swept, order.index(item[1]), item[0])))
     methods = {name: config.methods[name] for name in kinds}
     return Labels(
         models={name: config.models[name].label or name for name in config.in_use("models")},
@@ -57,6 +64,12 @@ def labels_of(config: Config) -> Labels:
         methods=_method_labels(methods, kinds),
         benchmarks={name: config.benchmarks[name].label or name for name in config.in_use("benchmarks")},
         kinds=kinds,
+        removed={
+            name: round(1 - method.selection.keep, 6) if method.selection else 0.0
+            for name, method in methods.items()
+            if method.kind == "ft"
+        },
+        swept=tuple(name for name in kinds if name in swept),
     )
 
 
@@ -75,8 +88,8 @@ def in_order(names: list[str], labels: dict[str, str]) -> list[str]:
 
 def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[str, str]:
     """Two methods of one kind (say, two alphas) would share a default label: then their names are shown instead."""
-    unique = {kind for kind in kinds.values() if list(kinds.values()).count(kind) == 1}
+    of_kind = Counter(kinds[name] for name, method in methods.items() if not method.sweep)
     return {
-        name: method.label or (_METHOD_LABELS[kinds[name]] if kinds[name] in unique else name)
+        name: method.label or (_METHOD_LABELS[kinds[name]] if of_kind[kinds[name]] == 1 and not method.sweep else name)
         for name, method in methods.items()
     }

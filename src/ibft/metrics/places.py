@@ -25,6 +25,16 @@ def by_place(frame: pd.DataFrame, labels: Labels) -> list[tuple[Place, pd.DataFr
     return parts
 
 
+def compared(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """The rows of the methods that tables and figures compare: without the points of a sweep, which has its own figure.
+
+    Where a model was fine-tuned on a dataset in nothing but a sweep, all rows stay.
+    """
+    swept = frame["method"].isin(labels.swept)
+    nothing_else = swept.groupby([frame["model"], frame["dataset"]]).transform("all")
+    return frame[~swept | nothing_else]
+
+
 def lowest_temperature(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows at the lowest temperature of each dataset: the one at which figures and sentences compare methods."""
     lowest = frame.groupby("dataset")["temperature"].transform("min")

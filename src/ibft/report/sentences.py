@@ -7,7 +7,7 @@ import pandas as pd
 from ibft.config import Metrics
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import raised
-from ibft.metrics.places import Place, by_place, lowest_temperature
+from ibft.metrics.places import Place, by_place, compared, lowest_temperature
 
 SIGNIFICANCE = 0.05
 
@@ -28,8 +28,9 @@ def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, s
     """
     told = dict.fromkeys([(min(settings.k), 1), (settings.strict_k, max(settings.strict_m))])
     found = []
-    for place, rows in by_place(lowest_temperature(metrics), labels):
-        same = comparisons[(comparisons[list(Place._fields)] == list(place)).all(axis=1)]
+    for place, rows in by_place(compared(lowest_temperature(metrics), labels), labels):
+        same = compared(comparisons, labels)
+        same = same[(same[list(Place._fields)] == list(place)).all(axis=1)]
         same = same[same["temperature"] == rows["temperature"].iloc[0]]
         sentences = [_sentence(_at(rows, k, m), _at(same, k, m), labels, raised(k, m)) for k, m in told]
         setting = f"{labels.model(place.model)} fine-tuned on {labels.dataset(place.dataset)}; {_size(rows)}"

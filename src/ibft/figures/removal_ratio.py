@@ -1,0 +1,93 @@
+"""Pass@k over the share of the fine-tuning data that was removed: Figures 4 and A1 of the paper, with a control."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from ibft.config import Metrics
+from ibft.errors import UserError
+from ibft.figures.style import (
+    legend_below,
+    look_of,
+    panel_grid,
+    panel_title,
+    percent_axis,
+    size_note,
+    styled,
+    titled,
+)
+from ibft.metrics.labels import Kind, Labels
+from ibft.metrics.notation import mathtext
+from ibft.metrics.places import by_place, lowest_temperature
+
+_CRITERIA: dict[Kind, str] = {
+    "ft-mink": "Most memorized removed (Min-K%)",
+    "ft-grand": "Smallest gradients removed (GraNd)",
+    "ft-random": "Random examples removed",
+}
+_ON_ALL_DATA: tuple[Kind, ...] = ("base", "ibft")
+_APART = 0.003  # shifts the criteria, so that their whiskers do not hide one another
+
+
+@styled
+def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
+    """METRICS to one panel per benchmark and k, one line per criterion, from FT on all data (0%) on.
+
+    Raises:
+        UserError: no model was fine-tuned on several shares of a dataset.
+    """
+    pass_at_k = metrics[(metrics["m"] == 1) & metrics["k"].isin(settings.k)]
+    parts = [
+        (panel_title(place, labels), rows[rows["k"] == k], k)
+        for place, rows in by_place(lowest_temperature(pass_at_k), labels)
+        if any(len(points) > 2 for _, points in _lines(rows[rows["k"] == settings.k[0]], labels))
+        for k in settings.k
+    ]
+    if not parts:
+        raise UserError(
+            "no model was fine-tuned on several shares of a dataset: give a method a list for selection.keep"
+        )
+    figure, all_axes = panel_grid(len(parts), height=3.2, columns=len(settings.k) if len(settings.k) <= 3 else 2)
+    for axes, (title, rows, k) in zip(all_axes, parts, strict=True):
+        _draw_references(axes, rows, labels)
+        for position, (kind, points) in enumerate(_lines(rows, labels)):
+            axes.errorbar(
+                points["removed"] + _APART * (position - 1),
+                points["estimate"],
+                yerr=[points["estimate"] - points["low"], points["high"] - points["estimate"]],
+                color=look_of(kind).colour,
+                marker=look_of(kind).marker,
+                capsize=2,
+                elinewidth=0.8,
+                label=_CRITERIA[kind],
+            )
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        axes.set_xticks(sorted({0.0, *(share for _, points in _lines(rows, labels) for share in points["removed"])}))
+        axes.set_xlabel("Share of the examples removed")
+        percent_axis(axes, f"{mathtext(k, 1)} (%)")
+        titled(axes, title, size_note(rows))
+    legend_below(
+        figure, all_axes, "FT on what is left. Points: mean. Whiskers: 95% bootstrap interval over problems.", columns=3
+    )
+    return figure
+
+
+def _lines(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[Kind, pd.DataFrame]]:
+    """The METRICS rows of each criterion with the column `removed`, from FT on all data on, where there is any."""
+    shares = rows.assign(removed=rows["method"].map(labels.removed), kind=rows["method"].map(labels.kinds))
+    whole = shares[shares["kind"] == "ft"].head(1)
+    for kind in _CRITERIA:
+        points = shares[shares["kind"] == kind].sort_values("removed").drop_duplicates("removed")
+        if len(points):
+            yield kind, pd.concat([whole, points])
+
+
+def _draw_references(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
+    for kind in _ON_ALL_DATA:
+        of_kind = [name for name, own in labels.kinds.items() if own == kind and name not in labels.swept]
+        for _, row in rows[rows["method"].isin(of_kind)].head(1).iterrows():
+            look = look_of(kind)
+            axes.axhline(row["estimate"], color=look.colour, linestyle="--", label=labels.method(row["method"]))
