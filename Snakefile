@@ -21,6 +21,7 @@ include: "rules/inputs.smk"
 include: "rules/models.smk"
 include: "rules/examples.smk"
 include: "rules/problems.smk"
+include: "rules/contamination.smk"
 include: "rules/memorization.smk"
 include: "rules/selection.smk"
 include: "rules/training.smk"
@@ -49,7 +50,7 @@ rule all_memorization:
         list(report_memorization().values()),
     localrule: True
     message:
-        "Min-K% Prob of every dataset, on every base model and on the fine-tuned models of memorization.score_methods"
+        "Min-K% Prob of every dataset, on every base model and on the fine-tuned models"
 
 
 rule all_training:

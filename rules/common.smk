@@ -23,6 +23,7 @@ VARIANT = "{model}/{dataset}/{method}/seed{seed}"
 LABELS = labels_of(CONFIG).model_dump_json()
 DRAWS = f"{VARIANT}/{{benchmark}}/T{{temperature}}"
 DRAW = f"{DRAWS}/trial{{trial}}"
+SHARD = "shard{shard}of{shards}"
 
 
 # Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and
@@ -45,6 +46,8 @@ wildcard_constraints:
     benchmark="[^/]+",
     seed=r"\d+",
     trial=r"\d+",
+    shard=r"\d+",
+    shards=r"\d+",
     temperature=r"[\d.]+",
 
 

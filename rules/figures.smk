@@ -62,7 +62,7 @@ rule pair_figure:
         code=code_of("draw_figures.py"),
         inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
         labels=LABELS,
-        settings=as_json(CONFIG.memorization, without=("score_methods",)),
+        settings=as_json(CONFIG.memorization, without=("score_methods", "shards")),
         subject=lambda wildcards: f"{label_of(CONFIG.models, wildcards.model)}, {label_of(CONFIG.datasets, wildcards.dataset)}",
     message:
         "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"

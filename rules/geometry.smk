@@ -5,7 +5,7 @@ rule geometry:
     input:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
         adapter=adapter_of,
-        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
+        examples=examples_of,
         memorization=f"{RESULTS}/memorization/{{model}}/{{dataset}}/base/seed0.parquet",
     output:
         geometry=f"{RESULTS}/geometry/{VARIANT}.parquet",

@@ -4,6 +4,51 @@ METRIC_FIGURES = ["pass_at_k", "strict_pass", "strict_pass_curve", "overall"]
 COUNT_FIGURES = ["pass_heatmap", "status_composition"]
 
 
+def shard_paths(folder, shards):
+    """The table of each of so many jobs that share a dataset."""
+    return [
+        f"{folder}/{SHARD}.parquet".replace("{shard}", str(shard)).replace(
+            "{shards}", str(shards)
+        )
+        for shard in range(shards)
+    ]
+
+
+def examples_of(wildcards):
+    """What a dataset's examples are scored, selected and trained from: all, or those that overlap with no benchmark."""
+    drop = CONFIG.contamination.drop and contamination_of(wildcards)
+    folder = "decontaminated" if drop else "examples"
+    return f"{RESULTS}/{folder}/{wildcards.dataset}.parquet"
+
+
+def contamination_of(wildcards):
+    """The overlap of a dataset with every benchmark that it is evaluated on; none for the reference dataset."""
+    return [
+        f"{RESULTS}/contamination/{dataset}/{benchmark}.parquet"
+        for dataset, benchmark in CONFIG.evaluations()
+        if dataset == wildcards.dataset
+    ]
+
+
+def report_contamination():
+    return {
+        f"{dataset}/{benchmark}": f"{RESULTS}/contamination/{dataset}/{benchmark}.parquet"
+        for dataset, benchmark in CONFIG.evaluations()
+    }
+
+
+def report_imbalance():
+    """`model/dataset/table` of what relates gradient norms to memorization, where gradients are scored."""
+    return {
+        f"{model}/{track.dataset}/{table}": path
+        for track in CONFIG.tracks.values()
+        for model in track.models
+        for table, path in pair_figure_inputs(
+            "gradient_imbalance", model, track.dataset
+        ).items()
+    }
+
+
 def scores_to_select_by(wildcards):
     """Min-K% Prob on the base model, gradient norms, or nothing for the random control."""
     return {
@@ -41,7 +86,27 @@ def run_figures():
         for t in CONFIG.tracks.values()
         for m in t.models
     )
-    return METRIC_FIGURES + (["temperature"] if several else []) + COUNT_FIGURES
+    return (
+        METRIC_FIGURES
+        + (["temperature"] if several else [])
+        + (["removal_ratio"] if removal_is_swept() else [])
+        + COUNT_FIGURES
+    )
+
+
+def removal_is_swept():
+    """Whether some model is fine-tuned on several shares of a dataset that were selected in the same way."""
+    shares = {}
+    for v in CONFIG.variants():
+        selection = CONFIG.methods[v.method].selection
+        if selection is not None:
+            key = (v.model, v.dataset, selection.by)
+            shares.setdefault(key, set()).add(selection.keep)
+    return any(len(found) > 1 for found in shares.values())
+
+
+def swept_methods():
+    return [name for name, method in CONFIG.methods.items() if method.sweep]
 
 
 def pair_figures():
@@ -79,9 +144,9 @@ def pair_figure_inputs(figure, model, dataset):
     if figure == "gradient_imbalance" and any(
         s and s.by == "grand" for s in selections
     ):
+        folder = f"{RESULTS}/gradient_imbalance/{model}/{dataset}"
         return {
-            "gradients": f"{RESULTS}/gradients/{model}/{dataset}.parquet",
-            "memorization": f"{RESULTS}/memorization/{model}/{dataset}/base/seed0.parquet",
+            name: f"{folder}/{name}.parquet" for name in ("deciles", "correlations")
         }
     if figure == "training_curves":
         return {
@@ -92,7 +157,7 @@ def pair_figure_inputs(figure, model, dataset):
         return {
             method: f"{RESULTS}/geometry/{model}/{dataset}/{method}/seed{seed}.parquet"
             for method, seed in first_seed.items()
-            if method in CONFIG.geometry.methods
+            if method in CONFIG.measured_methods
         }
     return {}
 
@@ -103,7 +168,7 @@ def memorization_groups(model, dataset):
     scored = [
         method
         for method in track.methods
-        if method in CONFIG.memorization.score_methods
+        if method in CONFIG.scored_methods
     ]
     yield "p0", f"{RESULTS}/memorization/{model}/{dataset}/base/seed0.parquet"
     for method in scored:

@@ -47,10 +47,12 @@ rule metrics:
     params:
         code=code_of("compute_metrics.py"),
         settings=as_json(CONFIG.metrics),
+        swept=swept_methods(),
     message:
         "Compute Pass@k and Pass@k^(m)"
     shell:
         'python "$IBFT_SCRIPTS/compute_metrics.py" --pass-counts {input.pass_counts:q} --settings {params.settings:q}'
+        " --swept {params.swept:q}"
         " --combined {output.pass_counts:q} --output {output.metrics:q} --comparisons {output.comparisons:q}"
         " --log {log:q}"
 

@@ -3,7 +3,7 @@
 
 rule selection:
     input:
-        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
+        examples=examples_of,
         scores=scores_to_select_by,
     output:
         kept=f"{RESULTS}/selection/{{model}}/{{dataset}}/{{by}}-keep{{keep}}.parquet",

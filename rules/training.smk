@@ -4,7 +4,7 @@
 rule training:
     input:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
-        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
+        examples=examples_of,
         kept=selection_of,
     output:
         adapter=f"{RESULTS}/training/{VARIANT}/adapter/manifest.json",
@@ -24,7 +24,7 @@ rule training:
     params:
         code=code_of("train.py"),
         method=lambda wildcards: as_json(
-            CONFIG.methods[wildcards.method], without=("label", "selection")
+            CONFIG.methods[wildcards.method], without=("label", "selection", "sweep")
         ),
         layer=lambda wildcards: CONFIG.layer_index(
             wildcards.model, CONFIG.methods[wildcards.method].layer

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ibft.config_checks import contradictions, unknown_names
 from ibft.config_errors import sentences
 from ibft.errors import UserError
+from ibft.sweeps import expand_sweeps
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="becomes a folder name")]
 Ratio = Annotated[float, Field(gt=0, le=1)]
@@ -33,6 +34,14 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Language = Literal["python", "verilog"]
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
 Scope = Literal["sequence", "response"]
+
+
+def _or_a_list(schema: dict[str, Any]) -> None:
+    """For editors: the key also takes a list, which makes the method a sweep (see `ibft.sweeps`)."""
+    single = {name: value for name, value in schema.items() if name not in ("default", "description", "title")}
+    for name in single:
+        del schema[name]
+    schema["anyOf"] = [single, {"type": "array", "items": single, "minItems": 1}]
 
 
 class Section(BaseModel):
@@ -83,21 +92,34 @@ class Selection(Section):
     """Which examples a method is trained on."""
 
     by: Literal["mink", "grand", "random"]
-    keep: Ratio = 0.8
+    keep: Ratio = Field(0.8, description="share of the examples", json_schema_extra=_or_a_list)
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads the keys from alpha to normalize_hidden."""
+    """One row of the paper's Table 1. Only `ibft` reads the keys from alpha to normalize_hidden.
+
+    A list for keep, alpha, beta, layer or bottleneck makes one method per value (see `ibft.sweeps`).
+    """
 
     kind: Literal["base", "ft", "ibft"]
     selection: Selection | None = None
-    alpha: float = Field(0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)")
-    beta: float = Field(0.02, ge=0, description="weight of prediction inside the regularizer (paper eq. 6)")
-    layer: Positive | Ratio = Field(2 / 3, description="l*: an index from 1, or a fraction of the depth")
-    bottleneck: Positive = Field(256, description="width d of z")
+    alpha: float = Field(
+        0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=_or_a_list
+    )
+    beta: float = Field(
+        0.02,
+        ge=0,
+        description="weight of prediction inside the regularizer (paper eq. 6)",
+        json_schema_extra=_or_a_list,
+    )
+    layer: Positive | Ratio = Field(
+        2 / 3, description="l*: an index from 1, or a fraction of the depth", json_schema_extra=_or_a_list
+    )
+    bottleneck: Positive = Field(256, description="width d of z", json_schema_extra=_or_a_list)
     kl_scope: Scope = Field("response", description="tokens over which KL is averaged; never padding")
     normalize_hidden: bool = Field(False, description="divide layer-l* states by their RMS before the bottleneck")
     label: str | None = None
+    sweep: Name | None = Field(None, description="filled in: the method whose lists of values this is one of")
 
     @model_validator(mode="after")
     def _base_is_not_trained(self) -> Self:
@@ -146,7 +168,10 @@ class Memorization(Scoring):
 
     k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
     reference: Name = Field(description="dataset that no model can have seen: the weakest-memorization reference p2")
-    score_methods: tuple[Name, ...] = Field(("base", "ft"), description="methods whose models score their own dataset")
+    score_methods: tuple[Name, ...] | None = Field(
+        None, description="methods whose models score their own dataset; null: base and FT on all data"
+    )
+    shards: Positive = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
 
     @model_validator(mode="after")
     def _k_selection_is_scored(self) -> Self:
@@ -162,6 +187,17 @@ class Gradients(Section):
     warmup_steps: int = Field(20, ge=0, description="FT steps before scoring; 0 scores at initialisation")
     reduction: Literal["mean", "sum"] = Field("mean", description="of the token losses of one example")
     batch_tokens: Positive = 4096
+    shards: Positive = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
+
+
+class Contamination(Section):
+    """When a fine-tuning example counts as overlapping with a benchmark. A token is a word, a number or a symbol."""
+
+    ngram: Positive = Field(8, description="tokens of the n-grams that are looked for in both")
+    overlap: Ratio = Field(0.5, description="share of a problem's tokens that shared n-grams must cover")
+    covered: Positive = Field(20, description="and how many tokens that must be at least: a shorter match is an idiom")
+    substring: Positive = Field(50, description="tokens that must be shared in one run; either of the two is enough")
+    drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 
 class Sampling(Section):
@@ -195,7 +231,9 @@ class Metrics(Section):
 class Geometry(Section):
     """Distances and angles between the most and the least memorized examples (paper Fig. 5)."""
 
-    methods: tuple[Name, ...] = ("base", "ft", "ibft")
+    methods: tuple[Name, ...] | None = Field(
+        None, description="methods whose models are measured; null: base, and FT and IB-FT on all data"
+    )
     layer: Positive | Ratio = 2 / 3
     pooling: Literal["mean", "last"] = "mean"
     group: Annotated[float, Field(gt=0, le=0.5)] = Field(0.2, description="share of the examples in each group")
@@ -245,6 +283,7 @@ class Config(Section):
     tracks: dict[Name, Track] = Field(min_length=1)
     memorization: Memorization
     gradients: Gradients = Gradients()
+    contamination: Contamination = Contamination()
     training: Training = Training()
     sampling: Sampling = Sampling()
     execution: Execution = Execution()
@@ -265,6 +304,24 @@ class Config(Section):
     def layer_index(self, model: str, layer: int | float) -> int:
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
         return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
+
+    @property
+    def scored_methods(self) -> tuple[str, ...]:
+        """The methods whose models score their own dataset."""
+        return self.memorization.score_methods or self._on_all_data("base", "ft")
+
+    @property
+    def measured_methods(self) -> tuple[str, ...]:
+        """The methods whose geometry is measured."""
+        return self.geometry.methods or self._on_all_data("base", "ft", "ibft")
+
+    def _on_all_data(self, *kinds: str) -> tuple[str, ...]:
+        """The methods of these kinds without a selection, those of sweeps aside."""
+        return tuple(n for n, m in self.methods.items() if m.kind in kinds and not m.selection and not m.sweep)
+
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Every (dataset, benchmark) such that a model trained on the one is tested on the other."""
+        return list(dict.fromkeys((track.dataset, b) for track in self.tracks.values() for b in track.benchmarks))
 
     def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
         """The names that tracks use, in the order in which they list them."""
@@ -314,7 +371,7 @@ def load(values: Mapping[str, Any]) -> Config:
         UserError: one line per wrong key, each with its path and what is valid there.
     """
     try:
-        return Config.model_validate(dict(values))
+        return Config.model_validate(expand_sweeps(values))
     except ValidationError as error:
         raise UserError("config: " + "\nconfig: ".join(sentences(error, Config))) from None
 

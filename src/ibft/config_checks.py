@@ -29,9 +29,9 @@ def unknown_names(config: "Config") -> Iterator[str]:
         for method in track.methods:
             yield from check(f"tracks.{name}.methods", method, config.methods, "method")
     yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
-    for method in config.memorization.score_methods:
+    for method in config.memorization.score_methods or ():
         yield from check("memorization.score_methods", method, config.methods, "method")
-    for method in config.geometry.methods:
+    for method in config.geometry.methods or ():
         yield from check("geometry.methods", method, config.methods, "method")
 
 

@@ -83,6 +83,48 @@ GRADIENTS = _table(
     el2n=_real,  # l2 norm of (softmax - one-hot), averaged over response tokens
 )
 
+GRADIENT_DECILES = _table(
+    "gradient_deciles",
+    1,
+    decile=_count,  # of Min-K% Prob, from 1 = the most memorized examples; fewer than ten for fewer examples
+    examples=_count,
+    min_k_prob_low=_real,  # the range of the decile
+    min_k_prob_high=_real,
+    grand=_real,  # mean, with its 95% interval (Student's t)
+    grand_low=_real,
+    grand_high=_real,
+    el2n=_real,  # mean
+    tokens=_real,  # mean response tokens, on which both scores depend
+)
+
+GRADIENT_CORRELATIONS = _table(
+    "gradient_correlations",
+    1,
+    score=_text,  # grand | el2n
+    other=_text,  # min_k_prob | tokens
+    given=_nullable(_text),  # what is held constant; null for the plain correlation
+    rho=_nullable(_real),  # Spearman's rank correlation; null where one of the two does not vary
+    low=_nullable(_real),  # 95% interval
+    high=_nullable(_real),
+    examples=_count,
+)
+
+CONTAMINATION = _table(
+    "contamination",
+    1,
+    example_id=_text,
+    part=_text,  # of the example: instruction | response
+    against=_text,  # of the problems: text (description and prompt) | solution
+    ngram_overlap=_real,  # share of one problem's tokens that n-grams shared with the part cover: the highest found
+    covered_tokens=_count,  # how many tokens of that problem they cover
+    ngram_task_id=_nullable(_text),  # that problem; null where no n-gram is shared
+    substring_tokens=_count,  # longest common substring with any problem
+    substring_characters=_count,  # the same, as the example writes it
+    substring_task_id=_nullable(_text),  # null where not one token is shared
+    substring=_text,
+    contaminated=_flag,  # above one of the thresholds of the configuration
+)
+
 SELECTION = _table(
     "selection",
     1,
@@ -231,6 +273,9 @@ TABLES = {
         PROBLEMS,
         MEMORIZATION,
         GRADIENTS,
+        GRADIENT_DECILES,
+        GRADIENT_CORRELATIONS,
+        CONTAMINATION,
         SELECTION,
         TRAINING_LOG,
         SAMPLES,

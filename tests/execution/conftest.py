@@ -1,9 +1,11 @@
-"""Judges that several test files share."""
+"""What several test files of this stage share: a cache of their own, and the isolation levels of this machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ibft.execution.isolation import probe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,3 +15,12 @@ def reference_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture
+def level(request: pytest.FixtureRequest) -> str:
+    """An isolation level (`indirect=True`); the test is skipped where this machine refuses it."""
+    wanted: str = request.param
+    if refusal := probe((wanted,))[wanted]:
+        pytest.skip(f"isolation level {wanted} is refused here: {refusal}")
+    return wanted

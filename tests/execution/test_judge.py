@@ -27,7 +27,7 @@ def statuses(completions: list[str], problem: dict[str, str | None] = PYTHON, le
     return [row.verdict.status for row in judge(frame(problem), samples, SETTINGS, 2, level=level)]
 
 
-@pytest.mark.parametrize("level", ["A", "B", "C"])
+@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
 def test_every_python_ending_has_its_status(level: str) -> None:
     endings = {
         RIGHT: "passed",
@@ -44,7 +44,7 @@ def test_every_python_ending_has_its_status(level: str) -> None:
 
 
 @needs_iverilog
-@pytest.mark.parametrize("level", ["A", "B", "C"])
+@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
 def test_every_verilog_ending_has_its_status(level: str) -> None:
     endings = {
         "\talways @(posedge clk) if (reset) q <= 0; else q <= d;\nendmodule": "passed",

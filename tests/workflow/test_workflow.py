@@ -14,6 +14,19 @@ from ibft.storage import read_table, verify
 from ibft.tables import METRICS, SELECTION
 from tests.workflow.conftest import Checkout
 
+UPSTREAM = {
+    "model",
+    "examples",
+    "problems",
+    "contamination",
+    "memorization_shard",
+    "memorization",
+    "gradients_shard",
+    "gradients",
+    "selection",
+    "training",
+}
+
 
 def edited(checkout: Checkout, section: str, **values: Any) -> Path:
     """A copy of the configuration with some keys of one section changed."""
@@ -32,9 +45,14 @@ def test_it_ends_with_a_report_a_table_and_figures(finished: Checkout) -> None:
     pngs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.png")}
     svgs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.svg")}
     assert pngs == svgs
-    assert {"pass_at_k", "strict_pass_curve", "memorization", "geometry", "gradient_imbalance"} <= {
-        p.name for p in pngs
-    }
+    assert {
+        "pass_at_k",
+        "strict_pass_curve",
+        "memorization",
+        "geometry",
+        "gradient_imbalance",
+        "removal_ratio",
+    } <= {path.name for path in pngs}
 
 
 def test_every_table_matches_its_manifest(finished: Checkout) -> None:
@@ -46,10 +64,32 @@ def test_every_table_matches_its_manifest(finished: Checkout) -> None:
 
 def test_every_method_is_measured_on_every_problem(finished: Checkout) -> None:
     metrics = read_table(finished.work / "results" / "metrics" / "metrics.parquet", METRICS)
-    assert set(metrics["method"]) == {"base", "ft", "ft-mink", "ft-grand", "ibft"}
+    assert set(metrics["method"]) == {"base", "ft", "ft-mink-keep0.75", "ft-mink-keep0.5", "ft-grand", "ibft"}
     assert set(metrics["problems"]) == {3}
     kept = read_table(next((finished.work / "results" / "selection").rglob("mink-keep0.5.parquet")), SELECTION)
     assert len(kept) == 6
+
+
+def test_one_list_of_keep_ratios_gives_the_figure_over_the_removed_share(finished: Checkout) -> None:
+    results = finished.work / "results"
+    sizes = {path.stem: len(pd.read_parquet(path)) for path in (results / "selection").rglob("mink-*.parquet")}
+    assert sizes == {"mink-keep0.75": 9, "mink-keep0.5": 6}
+    report = (results / "report.html").read_text()
+    assert "Does it help to leave memorized examples out?" in report
+
+
+def test_two_jobs_shared_the_gradients(finished: Checkout) -> None:
+    folder = finished.work / "results" / "gradients" / "tiny" / "rtl"
+    shards = [set(pd.read_parquet(folder / f"shard{index}of2.parquet")["example_id"]) for index in range(2)]
+    assert all(shards) and not shards[0] & shards[1]
+    assert len(pd.read_parquet(folder.with_suffix(".parquet"))) == 12
+
+
+def test_dropping_contaminated_examples_scores_and_trains_again_without_them(finished: Checkout) -> None:
+    planned = finished.planned(config=edited(finished, "contamination", drop=True))
+    assert planned["decontaminated"] == 1
+    assert {"memorization_shard", "gradients_shard", "selection", "training", "samples"} <= set(planned)
+    assert not {"model", "examples", "problems", "contamination"} & set(planned)
 
 
 def test_every_job_left_a_log_and_a_benchmark_file(finished: Checkout) -> None:
@@ -78,17 +118,17 @@ def test_another_k_recomputes_only_metrics_and_what_follows(finished: Checkout) 
 def test_another_temperature_samples_only_that_temperature(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "sampling", temperatures=[0.5, 1.0]))
     assert {rule: planned[rule] for rule in ("samples", "verdicts", "pass_counts")} == {
-        "samples": 5,
-        "verdicts": 5,
-        "pass_counts": 5,
+        "samples": 6,
+        "verdicts": 6,
+        "pass_counts": 6,
     }
-    assert not {"model", "examples", "problems", "memorization", "gradients", "selection", "training"} & set(planned)
+    assert not UPSTREAM & set(planned)
 
 
 def test_another_trial_draws_only_that_trial(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "sampling", trials=2))
-    assert planned["samples"] == 5
-    assert not {"model", "examples", "problems", "memorization", "gradients", "selection", "training"} & set(planned)
+    assert planned["samples"] == 6
+    assert not UPSTREAM & set(planned)
 
 
 def test_another_method_trains_only_that_method(finished: Checkout) -> None:
@@ -99,7 +139,7 @@ def test_another_method_trains_only_that_method(finished: Checkout) -> None:
     path.write_text(yaml.safe_dump(config))
     planned = finished.planned(config=path)
     assert (planned["training"], planned["samples"], planned["verdicts"]) == (1, 1, 1)
-    assert not {"model", "examples", "memorization", "gradients", "selection"} & set(planned)
+    assert not UPSTREAM - {"training"} & set(planned)
 
 
 def test_an_edit_of_a_figure_redraws_only_figures(checkout: Checkout) -> None:
@@ -114,7 +154,7 @@ def test_an_edit_of_the_metrics_retrains_nothing(checkout: Checkout) -> None:
     aggregate.write_text(aggregate.read_text() + "\nADDED = 1\n")
     planned = checkout.planned()
     assert "metrics" in planned
-    assert not {"training", "samples", "verdicts", "memorization", "gradients"} & set(planned)
+    assert not (UPSTREAM | {"samples", "verdicts"}) & set(planned)
 
 
 def test_touching_every_source_file_reruns_nothing(checkout: Checkout) -> None:

@@ -43,7 +43,7 @@ class Sandbox:
         if self.level == "B":
             landlock.version()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        _become_nobody_if_possible(self.shown)
+        _become_nobody_if_possible(self.shown, self.scratch_parent)
 
     def fork(self, trusted: bool) -> int:
         """Start a cell: 0 in it, its process id in the zygote.
@@ -107,18 +107,21 @@ def _any_child() -> int | None:
     return int(children[0]) if children else None
 
 
-def _become_nobody_if_possible(shown: list[str]) -> None:
-    """Real root becomes nobody, unless nobody could not read the interpreter: then it stays, without capabilities."""
+def _become_nobody_if_possible(shown: list[str], scratch_parent: str) -> None:
+    """Real root becomes nobody, unless nobody could not work here: then it stays, without capabilities.
+
+    The interpreter may lie in a folder closed to everybody else, and so may the folder of temporary files.
+    """
     if os.geteuid() != 0:
         return
     probe = os.fork()
     if probe == 0:
-        readable = False
+        possible = False
         try:
             _set_user(namespaces.NOBODY)
-            readable = all(os.access(path, os.R_OK) for path in shown)
+            possible = all(os.access(path, os.R_OK) for path in shown) and os.access(scratch_parent, os.W_OK | os.X_OK)
         finally:
-            os._exit(0 if readable else 1)
+            os._exit(0 if possible else 1)
     if os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0:
         _set_user(namespaces.NOBODY)
 

@@ -1,0 +1,102 @@
+"""Does a benchmark stand in the fine-tuning data? Each part of each example against problem texts and solutions.
+
+Two measures of what an instruction or a response shares with the problems, both over tokens:
+
+    n-gram overlap    the share of one problem's tokens that lie in n-grams which the example has, too; the highest over
+                      the problems. Tulu 3 decontaminates so, with 8-grams and more than one half (Lambert et al. 2024,
+                      arXiv 2411.15124, section 3.2), comparing prompts with prompts.
+    longest common    the longest run of tokens that also stands in any problem: a long quotation counts, even where it
+    substring         is a small share of a long problem.
+
+Both compare surfaces. So does the first measure of Riddell et al. 2024 (arXiv 2403.04811), who find that models solve
+those problems better whose solutions resemble something in the training data. Their second compares syntax trees, and
+would also see a copy whose names were changed: here such a copy keeps only the runs between the names.
+
+Some solutions are so short that whoever solves a similar task writes half of them: `always @(posedge clk) if (` covers
+8 of the 16 tokens of a flip-flop with enable. An overlap therefore counts only from a number of covered tokens on.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from ibft.config import Contamination
+from ibft.contamination.documents import Cover, Documents, Run
+from ibft.contamination.tokens import Vocabulary, pieces
+from ibft.tables import CONTAMINATION
+
+PARTS = ("instruction", "response")
+
+
+class Problems:
+    """A benchmark's problems, ready to be compared with any number of examples.
+
+    Args:
+        problems: PROBLEMS.
+        settings: the n of the n-grams, and the thresholds.
+    """
+
+    def __init__(self, problems: pd.DataFrame, settings: Contamination) -> None:
+        texts = {
+            "text": (problems["description"] + "\n").fillna("") + problems["prompt"],
+            "solution": problems["reference_solution"],
+        }
+        self._settings = settings
+        self._task_ids: list[str] = problems["task_id"].tolist()
+        self._vocabulary = Vocabulary(text for column in texts.values() for text in column)
+        self._documents = {
+            kind: Documents(
+                [self._vocabulary.encode(pieces(text)) for text in column], settings.ngram, settings.covered
+            )
+            for kind, column in texts.items()
+        }
+
+    def compare(self, text: str) -> list[dict[str, Any]]:
+        """A row of CONTAMINATION for each kind of document, without the columns example_id and part."""
+        cut = pieces(text)
+        tokens = self._vocabulary.encode(cut)
+        return [
+            {"against": kind, **self._row(cut, *documents.compare(tokens))}
+            for kind, documents in self._documents.items()
+        ]
+
+    def facts(self) -> dict[str, int]:
+        """How many problems there are, and how many documents of each kind are too short for an overlap to count."""
+        least = max(self._settings.ngram, self._settings.covered)
+        short = {f"too_short_{kind}s": documents.shorter_than(least) for kind, documents in self._documents.items()}
+        return {"problems": len(self._task_ids), **short}
+
+    def _row(self, cut: list[str], cover: Cover, run: Run) -> dict[str, Any]:
+        substring = "".join(cut[run.start : run.end]).lstrip()
+        tokens = run.end - run.start
+        copied = cover.share >= self._settings.overlap and cover.tokens >= self._settings.covered
+        return {
+            "ngram_overlap": cover.share,
+            "covered_tokens": cover.tokens,
+            "ngram_task_id": self._task_id(cover.document),
+            "substring_tokens": tokens,
+            "substring_characters": len(substring),
+            "substring_task_id": self._task_id(run.document),
+            "substring": substring,
+            "contaminated": copied or tokens >= self._settings.substring,
+        }
+
+    def _task_id(self, document: int | None) -> str | None:
+        return None if document is None else self._task_ids[document]
+
+
+def measure(examples: pd.DataFrame, problems: Problems) -> pd.DataFrame:
+    """CONTAMINATION of `examples`, which has the columns of EXAMPLES: four rows for each, in their order.
+
+    The rows of an example depend on it alone, so that a dataset can be measured window by window. Of problems with the
+    same overlap, and of those that hold the longest substring, the first of the benchmark is named; of several longest
+    substrings, the first of the example.
+    """
+    columns = zip(examples["example_id"], *(examples[part] for part in PARTS), strict=True)
+    rows = [
+        {"example_id": example_id, "part": part, **row}
+        for example_id, *texts in columns
+        for part, text in zip(PARTS, texts, strict=True)
+        for row in problems.compare(text)
+    ]
+    return pd.DataFrame(rows, columns=CONTAMINATION.schema.names)

@@ -1,0 +1,45 @@
+"""Real benchmarks, and examples in which parts of them were planted."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ibft.config import Benchmark
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.tables import EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def humaneval() -> pd.DataFrame:
+    return prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
+
+
+@pytest.fixture(scope="session")
+def verilogeval(shared_data: Path) -> pd.DataFrame:
+    """VerilogEval-Human."""
+    folder = shared_data / "verilog-eval"
+    return prepare_benchmark(
+        Benchmark(
+            source=f"path:{folder}/VerilogEval_Human.jsonl",
+            descriptions=f"path:{folder}/VerilogDescription_Human.jsonl",
+            language="verilog",
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def code_alpaca(shared_data: Path) -> pd.DataFrame:
+    """Two thousand instruction/response pairs, most of them Python."""
+    rows = json.loads((shared_data / "code_alpaca_2k.json").read_text())
+    return examples(*((f"{row['instruction']}\n{row['input']}".strip(), row["output"]) for row in rows))
+
+
+def examples(*pairs: tuple[str, str]) -> pd.DataFrame:
+    """EXAMPLES e0, e1, ... of (instruction, response)."""
+    rows = [
+        {"example_id": f"e{number}", "instruction": instruction, "response": response, "language": "x", "source": "x"}
+        for number, (instruction, response) in enumerate(pairs)
+    ]
+    return pd.DataFrame(rows, columns=EXAMPLES.schema.names)

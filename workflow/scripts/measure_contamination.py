@@ -1,0 +1,43 @@
+"""Measure how much of a benchmark stands in a dataset: n-gram overlap and longest common substring of each example.
+
+python workflow/scripts/measure_contamination.py --examples results/examples/rtl.parquet \\
+    --problems results/problems/rtl-mini.parquet --settings '{"ngram": 8, "overlap": 0.5}' --output /tmp/overlap.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from ibft.config import Contamination
+from ibft.contamination.measure import Problems, measure
+from ibft.progress import track
+from ibft.stage import run_stage, stage_parser
+from ibft.storage import count_rows, read_table, read_windows, table_writer
+from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
+
+WINDOW = 4096  # examples in memory at a time
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
+    arguments.add_argument("--problems", type=Path, required=True, help="Parquet table `problems`")
+    arguments.add_argument(
+        "--settings", required=True, help="config section `contamination`, as JSON; drop is not read"
+    )
+    arguments.add_argument("--output", type=Path, required=True, help="Parquet table `contamination`")
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    settings = Contamination.model_validate_json(arguments.settings)
+    examples = read_windows(arguments.examples, EXAMPLES, WINDOW)
+    total = count_rows(arguments.examples)
+    problems = Problems(read_table(arguments.problems, PROBLEMS), settings)
+    described = settings.model_dump(exclude={"drop"})
+    with table_writer(arguments.output, CONTAMINATION, settings=described, examples=total, **problems.facts()) as table:
+        for window in track(examples, "comparing", unit="examples", total=total, size=len):
+            table.append(measure(window, problems))
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())
