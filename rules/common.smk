@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ibft.code_digest import code_digest
 from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
+from ibft.storage import sha256
 
 try:
     CONFIG = load(config)
@@ -56,6 +58,11 @@ def code_of(script):
     return code_digest(SCRIPTS / script)
 
 
+def one_of(names):
+    """A pattern that matches these names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 def as_json(section, without=()):
     """A config section for a script's --settings, without the keys that only decide which jobs there are."""
     return section.model_dump_json(exclude=set(without))
@@ -68,7 +75,8 @@ def python_of(wildcards):
 
 
 def draws():
-    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track."""
+    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track, and
+    the imported ones."""
     for v in CONFIG.variants():
         sampling = CONFIG.sampling_of(v.model, v.dataset)
         for benchmark in CONFIG.track_of(v.model, v.dataset).benchmarks:
@@ -83,6 +91,16 @@ def draws():
                         temperature=f"{temperature:g}",
                         trial=trial,
                     )
+    for name, imported in CONFIG.samples.items():
+        yield dict(
+            model=imported.model,
+            dataset=imported.dataset,
+            method=name,
+            seed=0,
+            benchmark=imported.benchmark,
+            temperature=f"{imported.temperature:g}",
+            trial=0,
+        )
 
 
 def draw_paths(folder):
@@ -92,6 +110,12 @@ def draw_paths(folder):
 
 def adapter_paths():
     return [path for path in map(adapter_of, CONFIG.variants()) if path]
+
+
+def is_judged_as_it_is(wildcards):
+    """Whether completions are run without looking for code fences and headers in them."""
+    imported = CONFIG.samples.get(wildcards.method)
+    return imported is not None and imported.profile == "as-is"
 
 
 def label_of(entries, name):

@@ -1,5 +1,6 @@
 # n completions of every problem in every trial, for one variant and temperature: one start of the engine for all trials.
 # `update` leaves finished trials where they are, so that more trials draw only what is new.
+# Or completions that somebody else drew, imported as one more method.
 
 
 rule samples:
@@ -19,6 +20,8 @@ rule samples:
         f"{RESULTS}/logs/samples/{DRAWS}.log",
     benchmark:
         f"{RESULTS}/benchmarks/samples/{DRAWS}.tsv"
+    wildcard_constraints:
+        method=one_of(CONFIG.methods),
     conda:
         "../envs/sample.yaml"
     threads: CONFIG.compute.threads
@@ -43,3 +46,35 @@ rule samples:
         " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
         " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature}"
         " --threads {threads} --outputs {output.samples:q} --log {log:q}"
+
+
+rule imported_samples:
+    input:
+        problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
+    output:
+        samples=f"{RESULTS}/samples/{DRAW}.parquet",
+    log:
+        f"{RESULTS}/logs/samples/{DRAW}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/samples/{DRAW}.tsv"
+    wildcard_constraints:
+        method=one_of(CONFIG.samples),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        code=code_of("import_samples.py"),
+        settings=lambda wildcards: as_json(
+            CONFIG.samples[wildcards.method], without=("label",)
+        ),
+        content=lambda wildcards: sha256(
+            Path(CONFIG.samples[wildcards.method].source.removeprefix("path:"))
+        ),
+    message:
+        "Import samples: {wildcards.method}"
+    shell:
+        'python "$IBFT_SCRIPTS/import_samples.py" --settings {params.settings:q} --problems {input.problems:q}'
+        " --output {output.samples:q} --log {log:q}"

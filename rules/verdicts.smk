@@ -20,8 +20,9 @@ rule verdicts:
     params:
         code=code_of("execute.py"),
         settings=as_json(CONFIG.execution),
+        as_is=lambda wildcards: "--as-is" if is_judged_as_it_is(wildcards) else "",
     message:
         "Judge {wildcards.benchmark} of {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
     shell:
         'python "$IBFT_SCRIPTS/execute.py" --problems {input.problems:q} --samples {input.samples:q}'
-        " --settings {params.settings:q} --workers {threads} --output {output.verdicts:q} --log {log:q}"
+        " {params.as_is} --settings {params.settings:q} --workers {threads} --output {output.verdicts:q} --log {log:q}"

@@ -17,6 +17,14 @@ from tests.conftest import REPOSITORY
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
+IMPORTED = {
+    "source": f"path:{Path(__file__)}",
+    "model": "their-model",
+    "dataset": "rtl",
+    "benchmark": "rtl-mini",
+    "temperature": 0.2,
+}
+
 
 def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     values = copy.deepcopy(DEFAULT)
@@ -52,7 +60,14 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["tracks"]["verilog"].update(sampling={"trials": 3}), ["tracks.verilog.sampling.trials", "share"]),
         (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
         (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
-        (lambda c: c.pop("models"), ["models", "missing"]),
+        (lambda c: c.pop("models"), ["tracks.verilog.models", "unknown model 'smollm2-135m'"]),
+        (lambda c: c.pop("tracks"), ["tracks", "missing"]),
+        (lambda c: c.update(tracks={}), ["tracks: nothing is asked for"]),
+        (lambda c: c["memorization"].pop("reference"), ["memorization.reference: missing"]),
+        (lambda c: c.update(samples={"theirs": {**IMPORTED, "benchmark": "x"}}), ["samples.theirs.benchmark", "'x'"]),
+        (lambda c: c.update(samples={"theirs": {**IMPORTED, "source": "path:absent"}}), ["samples.theirs.source"]),
+        (lambda c: c.update(samples={"theirs": {**IMPORTED, "profile": "x"}}), ["samples.theirs.profile", "as-is"]),
+        (lambda c: c.update(samples={"ft": IMPORTED}), ["samples.ft", "a method has this name"]),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_is_valid(change: Callable[[dict[str, Any]], Any], told: list[str]) -> None:
@@ -88,8 +103,9 @@ def test_the_seed_of_a_base_model_is_always_0() -> None:
     ]
 
 
-def test_a_config_is_complete_with_every_section_that_has_no_default() -> None:
+def test_a_config_is_complete_with_every_section_that_its_tracks_need() -> None:
     assert is_complete(DEFAULT)
+    assert is_complete({"benchmarks": DEFAULT["benchmarks"], "samples": {"theirs": IMPORTED}, "tracks": {}})
     assert not is_complete({name: DEFAULT[name] for name in ("models", "tracks")})
 
 

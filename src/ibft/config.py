@@ -10,6 +10,7 @@ Names used throughout, in code, paths, tables and plots:
     benchmark   problems with tests
     method      how a model is fine-tuned before it is evaluated: base (not at all), FT, IB-FT, FT on a selection
     track       which models x one dataset x which methods x which benchmarks are run together
+    samples     somebody's finished completions, shown as one more method of a model and dataset
     variant     one (model, dataset, method, training seed): one model to evaluate
 """
 
@@ -85,6 +86,23 @@ class Benchmark(Section):
     descriptions_sha256: str | None = None
     language: Language
     problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
+    label: str | None = None
+
+
+class ImportedSamples(Section):
+    """Completions that somebody else drew: judged, measured and shown as one more method, named like this entry.
+
+    `model` and `dataset` may be names of this configuration, and then stand beside its own methods, or any others.
+    """
+
+    source: str = Field(pattern=r"^path:.+$", description="path:FILE, JSON Lines with task_id and completion")
+    model: Name = Field(description="that wrote them")
+    dataset: Name = Field(description="that the model was fine-tuned on, or beside whose methods it is shown")
+    benchmark: Name = Field(description="whose problems they answer, each equally often")
+    temperature: float = Field(ge=0, description="that they were drawn at")
+    profile: Profile | Literal["as-is"] = Field(
+        "as-is", description="whose extractor takes the code out; as-is: a completion is run exactly as it is"
+    )
     label: str | None = None
 
 
@@ -167,7 +185,9 @@ class Memorization(Scoring):
     """Min-K% Prob (Shi et al. 2023)."""
 
     k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
-    reference: Name = Field(description="dataset that no model can have seen: the weakest-memorization reference p2")
+    reference: Name | None = Field(
+        None, description="dataset that no model can have seen: the weakest-memorization reference p2; tracks need it"
+    )
     score_methods: tuple[Name, ...] | None = Field(
         None, description="methods whose models score their own dataset; null: base and FT on all data"
     )
@@ -273,15 +293,19 @@ class Variant:
     seed: int
 
 
+_NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}
+
+
 class Config(Section):
     results: str = Field("results", description="where every output goes")
     seed: int = 0
-    models: dict[Name, Model] = Field(min_length=1)
-    datasets: dict[Name, Dataset] = Field(min_length=1)
+    models: dict[Name, Model] = {}
+    datasets: dict[Name, Dataset] = {}
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
-    methods: dict[Name, Method] = Field(min_length=1)
-    tracks: dict[Name, Track] = Field(min_length=1)
-    memorization: Memorization
+    methods: dict[Name, Method] = {}
+    tracks: dict[Name, Track] = Field(description="may be {} where samples are imported: then only those are judged")
+    samples: dict[Name, ImportedSamples] = {}
+    memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
     training: Training = Training()
@@ -324,8 +348,10 @@ class Config(Section):
         return list(dict.fromkeys((track.dataset, b) for track in self.tracks.values() for b in track.benchmarks))
 
     def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
-        """The names that tracks use, in the order in which they list them."""
-        return list(dict.fromkeys(name for track in self.tracks.values() for name in getattr(track, what)))
+        """The names that tracks use, in the order in which they list them, then those of imported samples."""
+        of_tracks = [name for track in self.tracks.values() for name in getattr(track, what)]
+        of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.samples.values()]
+        return list(dict.fromkeys([*of_tracks, *of_imports]))
 
     def variants(self) -> Iterator[Variant]:
         """Every variant that some track evaluates."""
@@ -336,7 +362,7 @@ class Config(Section):
                     for seed in seeds if self.methods[method].kind != "base" else (0,):
                         yield Variant(model, track.dataset, method, seed)
 
-    @field_validator("models", "datasets", "benchmarks", "methods", "tracks")
+    @field_validator("models", "datasets", "benchmarks", "methods", "tracks", "samples")
     @classmethod
     def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
         return dict(sorted(entries.items()))
@@ -377,8 +403,9 @@ def load(values: Mapping[str, Any]) -> Config:
 
 
 def is_complete(values: Mapping[str, Any]) -> bool:
-    """Whether `values` has every section that has no default, so that it stands alone as a configuration."""
-    return all(name in values for name, field in Config.model_fields.items() if field.is_required())
+    """Whether `values` stands alone as a configuration: it has all that tracks need, or none, by `tracks: {}`."""
+    needed = {"benchmarks", "tracks"} if values.get("tracks") == {} else _NEEDED_BY_TRACKS
+    return needed <= set(values)
 
 
 def load_file(path: Path) -> Config:

@@ -28,7 +28,10 @@ def unknown_names(config: "Config") -> Iterator[str]:
             yield from check(f"tracks.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
         for method in track.methods:
             yield from check(f"tracks.{name}.methods", method, config.methods, "method")
-    yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
+    if config.memorization.reference is not None:
+        yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
+    for name, imported in config.samples.items():
+        yield from check(f"samples.{name}.benchmark", imported.benchmark, config.benchmarks, "benchmark")
     for method in config.memorization.score_methods or ():
         yield from check("memorization.score_methods", method, config.methods, "method")
     for method in config.geometry.methods or ():
@@ -37,6 +40,7 @@ def unknown_names(config: "Config") -> Iterator[str]:
 
 def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
+    yield from _tracks_and_imports(config)
     seen: dict[tuple[str, str], str] = {}
     for name, track in config.tracks.items():
         for model in track.models:
@@ -57,6 +61,16 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _sources(config)
 
 
+def _tracks_and_imports(config: "Config") -> Iterator[str]:
+    if not config.tracks and not config.samples:
+        yield "tracks: nothing is asked for: give a track, or import samples"
+    if config.tracks and config.memorization.reference is None:
+        yield "memorization.reference: missing: tracks need a dataset that no model can have seen"
+    for name in config.samples:
+        if name in config.methods:
+            yield f"samples.{name}: a method has this name already, and imported samples are shown as one more method"
+
+
 def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:
     depth = config.models[model].layers
     layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
@@ -70,6 +84,7 @@ def _sources(config: "Config") -> Iterator[str]:
         ("models", config.models),
         ("datasets", config.datasets),
         ("benchmarks", config.benchmarks),
+        ("samples", config.samples),
     ):
         for name, entry in entries.items():
             kind, _, place = entry.source.partition(":")

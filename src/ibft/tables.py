@@ -148,18 +148,18 @@ TRAINING_LOG = _table(
 
 SAMPLES = _table(
     "samples",
-    1,
+    2,
     task_id=_text,
     sample=_count,
     completion=_text,  # what the model wrote, verbatim
     code=_text,  # what the profile's extractor took out of it
-    finish_reason=_text,  # stop | length
-    prompt_tokens=_count,
-    completion_tokens=_count,
-    log_likelihood=_real,  # of the completion under the unmodified model distribution (temperature 1), in nats
-    seed=pa.int64(),
+    finish_reason=_nullable(_text),  # stop | length; this and the next four are null where samples were imported
+    prompt_tokens=_nullable(_count),
+    completion_tokens=_nullable(_count),
+    log_likelihood=_nullable(_real),  # of the completion under the model's own distribution (temperature 1), in nats
+    seed=_nullable(pa.int64()),
     profile=_text,
-    engine=_text,
+    engine=_text,  # transformers | vllm | imported
     engine_version=_text,
 )
 
@@ -179,7 +179,7 @@ VERDICTS = _table(
 
 PASS_COUNTS = _table(
     "pass_counts",
-    2,
+    3,
     model=_text,
     dataset=_text,
     method=_text,
@@ -188,15 +188,16 @@ PASS_COUNTS = _table(
     temperature=_real,
     trial=_count,
     task_id=_text,
-    n=_count,  # judged samples
+    n=_count,  # samples
     c=_count,  # of which passed
-    official_c=_count,
+    official_c=_count,  # of which the upstream harness's rule passes
+    judged=_flag,  # false: this machine cannot judge the problem, which then counts by the upstream rule alone
     excluded=_excluded,  # of the run, the same in all its rows
 )
 
 METRICS = _table(
     "metrics",
-    2,
+    3,
     model=_text,
     dataset=_text,
     method=_text,
@@ -211,6 +212,7 @@ METRICS = _table(
     runs=_count,
     problems=_count,
     n=_count,
+    official_estimate=_real,  # the same mean by the upstream harness's rule, over all problems, `excluded` among them
     excluded=_excluded,
 )
 

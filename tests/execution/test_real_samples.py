@@ -9,11 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import Benchmark, Execution
+from ibft.config import Benchmark, Execution, Metrics
 from ibft.data.benchmarks import prepare_benchmark
+from ibft.data.records import read_records
 from ibft.execution.judge import Judge, Judged
 from ibft.execution.references import iverilog_version
-from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.counting import count_passes
+from ibft.metrics.runs import Run
+from ibft.sampling.imported import import_samples
 
 SETTINGS = Execution()
 CASTS = {"review2015_fancytimer", "review2015_fsm"}  # whose references Icarus Verilog 11 cannot compile
@@ -97,16 +101,26 @@ def test_origen_passes_86_of_156(shared_data: Path) -> None:
 def test_deepseek_as_it_is_reproduces_the_published_numbers(shared_data: Path) -> None:
     if not {"11.0", "12.0"} & set(iverilog_version().split()):
         pytest.skip("the published numbers are known to be those of Icarus Verilog 11 and 12")
-    with Judge(verilog_eval(shared_data, "Human"), SETTINGS, 2, as_is=True) as judge:
-        rows = list(judge.verdicts(completions(shared_data / "samples/deepseek-coder-7b-n10-eval-human.jsonl")))
-    passed: Counter[str] = Counter()
-    for row in rows:
-        passed[row.task_id] += row.verdict.official_passed
+    problems = verilog_eval(shared_data, "Human")
+    records = read_records(shared_data / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
+    imported = import_samples(records, problems, "as-is")
+    with Judge(problems, SETTINGS, 2, as_is=True) as judge:
+        rows = list(judge.verdicts(zip(imported["task_id"], imported["sample"], imported["code"], strict=True)))
+        excluded = set(judge.excluded)
+    verdicts = pd.DataFrame(
+        [(row.task_id, row.verdict.passed, row.verdict.official_passed) for row in rows],
+        columns=["task_id", "passed", "official_passed"],
+    )
+    assert len(verdicts) == 1560
+    assert (verdicts["passed"] == verdicts["official_passed"]).all()
 
-    def percent(k: int, m: int = 1) -> str:
-        return f"{100 * sum(pass_at_k_m(10, c, k, m) for c in passed.values()) / len(passed):.1f}"
+    counts = count_passes(verdicts, Run("deepseek", "none", "published", 0, "eval-human", 0.2, 0), excluded)
+    metrics = compute_metrics(counts, Metrics(bootstrap=100)).set_index(["k", "m"])
 
-    assert len(rows) == 1560
-    assert [percent(1), percent(5), percent(10)] == ["29.2", "44.9", "50.0"]
-    assert [percent(5, m) for m in (2, 3, 4, 5)] == ["36.4", "30.2", "22.6", "11.7"]
-    assert [row for row in rows if row.verdict.passed != row.verdict.official_passed] == []
+    def officially(k: int, m: int = 1) -> str:
+        return f"{100 * metrics.loc[(k, m), 'official_estimate']:.1f}"
+
+    assert [officially(1), officially(5), officially(10)] == ["29.2", "44.9", "50.0"]
+    assert [officially(5, m) for m in (2, 3, 4, 5)] == ["36.4", "30.2", "22.6", "11.7"]
+    assert set(metrics["problems"]) == {156 - len(excluded)}
+    assert metrics.loc[(1, 1), "estimate"] == pytest.approx(verdicts["passed"].sum() / (1560 - 10 * len(excluded)))

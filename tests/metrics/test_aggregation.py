@@ -13,7 +13,7 @@ from ibft.config import Metrics
 from ibft.errors import UserError
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare, holm, sign_flip_p_values
-from ibft.metrics.counting import count_passes
+from ibft.metrics.counting import count_passes, judged
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.metrics.runs import Run, read_runs, run_of, runs_of
@@ -27,7 +27,7 @@ RUN = Run("m", "d", "ft", 0, "b", 0.2, 0)
 
 def counts(passes: list[int], n: int = 10, run: Run = RUN) -> pd.DataFrame:
     """PASS_COUNTS of one run with `passes` per problem."""
-    same = {**run._asdict(), "n": n, "excluded": ""}
+    same = {**run._asdict(), "n": n, "excluded": "", "judged": True}
     rows = [{**same, "task_id": f"p{i}", "c": c, "official_c": c} for i, c in enumerate(passes)]
     return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
 
@@ -36,10 +36,11 @@ def estimate(metrics: pd.DataFrame, k: int, m: int) -> pd.Series:
     return metrics[(metrics["k"] == k) & (metrics["m"] == m)].iloc[0]
 
 
-def test_passes_are_counted_per_problem_and_excluded_problems_are_dropped() -> None:
+def test_passes_are_counted_per_problem_and_excluded_problems_are_set_apart() -> None:
     verdicts = synthetic_run.verdicts(RUN._replace(benchmark="rtl-mini", dataset="rtl"), problems=5)
     counted = count_passes(verdicts, RUN, excluded=["rtl-mini/001"])
-    assert counted["task_id"].tolist() == ["rtl-mini/000", "rtl-mini/002", "rtl-mini/003", "rtl-mini/004"]
+    assert judged(counted)["task_id"].tolist() == ["rtl-mini/000", "rtl-mini/002", "rtl-mini/003", "rtl-mini/004"]
+    assert counted.loc[~counted["judged"], "task_id"].tolist() == ["rtl-mini/001"]
     assert (counted["n"] == 10).all()
     assert (counted["excluded"] == "rtl-mini/001").all()
     for _, row in counted.iterrows():
@@ -78,6 +79,15 @@ def test_estimates_are_means_over_problems_and_runs_of_every_m() -> None:
         assert row["low"] <= row["estimate"] <= row["high"]
     assert set(metrics["runs"]) == {2}
     assert set(metrics["problems"]) == {4}
+
+
+def test_the_official_estimate_counts_every_problem_by_the_upstream_rule() -> None:
+    frame = counts([10, 0, 5, 0])
+    frame["official_c"] = [10, 4, 5, 2]
+    frame.loc[3, "judged"] = False
+    row = estimate(compute_metrics(frame, Metrics(bootstrap=10)), 1, 1)
+    assert (row["estimate"], row["problems"]) == (pytest.approx((1 + 0 + 0.5) / 3), 3)
+    assert row["official_estimate"] == pytest.approx((1 + 0.4 + 0.5 + 0.2) / 4)
 
 
 def test_training_seeds_and_trials_are_both_runs() -> None:
@@ -210,7 +220,7 @@ def test_the_command_leaves_out_what_execution_could_not_judge(tmp_path) -> None
     options["--output"] = str(tmp_path / "counts.parquet")
     command = [sys.executable, str(REPOSITORY / "workflow/scripts/count_passes.py"), "--exclude", "rtl-mini/001"]
     subprocess.run([*command, *itertools.chain(*options.items())], check=True)
-    counted = read_table(tmp_path / "counts.parquet", PASS_COUNTS)
+    counted = judged(read_table(tmp_path / "counts.parquet", PASS_COUNTS))
     assert len(counted) == 10
     assert not {synthetic_run.EXCLUDED, "rtl-mini/001"} & set(counted["task_id"])
     assert runs_of(counted) == [run]

@@ -41,6 +41,7 @@ from ibft.figures import (
 )
 from ibft.figures.inputs import keyed_path, only
 from ibft.figures.style import save
+from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
 from ibft.stage import run_stage, stage_parser
@@ -125,14 +126,14 @@ def variant(key: str) -> tuple[str, int]:
 
 
 def draw_status_composition(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pass_counts = one(inputs, "pass_counts", PASS_COUNTS)
+    pass_counts = judged(one(inputs, "pass_counts", PASS_COUNTS))
     folder = only(inputs, "verdicts", "this figure")
     verdicts = read_runs(folder, VERDICTS, runs_of(pass_counts))
     return status_composition.draw(status_composition.count_statuses(verdicts, pass_counts), labels)
 
 
 def draw_pass_heatmap(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    return pass_heatmap.draw(one(inputs, "pass_counts", PASS_COUNTS), labels)
+    return pass_heatmap.draw(judged(one(inputs, "pass_counts", PASS_COUNTS)), labels)
 
 
 DRAWERS: dict[str, Drawer] = {

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--problems", type=Path, required=True, help="Parquet table `problems`")
     arguments.add_argument("--samples", type=Path, required=True, help="Parquet table `samples`")
     arguments.add_argument("--settings", required=True, help="the section `execution` as JSON")
+    arguments.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
     arguments.add_argument("--workers", type=int, default=1, help="completions judged at the same time")
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `verdicts`")
     return arguments
@@ -44,9 +45,11 @@ def main(arguments: argparse.Namespace) -> None:
     verify(arguments.samples)
     tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
     tally = Tally()
-    with Judge(problems, settings, arguments.workers) as judge:
+    with Judge(problems, settings, arguments.workers, as_is=arguments.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
-        key = journal_key(Path(__file__), inputs, settings.model_dump_json(), tools, judge.isolation)
+        key = journal_key(
+            Path(__file__), inputs, settings.model_dump_json(), repr(arguments.as_is), tools, judge.isolation
+        )
         with VerdictJournal(journal_path(arguments.output), key) as journal:
             total = pq.read_metadata(arguments.samples).num_rows
             with verdict_writer(arguments.output) as write:

@@ -22,11 +22,13 @@ from ibft import storage
 from ibft.config import Config
 from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
+from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
 from ibft.metrics.runs import Run, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.progress import track
 from ibft.report import facts, sample_browser
 from ibft.report.facts import FactTable, Tally
+from ibft.report.official import official_table
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import findings
 from ibft.stage import run_stage, stage_parser
@@ -74,7 +76,7 @@ def main(arguments: argparse.Namespace) -> None:
     labels = labels_of(config)
     metrics = storage.read_table(arguments.metrics, METRICS)
     comparisons = storage.read_table(arguments.comparisons, COMPARISONS)
-    pass_counts = storage.read_table(arguments.pass_counts, PASS_COUNTS)
+    pass_counts = judged(storage.read_table(arguments.pass_counts, PASS_COUNTS))
     problems = {name: storage.read_table(path, PROBLEMS) for name, path in arguments.problems}
 
     counted = {Run(*key): set(rows["task_id"]) for key, rows in pass_counts.groupby(list(Run._fields))}
@@ -100,6 +102,7 @@ def main(arguments: argparse.Namespace) -> None:
                 "judging",
                 [
                     facts.verdict_table(tally, labels),
+                    official_table(metrics, labels, config.metrics),
                     facts.exclusion_table(exclusions(arguments.verdicts, list(counted)), labels),
                     facts.isolation_table(tally),
                 ],
@@ -116,8 +119,8 @@ def main(arguments: argparse.Namespace) -> None:
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
     """Each run with its samples and their verdicts side by side."""
     pairs = zip(read_runs(samples, SAMPLES, runs), read_runs(verdicts, VERDICTS, runs), strict=True)
-    for (run, drawn), (_, judged) in track(pairs, "packing samples", unit="runs", total=len(runs)):
-        joined = drawn.merge(judged, on=["task_id", "sample"], validate="one_to_one")
+    for (run, drawn), (_, verdict_rows) in track(pairs, "packing samples", unit="runs", total=len(runs)):
+        joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
         if joined.empty:
             raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
         yield run, joined

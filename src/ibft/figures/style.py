@@ -69,6 +69,7 @@ _LOOKS: dict[Kind, Look] = {
     "ft-grand": Look("#009e73", "D", "\\\\"),
     "ft-random": Look("#cc79a7", "v", "xx"),
     "ibft": Look("#d55e00", "P"),
+    "imported": Look("#332288", "*", "//"),
 }
 _FURTHER_LOOKS = (
     Look("#e69f00", "X", "--"),
@@ -192,4 +193,4 @@ def titled(axes: Axes, title: str, note: str = "") -> None:
     """A bold title, and below it, smaller and grey, what the panel rests on."""
     axes.set_title(title + "\n" * (note.count("\n") + 1 if note else 0))
     if note:
-        axes.text(0, 1.025, note, transform=axes.transAxes, color=GREY, fontsize=8)
+        axes.annotate(note, (0, 1), (0, 4), "axes fraction", "offset points", color=GREY, fontsize=8)

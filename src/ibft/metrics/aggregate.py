@@ -10,6 +10,7 @@ import pandas as pd
 
 from ibft.config import Metrics
 from ibft.errors import UserError
+from ibft.metrics.counting import judged
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m_array
 from ibft.tables import METRICS
@@ -26,6 +27,11 @@ class Cell:
     excluded: str  # as in PASS_COUNTS
     n_RP: npt.NDArray[np.int64]
     c_RP: npt.NDArray[np.int64]
+    official: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # n and c by the upstream rule, of all problems
+
+    def official_estimate(self, k: int, m: int) -> float:
+        """Pass@k^(m) as the upstream harness would have it, over all its problems."""
+        return float(pass_at_k_m_array(*self.official, k, m).mean())
 
     def scores(self, k: int, m: int) -> Floats:
         """Pass@k^(m) of each problem in each run: [R, P]."""
@@ -53,14 +59,15 @@ def cells(pass_counts: pd.DataFrame) -> Iterator[Cell]:
         UserError: the runs of one cell do not have the same problems.
     """
     for key, rows in pass_counts.groupby(CELL, sort=True):
-        wide = rows.pivot(index=["seed", "trial"], columns="task_id", values=["n", "c"])
+        wide = judged(rows).pivot(index=["seed", "trial"], columns="task_id", values=["n", "c"])
         if wide.isna().to_numpy().any():
             raise UserError(
                 f"the runs of {'/'.join(map(str, key))} do not all have the same problems: "
                 "delete their pass counts and rerun Snakemake, which rebuilds them"
             )
         n_RP, c_RP = (wide[name].to_numpy(np.int64) for name in ("n", "c"))
-        yield Cell(key, list(wide["n"].columns), rows["excluded"].iloc[0], n_RP, c_RP)
+        official = rows["n"].to_numpy(np.int64), rows["official_c"].to_numpy(np.int64)
+        yield Cell(key, list(wide["n"].columns), rows["excluded"].iloc[0], n_RP, c_RP, official)
 
 
 def check_k(cell: Cell, settings: Metrics) -> None:
@@ -94,5 +101,6 @@ def _rows(cell: Cell, settings: Metrics) -> Iterator[dict[str, Any]]:
             "runs": runs,
             "problems": problems,
             "n": int(cell.n_RP.min()),
+            "official_estimate": cell.official_estimate(k, m),
             "excluded": cell.excluded,
         }

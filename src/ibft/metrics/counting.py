@@ -10,19 +10,26 @@ from ibft.tables import PASS_COUNTS
 
 
 def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = ()) -> pd.DataFrame:
-    """Count the VERDICTS of one run into PASS_COUNTS, one row per judged problem, in their order of appearance.
+    """Count the VERDICTS of one run into PASS_COUNTS, one row per problem, in their order of appearance.
 
     Args:
-        excluded: task_ids that this machine cannot judge, and that therefore count for nobody.
+        excluded: task_ids that this machine cannot judge, and that therefore count for nobody. Their rows say so, and
+            only the metrics by the upstream harness's rule look at them.
 
     Raises:
         UserError: no problem is left.
     """
-    judged = verdicts[~verdicts["task_id"].isin(list(excluded))]
-    if judged.empty:
+    if verdicts["task_id"].isin(list(excluded)).all():
         raise UserError(f"no judged problem is left for {describe(run)}: see which problems were excluded and why")
-    counts = judged.groupby("task_id", sort=False).agg(
+    counts = verdicts.groupby("task_id", sort=False).agg(
         n=("sample", "size"), c=("passed", "sum"), official_c=("official_passed", "sum")
     )
     of_run = {**run._asdict(), "excluded": ", ".join(sorted(excluded))}
-    return pd.DataFrame(counts.reset_index().assign(**of_run), columns=PASS_COUNTS.schema.names)
+    rows = counts.reset_index().assign(**of_run)
+    rows["judged"] = ~rows["task_id"].isin(list(excluded))
+    return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
+
+
+def judged(pass_counts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of PASS_COUNTS that count: those of problems that this machine can judge."""
+    return pass_counts[pass_counts["judged"]]

@@ -1,13 +1,14 @@
 """How tables, figures and the report call things, and in which order they list them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
-from ibft.config import Config, Method, Section
+from ibft.config import Benchmark, Config, Method, Model, Section
 
-Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft"]
+Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]
 
 _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "base": "Base",
@@ -51,18 +52,21 @@ class Labels(Section):
 def labels_of(config: Config) -> Labels:
     """The labels that `config` gives; without one, a method is called after what it does, anything else by its name.
 
-    Methods are in the paper's order and sweeps after them, the rest in the order in which the tracks list them.
+    Methods are in the paper's order, imported samples after them, then sweeps; the rest is in the order in which the
+    tracks list it.
     """
-    kinds = {name: kind_of(method) for name, method in config.methods.items()}
+    kinds: dict[str, Kind] = {name: kind_of(method) for name, method in config.methods.items()}
+    kinds |= dict.fromkeys(config.samples, "imported")
     swept = [name for name, method in config.methods.items() if method.sweep]
-    order = list(_METHOD_LABELS)
+    order = [*_METHOD_LABELS, "imported"]
     kinds = dict(sorted(kinds.items(), key=lambda item: (item[0] in swept, order.index(item[1]), item[0])))
-    methods = {name: config.methods[name] for name in kinds}
+    methods = {name: config.methods[name] for name in kinds if name in config.methods}
+    labels = _method_labels(methods, kinds) | {name: own.label or name for name, own in config.samples.items()}
     return Labels(
-        models={name: config.models[name].label or name for name in config.in_use("models")},
+        models={name: _label(config.models, name) for name in config.in_use("models")},
         datasets={name: dataset.label or name for name, dataset in config.datasets.items()},
-        methods=_method_labels(methods, kinds),
-        benchmarks={name: config.benchmarks[name].label or name for name in config.in_use("benchmarks")},
+        methods={name: labels[name] for name in kinds},
+        benchmarks={name: _label(config.benchmarks, name) for name in config.in_use("benchmarks")},
         kinds=kinds,
         removed={
             name: round(1 - method.selection.keep, 6) if method.selection else 0.0
@@ -84,6 +88,11 @@ def in_order(names: list[str], labels: dict[str, str]) -> list[str]:
     """`names` in the order of `labels`; names without a label come last, sorted."""
     known = list(labels)
     return sorted(set(names), key=lambda name: (known.index(name) if name in labels else len(known), name))
+
+
+def _label(entries: Mapping[str, Model] | Mapping[str, Benchmark], name: str) -> str:
+    """The label of `name`; an imported sample's model need not be an entry, and is then called by its name."""
+    return (entries[name].label if name in entries else None) or name
 
 
 def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[str, str]:

@@ -261,10 +261,11 @@ function sampleHead(sample, count) {
   const status = element("b", { className: `status ${sample.status === "passed" ? "passed" : ""}` }, statusName(sample.status));
   const official = (sample.status === "passed") === sample.official ? "" : sample.official ? " · the upstream harness passes it" : " · the upstream harness fails it";
   const cut = sample.finish === "length" ? " (cut by the token limit)" : "";
+  const drawn = sample.tokens === null ? "imported" : `${sample.tokens} tokens${cut} · log-likelihood ${sample.logLikelihood}`;
   return [
     element("h3", {}, `${sample.task}, sample ${sample.sample}`),
     element("div", {}, status, sample.detail ? ` ${sample.detail}` : "", official),
-    element("p", { className: "note" }, `${runName(run())} · ${sample.tokens} tokens${cut} · log-likelihood ${sample.logLikelihood} · ${state.at + 1} of ${count}`),
+    element("p", { className: "note" }, `${runName(run())} · ${drawn} · ${state.at + 1} of ${count}`),
     element("div", { className: "steps" }, step("← previous", -1), step("next →", 1)),
   ];
 }

@@ -45,11 +45,16 @@ def sample_chunk(joined: pd.DataFrame) -> str:
         "status": [number(text) for text in joined["status"]],
         "detail": [number(text) for text in joined["detail"]],
         "official": joined["official_passed"].astype(int).tolist(),
-        "finish": [number(text) for text in joined["finish_reason"]],
-        "tokens": joined["completion_tokens"].tolist(),
-        "logLikelihood": joined["log_likelihood"].round(2).tolist(),
+        "finish": [number(text) for text in joined["finish_reason"].fillna("")],
+        "tokens": _known(joined["completion_tokens"]),
+        "logLikelihood": _known(joined["log_likelihood"].astype(float).round(2)),
     }
     return pack({"texts": list(texts), **columns})
+
+
+def _known(column: pd.Series) -> list[Any]:
+    """Numbers, with None for those that imported samples lack."""
+    return [None if pd.isna(value) else value for value in column.tolist()]
 
 
 def problem_chunk(problems: pd.DataFrame) -> str:

@@ -1,0 +1,90 @@
+"""A configuration without any model of its own: somebody's completions run through to the report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ibft.config import Benchmark
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.storage import read_table
+from ibft.tables import METRICS, VERDICTS
+from tests.conftest import REPOSITORY
+
+RUN = "someone/their-data/published/seed0/rtl-mini/T0.2/trial0.parquet"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a configuration and completions of which the first of each problem is right."""
+    folder = tmp_path_factory.mktemp("imported")
+    problems = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog", problems=3))
+    rows = [
+        {"task_id": problem.task_id, "completion": text}
+        for problem in problems.itertuples()
+        for text in (f"{problem.prompt}{problem.reference_solution}", "module top_module; endmodule")
+    ]
+    (folder / "theirs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    config = {
+        "benchmarks": {"rtl-mini": {"source": "builtin:rtl-mini", "language": "verilog", "problems": 3}},
+        "tracks": {},
+        "samples": {
+            "published": {
+                "source": "path:theirs.jsonl",
+                "model": "someone",
+                "dataset": "their-data",
+                "benchmark": "rtl-mini",
+                "temperature": 0.2,
+                "label": "published samples",
+            }
+        },
+        "metrics": {"k": [1, 2], "strict_k": 2, "strict_m": [2], "bootstrap": 100},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def snakemake(work: Path, *arguments: str) -> str:
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(REPOSITORY / "Snakefile"),
+        "--directory",
+        str(work),
+    ]
+    command += ["--configfile", str(work / "config.yaml"), "--cores", "2", *arguments]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PATH": path}, cwd=work, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_published_samples_run_through_to_the_report(work: Path) -> None:
+    snakemake(work)
+    verdicts = read_table(work / "results/verdicts" / RUN, VERDICTS)
+    assert verdicts.groupby("sample")["passed"].sum().tolist() == [3, 0]
+    assert verdicts["program"].str.startswith("module top_module").all()
+    metrics = read_table(work / "results/metrics/metrics.parquet", METRICS)
+    assert metrics.query("k == 1")["estimate"].item() == metrics.query("k == 1")["official_estimate"].item() == 0.5
+    assert (work / "results/figures/pass_heatmap.png").exists()
+    assert not (work / "results/models").exists()
+    report = (work / "results/report.html").read_text()
+    assert '"method":"published samples"' in report
+    assert "someone" in (work / "results/tables/headline.md").read_text()
+
+
+def test_they_are_imported_again_when_their_content_changes_and_only_then(work: Path) -> None:
+    snakemake(work, "--until", "imported_samples")
+    source = work / "theirs.jsonl"
+    os.utime(source)
+    assert "imported_samples" not in snakemake(work, "--dry-run", "--quiet", "rules")
+    source.write_text(source.read_text().replace("endmodule", "endmodule ", 1))
+    assert "imported_samples" in snakemake(work, "--dry-run", "--quiet", "rules")
