@@ -24,15 +24,24 @@ _BARS_WITH_NUMBERS = 20
 
 
 def grouped_bars(metrics: pd.DataFrame, labels: Labels, grid: Grid, y_label: str) -> Figure:
-    """One panel per model, dataset and benchmark with the (k, m) of `grid`, at the lowest temperature."""
+    """One panel per model, dataset and benchmark with the (k, m) of `grid`, at the lowest temperature.
+
+    Numbers that come without intervals (low = high), such as a paper's, get no whiskers.
+    """
     parts = panels(lowest_temperature(rows_at(metrics, grid)), labels)
     figure, all_axes = panel_grid(len(parts), height=3.3)
     for axes, (title, frame) in zip(all_axes, parts, strict=True):
         _bars(axes, frame, labels, grid)
         percent_axis(axes, y_label)
         titled(axes, title, size_note(frame))
-    legend_below(figure, all_axes, "Bars: mean over problems and runs. Whiskers: 95% bootstrap interval over problems.")
+    note = "Bars: mean over problems and runs."
+    whiskers = any(_has_intervals(frame) for _, frame in parts)
+    legend_below(figure, all_axes, f"{note} Whiskers: 95% bootstrap interval over problems." if whiskers else note)
     return figure
+
+
+def _has_intervals(frame: pd.DataFrame) -> bool:
+    return bool((frame["low"] < frame["high"]).any())
 
 
 def _bars(axes: Axes, frame: pd.DataFrame, labels: Labels, grid: Grid) -> None:
@@ -52,7 +61,7 @@ def _bars(axes: Axes, frame: pd.DataFrame, labels: Labels, grid: Grid) -> None:
             edgecolor="white",
             linewidth=0.5,
             label=labels.method(method),
-            yerr=[rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]],
+            yerr=[rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]] if _has_intervals(rows) else None,
             error_kw={"elinewidth": 1, "ecolor": "#1f2937", "capsize": 1.5},
         )
         if numbered:

@@ -13,7 +13,7 @@ from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import lowest_temperature
 
-_WIDTH, _HEIGHT = 4.8, 4.6
+_WIDTH, _HEIGHT = 4.8, 5.0
 
 
 @styled
@@ -35,7 +35,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     all_axes = figure.subplots(1, len(places), squeeze=False, subplot_kw={"projection": "polar"}).ravel().tolist()
     for axes, (model, dataset) in zip(all_axes, places, strict=True):
         _radar(axes, chosen[(chosen["model"] == model) & (chosen["dataset"] == dataset)], labels)
-        axes.set_title(f"{labels.model(model)}\non {labels.dataset(dataset)}", loc="center", y=1.2)
+        axes.set_title(f"{labels.model(model)}\non {labels.dataset(dataset)}", loc="center", pad=28)
     legend_below(
         figure, all_axes, "Each spoke: share of problems on which all k of k samples pass. Further out is better."
     )

@@ -1,0 +1,153 @@
+"""The paper's numbers are the printed ones, and redraw its tables and figures."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ibft.config import load, load_file
+from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.headline import headline
+from ibft.paper.beside import beside_markdown, beside_paper
+from ibft.paper.layout import LAYOUTS, SETTINGS, layout_markdown, layouts_of, rows_of
+from ibft.paper.numbers import LABELS, PROBLEMS, paper_metrics, paper_numbers
+from ibft.report.paper import beside_table
+from ibft.storage import write_table
+from ibft.tables import BESIDE_PAPER, METRICS
+from tests import synthetic_run
+from tests.conftest import REPOSITORY
+
+NUMBERS = paper_numbers()
+# The rows of IB-FT as the paper prints them, typed in by hand.
+IB_FT = {
+    ("CodeLlama-7B-Instruct", "Eval-Human"): [49.68, 52.82, 54.49, 51.28, 50.64, 45.51],
+    ("CodeLlama-7B-Instruct", "Eval-Machine"): [70.07, 72.94, 73.47, 72.73, 70.63, 64.33],
+    ("DeepSeek-Coder-7B-Instruct-v1.5", "Eval-Human"): [51.99, 54.86, 55.77, 54.49, 51.92, 48.07],
+    ("DeepSeek-Coder-7B-Instruct-v1.5", "Eval-Machine"): [75.67, 78.51, 79.02, 78.32, 77.62, 69.23],
+    ("Llama-3-8B", "HumanEval"): [61.60, 75.44, 79.88, 73.78, 65.24, 37.20],
+    ("DeepSeek-Coder-7B-v1.5", "HumanEval"): [54.57, 67.30, 70.73, 67.07, 54.88, 39.63],
+}
+
+
+def test_both_tables_are_there_whole() -> None:
+    assert NUMBERS.groupby("table").size().to_dict() == {"Table 1": 2 * 5 * 12, "Table A1": 2 * 3 * 6}
+    assert not NUMBERS.duplicated(["table", "model", "method", "benchmark", "k", "m"]).any()
+    assert NUMBERS["spread"].isna().equals(NUMBERS["table"] == "Table A1")
+
+
+@pytest.mark.parametrize(("place", "printed"), IB_FT.items(), ids=str)
+def test_rows_typed_in_by_hand_are_the_same(place: tuple[str, str], printed: list[float]) -> None:
+    of_place = (NUMBERS[["model", "benchmark"]] == list(place)).all(axis=1)
+    rows = NUMBERS[of_place & (NUMBERS["method"] == "IB-FT")]
+    assert rows["percent"].tolist() == printed
+    assert list(zip(rows["k"], rows["m"], strict=True)) == [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
+
+
+def test_every_row_grows_with_k_and_falls_with_m() -> None:
+    for _, row in NUMBERS.groupby(["model", "method", "benchmark"]):
+        values = row.set_index(["k", "m"])["percent"]
+        assert values[1, 1] <= values[5, 1] <= values[10, 1] >= values[10, 2] >= values[10, 5] >= values[10, 10]
+
+
+def test_a_single_trials_numbers_are_shares_of_the_benchmarks_problems() -> None:
+    """Table A1 reports one trial, in which k = n: each number is a count of problems. One row counts other problems."""
+    single = NUMBERS[(NUMBERS["table"] == "Table A1") & (NUMBERS["k"] == 10)]
+    counts = single["percent"] / 100 * single["benchmark"].map(PROBLEMS)
+    odd = single[(counts - counts.round()).abs() > 0.01]
+    assert set(zip(odd["model"], odd["method"], strict=True)) == {("DeepSeek-Coder-7B-v1.5", "FT")}
+    assert ((odd["percent"] / 100 * 156).round(1) % 1 == 0).all()
+
+
+@pytest.fixture(scope="module")
+def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("paper")
+    command = [sys.executable, str(REPOSITORY / "workflow/scripts/redraw_paper.py"), "--output-dir", str(folder)]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def test_table_1_is_redrawn_with_the_papers_values_and_bold(redrawn: Path) -> None:
+    lines = (redrawn / "table_1.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:7]] == [
+        "| **CodeLlama-7B-Instruct**",
+        "| + FT",
+        "| + FT w/ GraNd",
+        "| + FT w/ Min-K%",
+        "| + IB-FT",
+    ]
+    best = next(line for line in lines[7:] if line.startswith("| + IB-FT"))
+    assert best.startswith("| + IB-FT | **51.99** ± 0.164 | 54.86 ± 0.164 | 55.77 ± 0.000 |")
+    tex = (redrawn / "table_1.tex").read_text()
+    for percent in NUMBERS.loc[NUMBERS["table"] == "Table 1", "percent"]:
+        assert f"{percent:.2f}" in tex
+    assert r"\multicolumn{6}{c}{Eval-Machine (\%)}" in tex
+    assert tex.count(r"\midrule") == 2
+    for line in tex.splitlines():
+        if line.endswith(r"\\"):
+            cells = sum(int(span) - 1 for span in re.findall(r"\\multicolumn\{(\d+)\}", line))
+            assert line.count(" & ") + cells == 12
+
+
+def test_table_a1_has_the_model_over_its_rows_and_no_spread(redrawn: Path) -> None:
+    lines = (redrawn / "table_A1.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:6]] == ["| **Llama-3-8B**", "| Base", "| + FT", "| + IB-FT"]
+    assert "±" not in "".join(lines)
+
+
+def test_figures_are_redrawn(redrawn: Path) -> None:
+    for name in ("figure_1b", "figure_2a", "figure_2b"):
+        assert (redrawn / f"{name}.png").stat().st_size > 30_000
+        assert "<svg" in (redrawn / f"{name}.svg").read_text()
+
+
+def test_the_papers_numbers_beside_themselves_do_not_differ(tmp_path: Path) -> None:
+    beside = beside_paper(headline(paper_metrics(NUMBERS), LABELS, SETTINGS), NUMBERS)
+    assert len(beside) == len(NUMBERS)
+    assert beside["contains"].all()
+    assert beside["difference"].abs().max() < 1e-9
+    write_table(tmp_path / "beside.parquet", BESIDE_PAPER, beside)
+    write_table(tmp_path / "metrics.parquet", METRICS, paper_metrics(NUMBERS))
+
+
+def test_ours_beside_the_papers_says_by_how_much_and_whether_it_is_inside() -> None:
+    metrics = paper_metrics(NUMBERS)
+    ours = metrics.assign(estimate=metrics["estimate"] + 0.05, low=metrics["low"] + 0.02, high=metrics["high"] + 0.08)
+    ours.loc[0, "low"] = 0.0
+    beside = beside_paper(headline(ours, LABELS, SETTINGS), NUMBERS)
+    assert beside["difference"].round(6).eq(5).all()
+    assert beside["contains"].sum() == 1
+    text = beside_markdown(beside)
+    assert "| 22.56 | 0.0 to 25.6 | 17.56 ± 0.099 | +5.00 | yes |" in text
+    assert f"1 of {len(NUMBERS)} cases" in beside_table(beside).note
+
+
+def test_a_run_of_other_things_has_nothing_beside_the_paper() -> None:
+    metrics = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
+    beside = beside_paper(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
+    assert beside.empty
+    assert "No model" in beside_markdown(beside)
+    assert layouts_of(load(synthetic_run.CONFIG)) == []
+
+
+def test_the_papers_configuration_fills_both_tables_and_matches_all_its_numbers() -> None:
+    config = load_file(REPOSITORY / "config" / "paper.yaml")
+    assert layouts_of(config) == list(LAYOUTS)
+    labelled = {
+        (config.models[model].label, config.datasets[track.dataset].label, config.methods[method].label, own.label)
+        for track in config.tracks.values()
+        for model in track.models
+        for method in track.methods
+        for own in (config.benchmarks[name] for name in track.benchmarks)
+    }
+    printed = set(NUMBERS[["model", "dataset", "method", "benchmark"]].itertuples(index=False, name=None))
+    assert printed <= labelled
+
+
+def test_a_method_that_was_not_run_leaves_its_cells_empty() -> None:
+    metrics = paper_metrics(NUMBERS)
+    part = metrics[~((metrics["method"] == "Base") & (metrics["benchmark"] == "Eval-Machine"))]
+    layout = LAYOUTS["table_1"]
+    line = layout_markdown(layout, rows_of(layout, part, LABELS)).splitlines()[2]
+    assert line.endswith("| – | – | – | – | – | – |")

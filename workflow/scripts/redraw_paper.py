@@ -1,0 +1,46 @@
+"""Draw the paper's Tables 1 and A1 and its Figures 1b, 2a and 2b from the paper's own numbers.
+
+python workflow/scripts/redraw_paper.py --output-dir paper
+
+What a run draws from its metrics is drawn here from what the paper prints, by the same functions: whoever knows the
+paper can check them by eye. Figure 1b lacks its spokes for k = 5, as no table of the paper gives Pass@5^(5).
+"""
+
+import argparse
+from pathlib import Path
+
+from ibft import storage
+from ibft.config import Metrics
+from ibft.figures import overall, pass_at_k, strict_pass
+from ibft.figures.style import save
+from ibft.paper.layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
+from ibft.paper.numbers import LABELS, paper_metrics, paper_numbers
+from ibft.stage import run_stage, stage_parser
+from ibft.tables import METRICS
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--output-dir", type=Path, required=True)
+    return arguments
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder: Path = arguments.output_dir
+    metrics = paper_metrics(paper_numbers())
+    storage.write_table(folder / "metrics.parquet", METRICS, metrics)
+    for layout in LAYOUTS.values():
+        rows = rows_of(layout, metrics, LABELS)
+        storage.write_bytes(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())
+        storage.write_bytes(folder / f"{layout.name}.tex", layout_latex(layout, rows).encode())
+    of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]
+    for name, figure in {
+        "figure_1b": overall.draw(of_table_1, LABELS, Metrics(k=(1, 10))),
+        "figure_2a": pass_at_k.draw(of_table_1, LABELS, SETTINGS),
+        "figure_2b": strict_pass.draw(of_table_1, LABELS, SETTINGS),
+    }.items():
+        save(figure, folder / f"{name}.png", folder / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())
