@@ -12,6 +12,7 @@ from ibft.code_digest import code_digest
 from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
+from ibft.paper.layout import layouts_of
 from ibft.storage import sha256
 
 try:

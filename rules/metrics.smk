@@ -65,6 +65,15 @@ rule tables:
         csv=f"{RESULTS}/tables/headline.csv",
         markdown=f"{RESULTS}/tables/headline.md",
         latex=f"{RESULTS}/tables/headline.tex",
+        beside_paper=f"{RESULTS}/tables/beside_paper.parquet",
+        beside_paper_texts=expand(
+            f"{RESULTS}/tables/beside_paper.{{kind}}", kind=["csv", "md"]
+        ),
+        paper_tables=expand(
+            f"{RESULTS}/tables/{{name}}.{{kind}}",
+            name=layouts_of(CONFIG),
+            kind=["md", "tex"],
+        ),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
@@ -79,8 +88,9 @@ rule tables:
         code=code_of("write_tables.py"),
         labels=LABELS,
         settings=as_json(CONFIG.metrics),
+        paper_tables=layouts_of(CONFIG),
     message:
-        "Write the headline table"
+        "Write the tables"
     shell:
         'python "$IBFT_SCRIPTS/write_tables.py" --metrics {input.metrics:q} --labels {params.labels:q}'
-        " --settings {params.settings:q} --output-dir $(dirname {output.parquet:q}) --log {log:q}"
+        " --settings {params.settings:q} --paper-tables {params.paper_tables} --output-dir $(dirname {output.parquet:q}) --log {log:q}"

@@ -7,6 +7,7 @@ rule report:
         comparisons=rules.metrics.output.comparisons,
         pass_counts=rules.metrics.output.pass_counts,
         headline=rules.tables.output.parquet,
+        beside_paper=rules.tables.output.beside_paper,
         verdicts=draw_paths("verdicts"),
         problems=list(tables_by_name("problems", BENCHMARKS).values()),
         examples=list(tables_by_name("examples", DATASETS).values()),
@@ -39,6 +40,7 @@ rule report:
     shell:
         'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
+        " --beside-paper {input.beside_paper:q}"
         " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"
         " --examples {params.examples} --memorization {params.memorization} --selection {params.selection}"
         " --figures {params.figures} --benchmarks {params.results:q}/benchmarks --output {output.report:q} --log {log:q}"

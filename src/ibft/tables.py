@@ -258,6 +258,26 @@ HEADLINE = _table(
     excluded=_excluded,
 )
 
+BESIDE_PAPER = _table(
+    "beside_paper",
+    1,
+    table=_text,  # of the paper
+    model=_text,  # labels, which the paper shares
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    metric=_text,
+    k=_count,
+    m=_count,
+    percent=_real,  # ours
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    paper_percent=_real,
+    paper_spread=_nullable(_real),
+    difference=_real,  # ours minus the paper's, percentage points
+    contains=_flag,  # whether our interval contains the paper's number
+)
+
 GEOMETRY = _table(
     "geometry",
     1,
@@ -286,6 +306,7 @@ TABLES = {
         METRICS,
         COMPARISONS,
         HEADLINE,
+        BESIDE_PAPER,
         GEOMETRY,
     )
 }

@@ -108,8 +108,8 @@ def test_deepseek_as_it_is_reproduces_the_published_numbers(shared_data: Path) -
         rows = list(judge.verdicts(zip(imported["task_id"], imported["sample"], imported["code"], strict=True)))
         excluded = set(judge.excluded)
     verdicts = pd.DataFrame(
-        [(row.task_id, row.verdict.passed, row.verdict.official_passed) for row in rows],
-        columns=["task_id", "passed", "official_passed"],
+        [(row.task_id, row.sample, row.verdict.passed, row.verdict.official_passed) for row in rows],
+        columns=["task_id", "sample", "passed", "official_passed"],
     )
     assert len(verdicts) == 1560
     assert (verdicts["passed"] == verdicts["official_passed"]).all()

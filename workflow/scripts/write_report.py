@@ -30,9 +30,11 @@ from ibft.report import facts, sample_browser
 from ibft.report.facts import FactTable, Tally
 from ibft.report.official import official_table
 from ibft.report.page import Section, picture, render
+from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import (
+    BESIDE_PAPER,
     COMPARISONS,
     EXAMPLES,
     HEADLINE,
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     arguments.add_argument("--headline", type=Path, required=True, help="Parquet table `headline`")
+    arguments.add_argument("--beside-paper", type=Path, help="Parquet table `beside_paper`")
     arguments.add_argument("--samples", type=Path, required=True, help="folder with the samples of all runs")
     arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
     for name, keys in {
@@ -96,6 +99,7 @@ def main(arguments: argparse.Namespace) -> None:
         pictures=[picture(key, path) for key, path in arguments.figures],
         sections=[
             Section("Comparisons", "comparisons", [facts.comparison_table(comparisons, labels)]),
+            Section("Paper", "paper", paper_tables(arguments.beside_paper)),
             Section("Data", "data", data_tables(arguments, config, labels)),
             Section(
                 "Judging",
@@ -134,6 +138,12 @@ def exclusions(verdicts: Path, runs: list[Run]) -> dict[tuple[str, str], str]:
         for run, path in paths.items()
         for task_id, reason in excluded_problems(path).items()
     }
+
+
+def paper_tables(path: Path | None) -> list[FactTable]:
+    """Ours beside the paper's, where the run has anything that the paper has."""
+    beside = storage.read_table(path, BESIDE_PAPER) if path else pd.DataFrame()
+    return [] if beside.empty else [beside_table(beside)]
 
 
 def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:

@@ -1,9 +1,10 @@
-"""Write the headline table: Parquet, CSV (all numbers, one a line), Markdown and LaTeX (the paper's Table 1).
+"""Write the headline table, ours beside the paper's numbers, and the paper's own tables where the run can fill them.
 
 python workflow/scripts/write_tables.py --metrics metrics.parquet --labels '{"methods": {"ft": "FT"}}' \\
     --settings '{"k": [1, 5, 10]}' --output-dir results/tables
 
-Writes headline.parquet, headline.csv, headline.md and headline.tex.
+Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and .md, headline.tex, and each of
+--paper-tables as .md and .tex.
 """
 
 import argparse
@@ -14,8 +15,11 @@ from ibft.config import Metrics
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
+from ibft.paper.beside import beside_markdown, beside_paper
+from ibft.paper.layout import LAYOUTS, layout_latex, layout_markdown, rows_of
+from ibft.paper.numbers import paper_numbers
 from ibft.stage import run_stage, stage_parser
-from ibft.tables import HEADLINE, METRICS
+from ibft.tables import BESIDE_PAPER, HEADLINE, METRICS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,21 +27,31 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
     arguments.add_argument("--settings", required=True, help="config section `metrics`, as JSON")
+    arguments.add_argument(
+        "--paper-tables", nargs="*", choices=list(LAYOUTS), default=[], help="tables of the paper to fill"
+    )
     arguments.add_argument("--output-dir", type=Path, required=True)
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = headline(
-        storage.read_table(arguments.metrics, METRICS),
-        Labels.model_validate_json(arguments.labels),
-        Metrics.model_validate_json(arguments.settings),
-    )
-    folder = arguments.output_dir
-    storage.write_table(folder / "headline.parquet", HEADLINE, table)
-    storage.write_bytes(folder / "headline.csv", table.to_csv(index=False, float_format="%.6g").encode())
-    storage.write_bytes(folder / "headline.md", markdown(table).encode())
+    metrics = storage.read_table(arguments.metrics, METRICS)
+    labels = Labels.model_validate_json(arguments.labels)
+    table = headline(metrics, labels, Metrics.model_validate_json(arguments.settings))
+    beside = beside_paper(table, paper_numbers())
+    folder: Path = arguments.output_dir
+    for name, kind, rows, text in (
+        ("headline", HEADLINE, table, markdown(table)),
+        ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
+    ):
+        storage.write_table(folder / f"{name}.parquet", kind, rows)
+        storage.write_bytes(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
+        storage.write_bytes(folder / f"{name}.md", text.encode())
     storage.write_bytes(folder / "headline.tex", latex(table).encode())
+    for name in arguments.paper_tables:
+        filled = rows_of(LAYOUTS[name], metrics, labels)
+        storage.write_bytes(folder / f"{name}.md", layout_markdown(LAYOUTS[name], filled).encode())
+        storage.write_bytes(folder / f"{name}.tex", layout_latex(LAYOUTS[name], filled).encode())
 
 
 if __name__ == "__main__":
