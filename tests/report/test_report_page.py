@@ -25,6 +25,7 @@ from ibft.report.facts import Tally, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
+from ibft.report.warnings import truncation_warnings
 from ibft.storage import write_table
 from ibft.tables import COMPARISONS, EXAMPLES, HEADLINE, MEMORIZATION, METRICS, PASS_COUNTS, PROBLEMS, SELECTION
 from tests import synthetic_run
@@ -121,6 +122,7 @@ def test_the_report_tells_the_run(report: Path) -> None:
     for expected in (
         "Pass@k by the official rule and by ours",
         "has the highest Pass@1",
+        "rtl-mini at T = 0.2: Base 10.0%, FT 10.0%,",
         "percentage points",
         "Holm",
         synthetic_run.EXCLUDED,
@@ -275,6 +277,16 @@ def test_official_and_hardened_verdicts_are_told_apart() -> None:
     assert row["Samples"] == "430"
     assert row["Only hardened"] == "1"
     assert "1 forbidden" in row["of which we say"]
+
+
+def test_a_variant_is_warned_of_when_more_than_1_percent_of_its_samples_were_cut() -> None:
+    tally = Tally()
+    for run, cut in zip(synthetic_run.runs(1), (4, 5), strict=False):
+        every = synthetic_run.samples(run).merge(synthetic_run.verdicts(run), on=["task_id", "sample"])
+        every["finish_reason"] = ["length"] * cut + ["stop"] * (440 - cut)
+        tally.add(run, every, set(every["task_id"]))
+    warnings = truncation_warnings(tally, synthetic_run.LABELS)
+    assert warnings == ["SmolLM2-135M on generated RTL, rtl-mini at T = 0.2: FT 1.1%"]
 
 
 def test_run_times_are_summed_per_stage(tmp_path) -> None:

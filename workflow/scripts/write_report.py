@@ -32,6 +32,7 @@ from ibft.report.official import official_table
 from ibft.report.page import Section, picture, render
 from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
+from ibft.report.warnings import truncation_warnings
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import (
     BESIDE_PAPER,
@@ -94,6 +95,7 @@ def main(arguments: argparse.Namespace) -> None:
         chunks[f"problems-{name}"] = sample_browser.problem_chunk(frame)
 
     page = render(
+        warnings=truncation_warnings(tally, labels),
         findings=findings(metrics, comparisons, labels, config.metrics),
         headline=storage.read_table(arguments.headline, HEADLINE),
         pictures=[picture(key, path) for key, path in arguments.figures],

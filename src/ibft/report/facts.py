@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -47,6 +48,16 @@ class FactTable:
     rows: list[list[str]]
 
 
+class Cell(NamedTuple):
+    """All training seeds and trials of one method on one benchmark at one temperature."""
+
+    model: str
+    dataset: str
+    method: str
+    benchmark: str
+    temperature: float
+
+
 @dataclass
 class Tally:
     """What is counted while samples and verdicts pass by, run by run."""
@@ -59,6 +70,8 @@ class Tally:
     isolation: Counter[str] = field(default_factory=Counter)
     engines: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)  # ended by the token limit
+    samples_of: Counter[Cell] = field(default_factory=Counter)
+    cut_of: Counter[Cell] = field(default_factory=Counter)
 
     def add(self, run: Run, every: pd.DataFrame, counted: Collection[str]) -> None:
         """Count one run.
@@ -77,7 +90,11 @@ class Tally:
             self.only_official[benchmark, str(status)] += 1
         self.isolation.update(joined["isolation"])
         self.engines.update(zip(joined["engine"], joined["engine_version"], joined["profile"], strict=True))
-        self.cut[benchmark] += int((joined["finish_reason"] == "length").sum())
+        cut = int((joined["finish_reason"] == "length").sum())
+        self.cut[benchmark] += cut
+        cell = Cell(run.model, run.dataset, run.method, benchmark, run.temperature)
+        self.samples_of[cell] += len(joined)
+        self.cut_of[cell] += cut
 
 
 def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> FactTable:

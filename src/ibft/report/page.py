@@ -63,6 +63,7 @@ def picture(key: str, path: Path) -> Picture:
 def render(
     *,
     findings: list[Finding],
+    warnings: list[str],
     headline: pd.DataFrame,
     pictures: list[Picture],
     sections: list[Section],
@@ -73,6 +74,7 @@ def render(
     """The whole page.
 
     Args:
+        warnings: sentences on what makes some numbers doubtful.
         headline: HEADLINE.
         config: the configuration as it is to be read, usually YAML.
         index: `ibft.report.sample_browser.index`.
@@ -87,6 +89,7 @@ def render(
     )
     return environment.get_template("report.html.j2").render(
         findings=findings,
+        warnings=warnings,
         blocks=list(blocks(headline)),
         number=number,
         pictures=pictures,

@@ -23,7 +23,7 @@ _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solut
 def pack(content: Any) -> str:
     """`content` as JSON, gzipped, in base64. Equal content gives equal text."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    compressed = gzip.compress(text.encode(), compresslevel=9, mtime=0)
+    compressed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
     return base64.b64encode(compressed).decode("ascii")
 
 
