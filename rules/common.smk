@@ -1,5 +1,6 @@
 # The typed configuration, the paths of a variant, and digests of code, for all rules.
 
+import json
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ from ibft.code_digest import code_digest
 from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
+from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import layouts_of
 from ibft.storage import sha256
 
@@ -75,33 +77,31 @@ def python_of(wildcards):
     return platform.python_version() if from_stdlib else "any"
 
 
-def draws():
-    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track, and
-    the imported ones."""
+def drawn():
+    """Every set of samples, as products of the values of `ibft.metrics.runs.Run`: each variant on the benchmarks,
+    temperatures and trials of its track, and the imported ones."""
     for v in CONFIG.variants():
         sampling = CONFIG.sampling_of(v.model, v.dataset)
-        for benchmark in CONFIG.track_of(v.model, v.dataset).benchmarks:
-            for temperature in sampling.temperatures:
-                for trial in range(sampling.trials):
-                    yield dict(
-                        model=v.model,
-                        dataset=v.dataset,
-                        method=v.method,
-                        seed=v.seed,
-                        benchmark=benchmark,
-                        temperature=f"{temperature:g}",
-                        trial=trial,
-                    )
-    for name, imported in CONFIG.samples.items():
-        yield dict(
-            model=imported.model,
-            dataset=imported.dataset,
-            method=name,
-            seed=0,
-            benchmark=imported.benchmark,
-            temperature=f"{imported.temperature:g}",
-            trial=0,
-        )
+        benchmarks = CONFIG.track_of(v.model, v.dataset).benchmarks
+        trials = range(sampling.trials)
+        variant = [v.model], [v.dataset], [v.method], [v.seed]
+        yield [*variant, list(benchmarks), list(sampling.temperatures), list(trials)]
+    for name, own in CONFIG.samples.items():
+        yield [
+            [own.model],
+            [own.dataset],
+            [name],
+            [0],
+            [own.benchmark],
+            [own.temperature],
+            [0],
+        ]
+
+
+def draws():
+    """The wildcards of every set of samples."""
+    for run in expand_runs(drawn()):
+        yield {**run._asdict(), "temperature": f"{run.temperature:g}"}
 
 
 def draw_paths(folder):

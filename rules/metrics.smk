@@ -3,13 +3,13 @@
 
 rule pass_counts:
     input:
-        verdicts=f"{RESULTS}/verdicts/{DRAW}.parquet",
+        verdicts=draw_paths("verdicts"),
     output:
-        pass_counts=f"{RESULTS}/pass_counts/{DRAW}.parquet",
+        pass_counts=f"{RESULTS}/metrics/pass_counts.parquet",
     log:
-        f"{RESULTS}/logs/pass_counts/{DRAW}.log",
+        f"{RESULTS}/logs/pass_counts.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pass_counts/{DRAW}.tsv"
+        f"{RESULTS}/benchmarks/pass_counts.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -18,20 +18,19 @@ rule pass_counts:
         runtime=30,
     params:
         code=code_of("count_passes.py"),
+        folder=f"{RESULTS}/verdicts",
+        runs=json.dumps(list(drawn())),
     message:
-        "Count passes of {wildcards.benchmark} for {wildcards.model}/{wildcards.dataset}/{wildcards.method}"
+        "Count passes"
     shell:
-        'python "$IBFT_SCRIPTS/count_passes.py" --verdicts {input.verdicts:q} --model {wildcards.model:q}'
-        " --dataset {wildcards.dataset:q} --method {wildcards.method:q} --seed {wildcards.seed}"
-        " --benchmark {wildcards.benchmark:q} --temperature {wildcards.temperature} --trial {wildcards.trial}"
+        'python "$IBFT_SCRIPTS/count_passes.py" --verdicts {params.folder:q} --runs {params.runs:q}'
         " --output {output.pass_counts:q} --log {log:q}"
 
 
 rule metrics:
     input:
-        pass_counts=draw_paths("pass_counts"),
+        pass_counts=rules.pass_counts.output.pass_counts,
     output:
-        pass_counts=f"{RESULTS}/metrics/pass_counts.parquet",
         metrics=f"{RESULTS}/metrics/metrics.parquet",
         comparisons=f"{RESULTS}/metrics/comparisons.parquet",
     log:
@@ -52,9 +51,7 @@ rule metrics:
         "Compute Pass@k and Pass@k^(m)"
     shell:
         'python "$IBFT_SCRIPTS/compute_metrics.py" --pass-counts {input.pass_counts:q} --settings {params.settings:q}'
-        " --swept {params.swept:q}"
-        " --combined {output.pass_counts:q} --output {output.metrics:q} --comparisons {output.comparisons:q}"
-        " --log {log:q}"
+        " --swept {params.swept:q} --output {output.metrics:q} --comparisons {output.comparisons:q} --log {log:q}"
 
 
 rule tables:

@@ -5,7 +5,7 @@ rule report:
     input:
         metrics=rules.metrics.output.metrics,
         comparisons=rules.metrics.output.comparisons,
-        pass_counts=rules.metrics.output.pass_counts,
+        pass_counts=rules.pass_counts.output.pass_counts,
         headline=rules.tables.output.parquet,
         beside_paper=rules.tables.output.beside_paper,
         verdicts=draw_paths("verdicts"),

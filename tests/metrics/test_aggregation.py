@@ -1,6 +1,7 @@
 """Counting, aggregation and intervals, on hand-checked and on simulated pass counts."""
 
 import itertools
+import json
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from ibft.metrics.compare import compare, holm, sign_flip_p_values
 from ibft.metrics.counting import count_passes, judged
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.metrics.runs import Run, read_runs, run_of, runs_of
+from ibft.metrics.runs import Run, expand_runs, read_runs, run_of, runs_of
 from ibft.storage import read_table, write_table
 from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
 from tests import synthetic_run
@@ -215,15 +216,23 @@ def test_a_run_is_read_from_its_path(tmp_path) -> None:
 def test_the_command_leaves_out_what_execution_could_not_judge(tmp_path) -> None:
     run = synthetic_run.runs(trials=1)[0]
     synthetic_run.write_runs(tmp_path, [run], problems=12)
-    options = {f"--{name}": str(value) for name, value in run._asdict().items()}
-    options["--verdicts"] = str(synthetic_run.run_path(tmp_path / "verdicts", run))
-    options["--output"] = str(tmp_path / "counts.parquet")
+    options = {
+        "--verdicts": str(tmp_path / "verdicts"),
+        "--runs": json.dumps([[[value] for value in run]]),
+        "--output": str(tmp_path / "counts.parquet"),
+    }
     command = [sys.executable, str(REPOSITORY / "workflow/scripts/count_passes.py"), "--exclude", "rtl-mini/001"]
     subprocess.run([*command, *itertools.chain(*options.items())], check=True)
     counted = judged(read_table(tmp_path / "counts.parquet", PASS_COUNTS))
     assert len(counted) == 10
     assert not {synthetic_run.EXCLUDED, "rtl-mini/001"} & set(counted["task_id"])
     assert runs_of(counted) == [run]
+
+
+def test_products_of_values_stand_for_all_their_runs() -> None:
+    found = list(expand_runs([[["m"], ["d"], ["ft", "ibft"], [0], ["b"], [0.2, 0.6], [0, 1, 2]], [[0]] * 7]))
+    assert len(set(found)) == 2 * 2 * 3 + 1
+    assert found[0] == RUN
 
 
 def test_runs_that_the_metrics_do_not_name_are_left_alone_and_absent_ones_are_named(tmp_path) -> None:

@@ -1,15 +1,11 @@
 """Aggregate pass counts into Pass@k and Pass@k^(m), and test every method against a reference method.
 
-python workflow/scripts/compute_metrics.py --pass-counts results/pass_counts/*.parquet --settings '{"k": [1, 5, 10]}' \\
-    --reference ft --combined all_pass_counts.parquet --output metrics.parquet --comparisons comparisons.parquet
-
-A command line has a limited length: `@FILE` stands for the arguments that FILE holds, one a line.
+python workflow/scripts/compute_metrics.py --pass-counts pass_counts.parquet --settings '{"k": [1, 5, 10]}' \\
+    --reference ft --output metrics.parquet --comparisons comparisons.parquet
 """
 
 import argparse
 from pathlib import Path
-
-import pandas as pd
 
 from ibft import storage
 from ibft.config import Metrics
@@ -21,16 +17,12 @@ from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS
 
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
-    arguments.fromfile_prefix_chars = "@"
-    arguments.add_argument(
-        "--pass-counts", type=Path, nargs="+", required=True, help="Parquet tables `pass_counts`, one per run"
-    )
+    arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     arguments.add_argument("--settings", required=True, help="config section `metrics`, as JSON")
     arguments.add_argument("--reference", default="ft", help="method that the others are compared with")
     arguments.add_argument(
         "--swept", nargs="*", default=[], metavar="METHOD", help="points of sweeps: corrected as a family of their own"
     )
-    arguments.add_argument("--combined", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     return arguments
@@ -38,10 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     settings = Metrics.model_validate_json(arguments.settings)
-    pass_counts = pd.concat(
-        [storage.read_table(path, PASS_COUNTS) for path in arguments.pass_counts], ignore_index=True
-    )
-    storage.write_table(arguments.combined, PASS_COUNTS, pass_counts)
+    pass_counts = storage.read_table(arguments.pass_counts, PASS_COUNTS)
     storage.write_table(arguments.output, METRICS, compute_metrics(pass_counts, settings))
     compared = compare(pass_counts, settings, arguments.reference, arguments.swept)
     storage.write_table(arguments.comparisons, COMPARISONS, compared)

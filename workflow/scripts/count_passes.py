@@ -1,29 +1,29 @@
-"""Count how many judged samples of each problem passed, for one run.
+"""Count how many judged samples of each problem passed, for all runs at once.
 
-python workflow/scripts/count_passes.py --verdicts results/verdicts/.../trial0.parquet --model smollm2-135m \\
-    --dataset rtl --method ft --seed 0 --benchmark rtl-mini --temperature 0.2 --trial 0 --output pass_counts.parquet
+python workflow/scripts/count_passes.py --verdicts results/verdicts \\
+    --runs '[[["smollm2-135m"], ["rtl"], ["ft", "ibft"], [0], ["rtl-mini"], [0.2], [0, 1]]]' --output counts.parquet
+
+--runs lists products: the models, datasets, methods, training seeds, benchmarks, temperatures and trials of each.
 """
 
 import argparse
+import json
 from pathlib import Path
 
+import pandas as pd
+
 from ibft import storage
-from ibft.metrics.counting import count_passes
-from ibft.metrics.runs import Run, excluded_problems
+from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
+from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
+from ibft.progress import track
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import PASS_COUNTS, VERDICTS
 
 
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
-    arguments.add_argument("--verdicts", type=Path, required=True, help="Parquet table `verdicts` of the run")
-    arguments.add_argument("--model", required=True)
-    arguments.add_argument("--dataset", required=True)
-    arguments.add_argument("--method", required=True)
-    arguments.add_argument("--seed", type=int, required=True, help="training seed")
-    arguments.add_argument("--benchmark", required=True)
-    arguments.add_argument("--temperature", type=float, required=True)
-    arguments.add_argument("--trial", type=int, required=True)
+    arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
+    arguments.add_argument("--runs", type=json.loads, required=True, help="which of them, as JSON")
     arguments.add_argument(
         "--exclude",
         nargs="*",
@@ -31,15 +31,17 @@ def parser() -> argparse.ArgumentParser:
         metavar="TASK_ID",
         help="problems that count for nobody, besides those that execution could not judge",
     )
-    arguments.add_argument("--output", type=Path, required=True, help="Parquet table `pass_counts`")
+    arguments.add_argument("--output", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    run = Run(*(getattr(arguments, field) for field in Run._fields))
-    verdicts = storage.read_table(arguments.verdicts, VERDICTS)
-    excluded = {*excluded_problems(arguments.verdicts), *arguments.exclude}
-    storage.write_table(arguments.output, PASS_COUNTS, count_passes(verdicts, run, excluded))
+    paths = paths_of(expand_runs(arguments.runs), arguments.verdicts)
+    counts = []
+    for run, path in track(paths.items(), "counting passes", unit="runs", total=len(paths)):
+        verdicts = storage.read_table(path, VERDICTS, COUNTED_COLUMNS)
+        counts.append(count_passes(verdicts, run, {*excluded_problems(path), *arguments.exclude}))
+    storage.write_table(arguments.output, PASS_COUNTS, pd.concat(counts, ignore_index=True))
 
 
 if __name__ == "__main__":

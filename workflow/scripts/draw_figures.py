@@ -128,7 +128,7 @@ def variant(key: str) -> tuple[str, int]:
 def draw_status_composition(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
     pass_counts = judged(one(inputs, "pass_counts", PASS_COUNTS))
     folder = only(inputs, "verdicts", "this figure")
-    verdicts = read_runs(folder, VERDICTS, runs_of(pass_counts))
+    verdicts = read_runs(folder, VERDICTS, runs_of(pass_counts), ["task_id", "status"])
     return status_composition.draw(status_composition.count_statuses(verdicts, pass_counts), labels)
 
 

@@ -34,11 +34,9 @@ def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
         else:
             axes.set_xticks([])
         axes.set_xlabel(f"{len(problems)} problems, from the hardest to the easiest")
-        axes.set_xticks(np.arange(1, len(problems)) - 0.5, minor=True)
-        axes.set_yticks(np.arange(1, len(shares)) - 0.5, minor=True)
         axes.grid(False)
-        axes.grid(True, which="minor", axis="both", color="white", linewidth=0.6)
-        axes.tick_params(which="minor", length=0)
+        axes.vlines(np.arange(1, len(problems)) - 0.5, -0.5, len(shares) - 0.5, color="white", linewidth=0.6)
+        axes.hlines(np.arange(1, len(shares)) - 0.5, -0.5, len(problems) - 0.5, color="white", linewidth=0.6)
         per_cell = frame.groupby(["method", "task_id"])["n"].sum()
         samples = f"{per_cell.min()}" if per_cell.min() == per_cell.max() else f"{per_cell.min()} to {per_cell.max()}"
         titled(

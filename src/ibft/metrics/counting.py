@@ -8,9 +8,11 @@ from ibft.errors import UserError
 from ibft.metrics.runs import Run, describe
 from ibft.tables import PASS_COUNTS
 
+COUNTED_COLUMNS = ["task_id", "sample", "passed", "official_passed"]  # of VERDICTS
+
 
 def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = ()) -> pd.DataFrame:
-    """Count the VERDICTS of one run into PASS_COUNTS, one row per problem, in their order of appearance.
+    """Count the VERDICTS of one run (its COUNTED_COLUMNS) into PASS_COUNTS: one row per problem, in their order.
 
     Args:
         excluded: task_ids that this machine cannot judge, and that therefore count for nobody. Their rows say so, and

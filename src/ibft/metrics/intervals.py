@@ -5,6 +5,8 @@ together, since they are not independent. Every resampled set is used for all co
 methods are compared on equal problems.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
@@ -13,7 +15,6 @@ Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 _TAIL = (1 - CONFIDENCE) / 2
-_RESAMPLES_AT_ONCE = 1000  # bounds the memory of the weights: 1000 x problems floats
 _ROUNDING = 1e-12  # equal means may differ in their last bits, as sums depend on the order of their terms
 
 
@@ -67,13 +68,15 @@ def _bca(scores_PM: Floats, resamples: int) -> tuple[Floats, Floats]:
 def _resampled_means(scores_PM: Floats, resamples: int) -> Floats:
     """The mean of each column over `resamples` sets of problems drawn with replacement: [resamples, M]."""
     problems = len(scores_PM)
+    means_BM: Floats = _weights(problems, resamples) @ scores_PM / problems
+    return means_BM
+
+
+@lru_cache(maxsize=4)
+def _weights(problems: int, resamples: int) -> Floats:
+    """How often each problem stands in each resampled set: [resamples, problems]. Drawn once for all methods."""
     random = np.random.default_rng(problems)
-    parts = []
-    for start in range(0, resamples, _RESAMPLES_AT_ONCE):
-        size = min(_RESAMPLES_AT_ONCE, resamples - start)
-        weights = random.multinomial(problems, np.full(problems, 1 / problems), size=size)
-        parts.append(weights @ scores_PM / problems)
-    return np.concatenate(parts)
+    return random.multinomial(problems, np.full(problems, 1 / problems), size=resamples).astype(np.float64)
 
 
 def _interval_of_a_constant(value_M: Floats, problems: int, bounds: tuple[float, float]) -> tuple[Floats, Floats]:

@@ -46,6 +46,7 @@ def pass_at_k_m_array(
     Raises:
         ValueError: as `pass_at_k_m`, for any problem.
     """
-    pairs, position = np.unique(np.stack([n, c]), axis=1, return_inverse=True)
-    scores = np.array([pass_at_k_m(int(n_), int(c_), k, m) for n_, c_ in pairs.T], dtype=np.float64)
+    base = int(max(n.max(initial=0), c.max(initial=0))) + 1
+    codes, position = np.unique(n.astype(np.int64) * base + c, return_inverse=True)
+    scores = np.array([pass_at_k_m(*divmod(int(code), base), k, m) for code in codes], dtype=np.float64)
     return scores[position.ravel()]

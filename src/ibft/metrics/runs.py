@@ -5,9 +5,10 @@ results/verdicts/ ... the same tail
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -31,6 +32,15 @@ class Run(NamedTuple):
     benchmark: str
     temperature: float
     trial: int
+
+
+def expand_runs(products: Iterable[Sequence[Sequence[Any]]]) -> Iterator[Run]:
+    """All runs of some products: each holds the values of every field of `Run`, and stands for all their combinations.
+
+    Thousands of runs fit into a command line so.
+    """
+    for values in products:
+        yield from (Run(*combination) for combination in product(*values))
 
 
 def runs_of(pass_counts: pd.DataFrame) -> list[Run]:
@@ -71,14 +81,16 @@ def paths_of(runs: Iterable[Run], folder: Path) -> dict[Run, Path]:
     return paths
 
 
-def read_runs(folder: Path, table: Table, runs: Iterable[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
-    """Read the table of each of `runs` below `folder`, one at a time.
+def read_runs(
+    folder: Path, table: Table, runs: Iterable[Run], columns: list[str] | None = None
+) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """Read the table of each of `runs` below `folder`, one at a time: all columns, or only `columns`.
 
     Raises:
         UserError: the table of a run is absent or damaged.
     """
     for run, path in paths_of(runs, folder).items():
-        yield run, read_table(path, table)
+        yield run, read_table(path, table, columns)
 
 
 def excluded_problems(verdicts: Path) -> dict[str, str]:

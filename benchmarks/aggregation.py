@@ -1,0 +1,124 @@
+"""Seconds and memory from 1.1 million verdicts to metrics, tables and figures, by the workflow's own commands.
+
+python benchmarks/aggregation.py
+
+5 models x 5 methods x 3 temperatures x 5 trials x 299 problems (Eval-Human and Eval-Machine) x 10 samples, made up.
+Each command runs in a process of its own, as in a workflow; its peak resident memory is the system's own count.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ibft.metrics.runs import Run, expand_runs
+from ibft.stage import run_stage, stage_parser
+from ibft.storage import write_table
+from ibft.tables import VERDICTS
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
+PROBLEMS = {"eval-human": 156, "eval-machine": 143}
+METHODS = {"base": "base", "ft": "ft", "ft-grand": "ft-grand", "ft-mink": "ft-mink", "ibft": "ibft"}
+SAMPLES = 10
+FIGURES = (
+    "pass_at_k",
+    "strict_pass",
+    "strict_pass_curve",
+    "overall",
+    "temperature",
+    "pass_heatmap",
+    "status_composition",
+)
+PROGRAM = "module top_module(input a, input b, output y);\n  assign y = a & b; // {}\nendmodule\n"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    models = [f"model-{i}" for i in range(arguments.models)]
+    runs = [[models, ["origen"], list(METHODS), [0], list(PROBLEMS), [0.2, 0.6, 1.0], list(range(5))]]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = write_verdicts(folder / "verdicts", list(expand_runs(runs)))
+        print(f"{rows:,} verdicts in {len(list(expand_runs(runs))):,} runs")
+        costs = {title: measured(command) for title, command in commands(folder, json.dumps(runs)).items()}
+    for title, (seconds, mib) in costs.items():
+        print(f"{title:<20} {seconds:6.1f} s {mib:7.0f} MiB")
+    print(
+        f"{'all':<20} {sum(s for s, _ in costs.values()):6.1f} s {max(m for _, m in costs.values()):7.0f} MiB at most"
+    )
+
+
+def write_verdicts(folder: Path, runs: list[Run]) -> int:
+    """Made-up verdicts of all runs; how many there are."""
+    rows = 0
+    for number, run in enumerate(runs):
+        random = np.random.default_rng(number)
+        problems = PROBLEMS[run.benchmark]
+        passed = random.random((problems, SAMPLES)) < random.beta(0.6, 0.9, problems)[:, None]
+        count = problems * SAMPLES
+        frame = pd.DataFrame(
+            {
+                "task_id": np.repeat([f"{run.benchmark}-{i:03d}" for i in range(problems)], SAMPLES),
+                "sample": np.tile(np.arange(SAMPLES), problems),
+                "status": np.where(passed.ravel(), "passed", random.choice(["mismatch", "syntax_error"], count)),
+                "detail": "",
+                "passed": passed.ravel(),
+                "official_passed": passed.ravel(),
+                "stderr_clean": True,
+                "program": [PROGRAM.format(i) for i in random.integers(0, 10**9, count)],
+                "isolation": "A",
+            }
+        )
+        place = f"{run.model}/{run.dataset}/{run.method}/seed{run.seed}/{run.benchmark}/T{run.temperature:g}"
+        write_table(folder / place / f"trial{run.trial}.parquet", VERDICTS, frame)
+        rows += count
+    return rows
+
+
+def commands(folder: Path, runs: str) -> dict[str, list[str]]:
+    """What the workflow would run, by what it makes."""
+    labels = json.dumps({"methods": {name: name for name in METHODS}, "kinds": METHODS})
+    verdicts, counts, metrics = (str(folder / n) for n in ("verdicts", "pass_counts.parquet", "metrics.parquet"))
+    settings = ["--settings", "{}"]
+    compared = ["--comparisons", str(folder / "comparisons.parquet")]
+    tables = ["--labels", labels, "--output-dir", str(folder / "tables")]
+    found = {
+        "pass counts": ["count_passes.py", "--verdicts", verdicts, "--runs", runs, "--output", counts],
+        "metrics": ["compute_metrics.py", "--pass-counts", counts, *settings, "--output", metrics, *compared],
+        "tables": ["write_tables.py", "--metrics", metrics, *settings, *tables],
+    }
+    for figure in FIGURES:
+        inputs = [f"metrics={metrics}"]
+        if figure in ("pass_heatmap", "status_composition"):
+            inputs = [f"pass_counts={counts}"]
+        if figure == "status_composition":
+            inputs.append(f"verdicts={verdicts}")
+        outputs = ["--output-png", str(folder / f"{figure}.png"), "--output-svg", str(folder / f"{figure}.svg")]
+        found[figure] = ["draw_figures.py", "--figure", figure, "--input", *inputs, "--labels", labels, *outputs]
+    return found
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Run one of the workflow's scripts: its wall seconds and peak resident MiB.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    started = time.monotonic()
+    script = str(SCRIPTS / command[0])
+    process = os.posix_spawn(sys.executable, [sys.executable, script, *command[1:]], os.environ)
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        raise SystemExit(f"{command[0]} failed")
+    return time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--models", type=int, default=5)
+    run_stage(main, parser)
