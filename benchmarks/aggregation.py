@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -46,11 +47,11 @@ def main(arguments: argparse.Namespace) -> None:
         rows = write_verdicts(folder / "verdicts", list(expand_runs(runs)))
         print(f"{rows:,} verdicts in {len(list(expand_runs(runs))):,} runs")
         costs = {title: measured(command) for title, command in commands(folder, json.dumps(runs)).items()}
-    for title, (seconds, mib) in costs.items():
-        print(f"{title:<20} {seconds:6.1f} s {mib:7.0f} MiB")
-    print(
-        f"{'all':<20} {sum(s for s, _ in costs.values()):6.1f} s {max(m for _, m in costs.values()):7.0f} MiB at most"
-    )
+    print(f"{'':<20} {'wall s':>8} {'CPU s':>8} {'peak MiB':>9}")
+    for title, cost in costs.items():
+        print(f"{title:<20} {cost.wall_s:8.1f} {cost.cpu_s:8.1f} {cost.peak_mib:9.0f}")
+    wall_s, cpu_s, peak_mib = (list(column) for column in zip(*costs.values(), strict=True))
+    print(f"{'all':<20} {sum(wall_s):8.1f} {sum(cpu_s):8.1f} {max(peak_mib):9.0f}")
 
 
 def write_verdicts(folder: Path, runs: list[Run]) -> int:
@@ -103,8 +104,14 @@ def commands(folder: Path, runs: str) -> dict[str, list[str]]:
     return found
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Run one of the workflow's scripts: its wall seconds and peak resident MiB.
+class Cost(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    peak_mib: float  # resident
+
+
+def measured(command: list[str]) -> Cost:
+    """What one of the workflow's scripts costs.
 
     Raises:
         SystemExit: it failed.
@@ -115,7 +122,7 @@ def measured(command: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(process, 0)
     if status:
         raise SystemExit(f"{command[0]} failed")
-    return time.monotonic() - started, usage.ru_maxrss / 1024
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
