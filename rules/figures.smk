@@ -9,7 +9,11 @@ rule run_figure:
         ),
     output:
         png=f"{RESULTS}/figures/{{figure}}.png",
-        svg=f"{RESULTS}/figures/{{figure}}.svg",
+        svg=report(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            category="Figures",
+            labels={"figure": "{figure}", "of": "all"},
+        ),
     log:
         f"{RESULTS}/logs/figures/{{figure}}.log",
     benchmark:
@@ -45,7 +49,11 @@ rule pair_figure:
         tables=lambda wildcards: list(pair_figure_inputs(**wildcards).values()),
     output:
         png=f"{RESULTS}/figures/{{model}}/{{dataset}}/{{figure}}.png",
-        svg=f"{RESULTS}/figures/{{model}}/{{dataset}}/{{figure}}.svg",
+        svg=report(
+            f"{RESULTS}/figures/{{model}}/{{dataset}}/{{figure}}.svg",
+            category="Figures",
+            labels={"figure": "{figure}", "of": "{dataset} on {model}"},
+        ),
     log:
         f"{RESULTS}/logs/figures/{{model}}/{{dataset}}/{{figure}}.log",
     benchmark:

@@ -59,7 +59,7 @@ rule tables:
         metrics=rules.metrics.output.metrics,
     output:
         parquet=f"{RESULTS}/tables/headline.parquet",
-        csv=f"{RESULTS}/tables/headline.csv",
+        csv=report(f"{RESULTS}/tables/headline.csv", category="Tables"),
         markdown=f"{RESULTS}/tables/headline.md",
         latex=f"{RESULTS}/tables/headline.tex",
         beside_paper=f"{RESULTS}/tables/beside_paper.parquet",

@@ -17,7 +17,7 @@ rule report:
         selection=list(report_selections().values()),
         figures=list(report_figures().values()),
     output:
-        report=f"{RESULTS}/report.html",
+        report=report(f"{RESULTS}/report.html", category="Report"),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:

@@ -81,6 +81,14 @@ def test_published_samples_run_through_to_the_report(work: Path) -> None:
     assert "someone" in (work / "results/tables/headline.md").read_text()
 
 
+def test_snakemakes_own_report_holds_the_figures_and_the_report(work: Path) -> None:
+    snakemake(work, "--report", "snakemake.html")
+    page = (work / "snakemake.html").read_text()
+    assert "pass_heatmap.svg" in page
+    assert "report.html" in page
+    assert "headline.csv" in page
+
+
 def test_they_are_imported_again_when_their_content_changes_and_only_then(work: Path) -> None:
     snakemake(work, "--until", "imported_samples")
     source = work / "theirs.jsonl"

@@ -107,7 +107,7 @@ def main(arguments: argparse.Namespace) -> None:
         headline=storage.read_table(arguments.headline, HEADLINE),
         pictures=[picture(key, path) for key, path in arguments.figures],
         sections=[
-            Section("Comparisons", "comparisons", [facts.comparison_table(comparisons, labels)]),
+            Section("Comparisons", "comparisons", comparison_tables(comparisons, labels)),
             Section("Paper", "paper", paper_tables(arguments.beside_paper)),
             Section("Data", "data", data_tables(arguments, config, labels)),
             Section("Gradients", "gradients", gradient_tables(arguments, config, labels)),
@@ -149,6 +149,11 @@ def exclusions(verdicts: Path, runs: list[Run]) -> dict[tuple[str, str], str]:
         for run, path in paths.items()
         for task_id, reason in excluded_problems(path).items()
     }
+
+
+def comparison_tables(comparisons: pd.DataFrame, labels: Labels) -> list[FactTable]:
+    """Nothing where the reference method was not run, as with imported samples alone."""
+    return [] if comparisons.empty else [facts.comparison_table(comparisons, labels)]
 
 
 def paper_tables(path: Path | None) -> list[FactTable]:
