@@ -85,7 +85,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
         f"Up to {_LISTED} of each pair, each by the part of it that overlaps most, with the problem that this overlaps "
         "with. Judge by eye: is it a copy, or what anybody would write? Overlap and run as above; counts: whether they "
         "reach the thresholds. The shared text is the run as the example writes it; white space and capitals are not "
-        "compared.",
+        "compared. The tables in the folder contamination, beside this report, hold every example.",
         [
             ("Data ~ benchmark", False),
             ("Example", False),
