@@ -96,13 +96,16 @@ class Selection(Section):
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads the keys from alpha to normalize_hidden.
+    """One row of the paper's Table 1. Only `ibft` reads the keys from objective to normalize_hidden.
 
     A list for keep, alpha, beta, layer or bottleneck makes one method per value (see `ibft.sweeps`).
     """
 
     kind: Literal["base", "ft", "ibft"]
     selection: Selection | None = None
+    objective: Literal["paper", "released-code"] = Field(
+        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0005 tells; ignores kl_scope"
+    )
     alpha: float = Field(
         0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=_or_a_list
     )

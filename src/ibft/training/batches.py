@@ -29,11 +29,16 @@ class EncodedExample:
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded token ids [B, T], labels (`IGNORED` on prompt and padding) and the mask of real tokens."""
+    """Right-padded token ids [B, T], labels (`IGNORED` on prompt and padding) and the mask of real tokens.
+
+    Causal attention from a real token never reaches the padding on its right, so that the mask is left out of the
+    forward pass and the fast path taken, unless the states of the padding matter too (`states_of_padding`).
+    """
 
     tokens_BT: Tensor
     labels_BT: Tensor
     valid_BT: Tensor
+    states_of_padding: bool = False
 
 
 def truncate(example: EncodedExample, max_length: int) -> EncodedExample:
@@ -53,20 +58,25 @@ def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
     return [batches[position] for position in random.permutation(len(batches))]
 
 
-def micro_batches(examples: Sequence[EncodedExample], max_tokens: int) -> Iterator[list[EncodedExample]]:
+def micro_batches(
+    examples: Sequence[EncodedExample], max_tokens: int, pad_to: int = 0
+) -> Iterator[list[EncodedExample]]:
     """Split one batch into runs whose padded size is at most `max_tokens` (a single longer example stands alone)."""
     current: list[EncodedExample] = []
     for example in sorted(examples, key=len):
-        if current and len(example) * (len(current) + 1) > max_tokens:
+        if current and max(len(example), pad_to) * (len(current) + 1) > max_tokens:
             yield current
             current = []
         current.append(example)
     yield current
 
 
-def collate(examples: Sequence[EncodedExample], pad_token: int, device: torch.device) -> Batch:
-    """Pad on the right. `pad_token` is never looked at: the mask and the labels say what is real."""
-    length = max(len(example) for example in examples)
+def collate(examples: Sequence[EncodedExample], pad_token: int, device: torch.device, pad_to: int = 0) -> Batch:
+    """Pad on the right, to the longest example or to `pad_to` tokens.
+
+    Without `pad_to`, `pad_token` is never looked at: the mask and the labels say what is real.
+    """
+    length = max(pad_to, *(len(example) for example in examples))
     tokens_BT = torch.full((len(examples), length), pad_token)
     labels_BT = torch.full((len(examples), length), IGNORED)
     valid_BT = torch.zeros((len(examples), length), dtype=torch.bool)
@@ -74,4 +84,4 @@ def collate(examples: Sequence[EncodedExample], pad_token: int, device: torch.de
         tokens_BT[row, : len(example)] = torch.tensor(example.prompt + example.response)
         labels_BT[row, len(example.prompt) : len(example)] = torch.tensor(example.response)
         valid_BT[row, : len(example)] = True
-    return Batch(tokens_BT.to(device), labels_BT.to(device), valid_BT.to(device))
+    return Batch(tokens_BT.to(device), labels_BT.to(device), valid_BT.to(device), states_of_padding=pad_to > 0)

@@ -91,11 +91,12 @@ def train(
         logger.info("resuming after step %d of %d", done, steps)
 
     model.train()
+    pad_to = settings.max_length if bottleneck and bottleneck.settings.kl_scope == "padded" else 0
     response_tokens = int(log[-1]["response_tokens"]) if log else 0
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     for step, chosen in track(remaining, "training", unit="steps", total=steps, done=done):
-        runs = micro_batches(chosen, settings.micro_batch_tokens)
-        batches = [collate(run, pad_token, model.device) for run in runs]
+        runs = micro_batches(chosen, settings.micro_batch_tokens, pad_to)
+        batches = [collate(run, pad_token, model.device, pad_to) for run in runs]
         counts = _global_counts(batches, bottleneck)
         torch.manual_seed(_step_seed(seed, step))
         parts = [_backward(model, batch, counts, bottleneck, settings, scaler) for batch in batches]
@@ -158,9 +159,9 @@ def _backward(
 
 def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, bottleneck: Bottleneck | None) -> Loss:
     """One forward pass through the trunk, and the objective on top of it."""
+    mask_BT = batch.valid_BT if batch.states_of_padding else None
     with _captured_layer(model, bottleneck) as captured:
-        # Padding is on the right, where causal attention never looks, so the mask is left out and the fast path taken.
-        output = model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False)
+        output = model.get_decoder()(input_ids=batch.tokens_BT, attention_mask=mask_BT, use_cache=False)
     head_weight_VD = model.get_output_embeddings().weight
     if bottleneck is None:
         return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)

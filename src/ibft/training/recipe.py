@@ -22,6 +22,8 @@ from ibft.training.objective import IBHead, IBSettings
 
 logger = logging.getLogger(__name__)
 
+_RELEASED_LOG_VARIANCE_LIMIT = 4.0  # docs/adr/0005-objective-of-the-released-code.md
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -54,7 +56,7 @@ def fine_tune(
     """
     torch.manual_seed(recipe.seed)
     with_lora = add_lora(model, recipe.training.lora)
-    bottleneck = _bottleneck(model, recipe)
+    bottleneck = make_bottleneck(model, recipe)
     if recipe.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
@@ -84,14 +86,25 @@ def encode(
     return encoded
 
 
-def _bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
+def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
+    """The bottleneck that `recipe` asks for, freshly drawn; None for FT."""
     if recipe.method.kind == "ft":
         return None
+    method = recipe.method
+    released = method.objective == "released-code"
     head = IBHead(
-        model.config.hidden_size, recipe.method.bottleneck, normalize_hidden=recipe.method.normalize_hidden
-    ).to(model.device)
-    settings = IBSettings(recipe.method.alpha, recipe.method.beta, recipe.method.kl_scope)
-    return Bottleneck(head, settings, recipe.layer)
+        model.config.hidden_size,
+        method.bottleneck,
+        normalize_hidden=method.normalize_hidden,
+        log_variance_limit=_RELEASED_LOG_VARIANCE_LIMIT if released else None,
+    )
+    settings = IBSettings(
+        method.alpha,
+        method.beta,
+        kl_scope="padded" if released else method.kl_scope,
+        kl_mean_over_dimensions=released,
+    )
+    return Bottleneck(head.to(model.device), settings, recipe.layer)
 
 
 def _save(model: PeftModel, bottleneck: Bottleneck | None, adapter: Path) -> None:
