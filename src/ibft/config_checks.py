@@ -49,12 +49,22 @@ def contradictions(config: "Config") -> Iterator[str]:
         for k in (*config.metrics.k, config.metrics.strict_k):
             if k > n:
                 yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
+        yield from _training_possible(config, name, track)
         for model in track.models:
             yield from _layers_in_range(config, name, model, track)
     for m in config.metrics.strict_m:
         if m > config.metrics.strict_k:
             yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
     yield from _sources(config)
+
+
+def _training_possible(config: "Config", track_name: str, track: "Track") -> Iterator[str]:
+    precision = config.training_of(track.models[0], track.dataset).precision
+    if precision == "float16" and not config.compute.gpus:
+        yield (
+            f"training.precision: float16 does not train on a CPU, and track {track_name} has compute.gpus = 0; "
+            "use bfloat16 or float32, or set compute.gpus"
+        )
 
 
 def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:

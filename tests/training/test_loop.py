@@ -124,8 +124,9 @@ def test_gradient_checkpointing_changes_no_loss(base: Path, tmp_path: Path) -> N
 def test_impossible_settings_are_refused_by_name(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"training\.precision: float16"):
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"precision": "float16"}))
-    with pytest.raises(UserError, match=r"training\.lora\.target_modules"):
-        run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": LoRA(target_modules=("absent_proj",))}))
+    with pytest.raises(UserError, match=r"training\.lora\.target_modules: LlamaForCausalLM .* 'absent_proj'.* q_proj"):
+        lora = LoRA(target_modules=("q_proj", "absent_proj"))
+        run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": lora}))
     with pytest.raises(UserError, match=r"training\.max_length: 10 of 10 examples"):
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"max_length": 5}))
 
