@@ -52,6 +52,10 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["tracks"]["verilog"].update(sampling={"trials": 3}), ["tracks.verilog.sampling.trials", "share"]),
         (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
         (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
+        (
+            lambda c: (c["training"].update(packing=True), c["methods"]["ibft"].update(objective="released-code")),
+            ["training.packing", "methods.ibft", "padding"],
+        ),
         (lambda c: c["training"].update(precision="float16"), ["training.precision: float16", "CPU", "compute.gpus"]),
         (
             lambda c: c["tracks"]["verilog"].update(training={"precision": "float16"}),

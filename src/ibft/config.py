@@ -151,6 +151,9 @@ class Training(Section):
     max_gradient_norm: float = Field(1.0, gt=0)
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
     micro_batch_tokens: Positive = Field(8192, description="tokens per forward and backward pass, padding included")
+    packing: bool = Field(
+        False, description="several examples in one row instead of padding; attention keeps them apart"
+    )
     precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
     gradient_checkpointing: bool = False
     seeds: tuple[int, ...] = Field((0,), min_length=1)

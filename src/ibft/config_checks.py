@@ -59,12 +59,18 @@ def contradictions(config: "Config") -> Iterator[str]:
 
 
 def _training_possible(config: "Config", track_name: str, track: "Track") -> Iterator[str]:
-    precision = config.training_of(track.models[0], track.dataset).precision
-    if precision == "float16" and not config.compute.gpus:
+    training = config.training_of(track.models[0], track.dataset)
+    if training.precision == "float16" and not config.compute.gpus:
         yield (
             f"training.precision: float16 does not train on a CPU, and track {track_name} has compute.gpus = 0; "
             "use bfloat16 or float32, or set compute.gpus"
         )
+    for method in track.methods:
+        if training.packing and config.methods[method].objective == "released-code":
+            yield (
+                f"training.packing: methods.{method} of track {track_name} averages KL over padding "
+                "(objective: released-code), and packed rows have none; set packing to false"
+            )
 
 
 def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:

@@ -139,7 +139,7 @@ def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:
 def test_labels_cover_exactly_the_response(base: Path) -> None:
     _, tokenizer = load_model(base, None, "float32")
     example = encode(EXAMPLES.head(1), tokenizer, "chat", 512)[0]
-    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0, device=torch.device("cpu"))
+    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0)
     assert batch.labels_BT[0].tolist() == [IGNORED] * len(example.prompt) + list(example.response)
     assert batch.labels_BT[1, :4].tolist() == [IGNORED, 6, 7, IGNORED]
     assert batch.valid_BT.sum(-1).tolist() == [len(example), 3]

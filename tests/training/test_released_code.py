@@ -9,8 +9,9 @@ from torch.nn import functional
 from transformers import LlamaForCausalLM
 
 from ibft.config import Method, Training
+from ibft.training import loop
 from ibft.training.batches import EncodedExample, collate
-from ibft.training.loop import Bottleneck, micro_batch_loss
+from ibft.training.loop import Bottleneck
 from ibft.training.objective import count_tokens
 from ibft.training.recipe import Recipe, make_bottleneck
 from tests.tiny_model import make_tiny_llama
@@ -65,15 +66,15 @@ def test_loss_and_gradients_equal_the_released_formula(
     assert bottleneck is not None
     bottleneck.head.double()
     bottleneck.head.log_variance.weight.data *= 40  # so that the clamp matters
-    batch = collate(EXAMPLES, PAD, model.device, pad_to=MAX_LENGTH)
+    batch = collate(EXAMPLES, PAD, pad_to=MAX_LENGTH)
     counts = count_tokens(batch.labels_BT, batch.valid_BT, bottleneck.settings.kl_scope)
     noise_BTZ = torch.randn(len(EXAMPLES), MAX_LENGTH, 6, dtype=torch.float64)
     wanted = [model.model.layers[0].mlp.up_proj.weight, *bottleneck.head.parameters()]
 
     expected = transcribed(model, bottleneck, noise_BTZ, alpha=0.2, beta=0.01)
     expected_gradients = torch.autograd.grad(expected, wanted)
-    monkeypatch.setattr(torch, "randn", lambda *_, **__: noise_BTZ.flatten(0, 1))
-    loss = micro_batch_loss(model, batch, counts, bottleneck)
+    monkeypatch.setattr(loop, "draw_noise", lambda *_: noise_BTZ.flatten(0, 1))
+    loss = loop.micro_batch_loss(model, batch, counts, bottleneck, (0, 1))
     gradients = torch.autograd.grad(loss.total, wanted)
 
     limits = bottleneck.head.encode(model.model.embed_tokens.weight)[1].abs() == 4

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
@@ -21,7 +22,8 @@ from ibft.config import Training
 from ibft.errors import UserError
 from ibft.models.loading import DTYPES
 from ibft.progress import track
-from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches
+from ibft.training.attention import packed_arguments
+from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
 from ibft.training.checkpoint import load_checkpoint, save_checkpoint
 from ibft.training.objective import (
     IBHead,
@@ -95,11 +97,11 @@ def train(
     response_tokens = int(log[-1]["response_tokens"]) if log else 0
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     for step, chosen in track(remaining, "training", unit="steps", total=steps, done=done):
-        runs = micro_batches(chosen, settings.micro_batch_tokens, pad_to)
-        batches = [collate(run, pad_token, model.device, pad_to) for run in runs]
+        runs = micro_batches(chosen, settings.micro_batch_tokens, pad_to=pad_to, packed=settings.packing)
+        batches = [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
         counts = _global_counts(batches, bottleneck)
         torch.manual_seed(_step_seed(seed, step))
-        parts = [_backward(model, batch, counts, bottleneck, settings, scaler) for batch in batches]
+        parts = [_backward(model, batch, counts, bottleneck, settings, scaler, (seed, step)) for batch in batches]
         _check_finite(step, parts)
         scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(parameters.values(), settings.max_gradient_norm)
@@ -149,26 +151,33 @@ def _backward(
     bottleneck: Bottleneck | None,
     settings: Training,
     scaler: torch.amp.GradScaler,
+    noise_seed: tuple[int, int],
 ) -> Loss:
     """Add the gradient of one micro-batch, and return its loss."""
     with torch.autocast(model.device.type, DTYPES[settings.precision], settings.precision != "float32"):
-        loss = micro_batch_loss(model, batch, counts, bottleneck)
+        loss = micro_batch_loss(model, batch.to(model.device), counts, bottleneck, noise_seed)
     scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
     return loss
 
 
-def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, bottleneck: Bottleneck | None) -> Loss:
+def micro_batch_loss(
+    model: PreTrainedModel,
+    batch: Batch,
+    counts: TokenCounts,
+    bottleneck: Bottleneck | None,
+    noise_seed: tuple[int, int],
+) -> Loss:
     """One forward pass through the trunk, and the objective on top of it."""
-    mask_BT = batch.valid_BT if batch.states_of_padding else None
+    layout = packed_arguments(batch.spans, model.device) if batch.packed else {}
+    if batch.states_of_padding:
+        layout["attention_mask"] = batch.valid_BT
     with _captured_layer(model, bottleneck) as captured:
-        output = model.get_decoder()(input_ids=batch.tokens_BT, attention_mask=mask_BT, use_cache=False)
+        output = model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False, **layout)
     head_weight_VD = model.get_output_embeddings().weight
     if bottleneck is None:
         return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)
     layer_hidden_BTD = captured[0]
     scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, bottleneck.settings.kl_scope)
-    width = bottleneck.head.decoder.in_features
-    noise_NZ = torch.randn(int(scope_BT.sum()), width, device=model.device, dtype=layer_hidden_BTD.dtype)
     return ib_ft_loss(
         output.last_hidden_state,
         batch.labels_BT,
@@ -178,8 +187,21 @@ def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, 
         settings=bottleneck.settings,
         layer_hidden_BTD=layer_hidden_BTD,
         valid_BT=batch.valid_BT,
-        noise_NZ=noise_NZ,
+        noise_NZ=draw_noise(batch, scope_BT, bottleneck.head.decoder.in_features, layer_hidden_BTD.dtype, noise_seed),
     )
+
+
+def draw_noise(batch: Batch, scope_BT: Tensor, width: int, dtype: torch.dtype, noise_seed: tuple[int, int]) -> Tensor:
+    """eps_NZ for the tokens in scope, from one stream per (training seed, step, example).
+
+    So it does not depend on which examples share a micro-batch, a row or a process.
+    """
+    noise = []
+    for index, in_scope in zip(batch.indices, torch.split(scope_BT.flatten(), list(batch.spans)), strict=True):
+        [stream] = np.random.SeedSequence([*noise_seed, index]).generate_state(1, np.uint64)
+        generator = torch.Generator(scope_BT.device).manual_seed(int(stream))
+        noise.append(torch.randn(int(in_scope.sum()), width, generator=generator, device=scope_BT.device, dtype=dtype))
+    return torch.cat(noise)
 
 
 def trainable_parameters(model: PreTrainedModel, bottleneck: Bottleneck | None) -> dict[str, nn.Parameter]:
@@ -237,7 +259,7 @@ def _global_counts(batches: Sequence[Batch], bottleneck: Bottleneck | None) -> T
 
 
 def _step_seed(seed: int, step: int) -> int:
-    """Distinct for every (seed, step), so that a resumed run draws the same dropout masks and noise."""
+    """Distinct for every (seed, step), so that a resumed run draws the same dropout masks."""
     return (seed << 32) + step
 
 

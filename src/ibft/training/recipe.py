@@ -16,6 +16,7 @@ from ibft.config import Method, Training
 from ibft.errors import UserError
 from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
+from ibft.training.attention import use_packed_attention
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.loop import Bottleneck, Checkpoints, train
 from ibft.training.objective import IBHead, IBSettings
@@ -57,6 +58,8 @@ def fine_tune(
     torch.manual_seed(recipe.seed)
     with_lora = add_lora(model, recipe.training.lora)
     bottleneck = make_bottleneck(model, recipe)
+    if recipe.training.packing:
+        use_packed_attention(model)
     if recipe.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
@@ -80,9 +83,9 @@ def encode(
     """Token ids of every example in the words of `profile`, cut to `max_length`."""
     encode_example = get_profile(profile).encode_example
     encoded = []
-    for row in examples.itertuples():
+    for index, row in enumerate(examples.itertuples()):
         prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
-        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response)), max_length))
+        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response), index), max_length))
     return encoded
 
 
