@@ -165,11 +165,7 @@ def pair_figure_inputs(figure, model, dataset):
 def memorization_groups(model, dataset):
     """(group, path) of the paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
     track = CONFIG.track_of(model, dataset)
-    scored = [
-        method
-        for method in track.methods
-        if method in CONFIG.scored_methods
-    ]
+    scored = [method for method in track.methods if method in CONFIG.scored_methods]
     yield "p0", f"{RESULTS}/memorization/{model}/{dataset}/base/seed0.parquet"
     for method in scored:
         if CONFIG.methods[method].kind != "base":

@@ -6,14 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 
 from ibft.config import LoRA, Method, Training
 from ibft.errors import UserError
 from ibft.models.lora import add_lora
 from ibft.training.attention import packed_arguments, use_packed_attention
 from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
-from ibft.training.loop import Bottleneck, micro_batch_loss, trainable_parameters
+from ibft.training.learner import Learner
 from ibft.training.objective import IGNORED, count_tokens
 from ibft.training.recipe import Recipe, make_bottleneck
 from tests.tiny_model import make_tiny_llama, make_tiny_model
@@ -27,7 +26,7 @@ EXAMPLES = [
 ]
 
 
-def learner(scope: str, *, packed: bool) -> tuple[LlamaForCausalLM, Bottleneck]:
+def make_learner(scope: str, *, packed: bool) -> Learner:
     model = make_tiny_llama(64).double()
     torch.manual_seed(5)
     add_lora(model.requires_grad_(False), LoRA(rank=4, dropout=0)).double()
@@ -41,16 +40,15 @@ def learner(scope: str, *, packed: bool) -> tuple[LlamaForCausalLM, Bottleneck]:
     bottleneck.head.double()
     if packed:
         use_packed_attention(model)
-    return model, bottleneck
+    return Learner(model, bottleneck)
 
 
 def loss_and_gradients(batches: list[Batch], scope: str, *, packed: bool) -> tuple[Tensor, list[Tensor]]:
-    model, bottleneck = learner(scope, packed=packed)
-    parameters = list(trainable_parameters(model, bottleneck).values())
+    learner = make_learner(scope, packed=packed)
     each = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for batch in batches]
     counts = type(each[0])(sum(c.response for c in each), sum(c.kl for c in each))
-    total = torch.stack([micro_batch_loss(model, batch, counts, bottleneck, (1, 2)).total for batch in batches]).sum()
-    return total, list(torch.autograd.grad(total, parameters))
+    total = torch.stack([learner(batch, counts, (1, 2)).total for batch in batches]).sum()
+    return total, list(torch.autograd.grad(total, list(learner.trained().values())))
 
 
 @pytest.mark.parametrize("scope", ["response", "sequence"])
@@ -64,7 +62,7 @@ def test_packed_and_padded_and_alone_are_the_same(scope: str) -> None:
 
 
 def test_no_example_sees_another() -> None:
-    model, _ = learner("response", packed=True)
+    model = make_learner("response", packed=True).model
     spans = tuple(len(example) for example in EXAMPLES)
 
     def states(first_token: int) -> Tensor:

@@ -9,9 +9,9 @@ from torch.nn import functional
 from transformers import LlamaForCausalLM
 
 from ibft.config import Method, Training
-from ibft.training import loop
+from ibft.training import learner
 from ibft.training.batches import EncodedExample, collate
-from ibft.training.loop import Bottleneck
+from ibft.training.learner import Bottleneck, Learner
 from ibft.training.objective import count_tokens
 from ibft.training.recipe import Recipe, make_bottleneck
 from tests.tiny_model import make_tiny_llama
@@ -73,8 +73,8 @@ def test_loss_and_gradients_equal_the_released_formula(
 
     expected = transcribed(model, bottleneck, noise_BTZ, alpha=0.2, beta=0.01)
     expected_gradients = torch.autograd.grad(expected, wanted)
-    monkeypatch.setattr(loop, "draw_noise", lambda *_: noise_BTZ.flatten(0, 1))
-    loss = loop.micro_batch_loss(model, batch, counts, bottleneck, (0, 1))
+    monkeypatch.setattr(learner, "draw_noise", lambda *_: noise_BTZ.flatten(0, 1))
+    loss = Learner(model, bottleneck)(batch, counts, (0, 1))
     gradients = torch.autograd.grad(loss.total, wanted)
 
     limits = bottleneck.head.encode(model.model.embed_tokens.weight)[1].abs() == 4

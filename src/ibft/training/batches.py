@@ -83,7 +83,8 @@ def micro_batches(
             yield current
             grown = [example]
         current = grown
-    yield current
+    if current:
+        yield current
 
 
 def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0) -> Batch:

@@ -17,7 +17,7 @@ docs/adr/0005-objective-of-the-released-code.md.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,7 @@ class TokenCounts:
     kl: int
 
 
-@dataclass
-class Loss:
+class Loss(NamedTuple):
     """`total` carries the gradient; the parts are detached means, absent for FT where there is no bottleneck."""
 
     total: Tensor

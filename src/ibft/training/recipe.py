@@ -1,14 +1,15 @@
 """Fine-tune one variant: base model + examples -> adapter folder + training log."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from peft import PeftModel
 from safetensors.torch import save
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft import storage
@@ -18,8 +19,15 @@ from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
 from ibft.training.attention import use_packed_attention
 from ibft.training.batches import EncodedExample, truncate
-from ibft.training.loop import Bottleneck, Checkpoints, train
+from ibft.training.checkpoint import Checkpoints
+from ibft.training.learner import Bottleneck, Learner
+from ibft.training.loop import Trained, train
 from ibft.training.objective import IBHead, IBSettings
+from ibft.training.processes import ALONE, Processes
+from ibft.training.trackers import Tracker
+from ibft.training.updates import PlainUpdates, Updates
+from ibft.training.zero import ZeroUpdates
+from ibft.training.zero_settings import zero_settings
 
 logger = logging.getLogger(__name__)
 
@@ -44,37 +52,54 @@ def fine_tune(
     recipe: Recipe,
     adapter: Path,
     checkpoints: Checkpoints,
-) -> list[dict[str, Any]]:
+    *,
+    processes: Processes = ALONE,
+    deepspeed: str | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Trained:
     """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
 
     The checkpoint lives while training runs and is gone afterwards.
 
-    Returns:
-        The training log, one row per step.
-
     Raises:
         UserError: no module matches `training.lora.target_modules`, or the adapter learned nothing.
     """
+    training = recipe.training
     torch.manual_seed(recipe.seed)
-    with_lora = add_lora(model, recipe.training.lora)
-    bottleneck = make_bottleneck(model, recipe)
-    if recipe.training.packing:
+    with_lora = add_lora(model, training.lora)
+    learner = Learner(model, make_bottleneck(model, recipe), training.precision)
+    if training.packing:
         use_packed_attention(model)
-    if recipe.training.gradient_checkpointing:
+    if training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    log = train(
-        model,
-        encode(examples, tokenizer, recipe.profile, recipe.training.max_length),
-        recipe.training,
+    trained = train(
+        learner,
+        _make_updates(learner, training, processes, checkpoints, deepspeed),
+        encode(examples, tokenizer, recipe.profile, training.max_length),
+        training,
         seed=recipe.seed,
         pad_token=tokenizer.pad_token_id or 0,
-        bottleneck=bottleneck,
-        checkpoints=checkpoints,
+        checkpoint_steps=checkpoints.every_steps,
+        processes=processes,
+        trackers=trackers,
     )
-    _save(with_lora, bottleneck, adapter)
-    checkpoints.path.unlink(missing_ok=True)
-    return log
+    if processes.leads:
+        _save(with_lora, trained.learned, adapter)
+        checkpoints.remove()
+    processes.wait()
+    return trained
+
+
+def _make_updates(
+    learner: Learner, training: Training, processes: Processes, checkpoints: Checkpoints, deepspeed: str | None
+) -> Updates:
+    if learner.device.type == "cpu" and training.precision == "float16":
+        raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
+    if deepspeed is None:
+        return PlainUpdates(learner, training, processes, checkpoints)
+    settings = zero_settings(deepspeed, training, processes.count)
+    return ZeroUpdates(learner, training, processes, checkpoints, settings)
 
 
 def encode(
@@ -110,13 +135,14 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
     return Bottleneck(head.to(model.device), settings, recipe.layer)
 
 
-def _save(model: PeftModel, bottleneck: Bottleneck | None, adapter: Path) -> None:
-    learned = [parameter for name, parameter in model.named_parameters() if "lora_B" in name]
-    if not any(parameter.any() for parameter in learned):
+def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
+    """The adapter as peft reads it, and the bottleneck beside it. `learned` is whole where `model` may be in parts."""
+    in_peft = {name.replace("model.", "base_model.model.", 1): t for name, t in learned.items() if "lora_" in name}
+    if not any(tensor.any() for name, tensor in in_peft.items() if "lora_B" in name):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
-    model.save_pretrained(adapter)
+    model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
     for file in adapter.glob("*.safetensors"):
         file.chmod(0o644)
-    if bottleneck:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in bottleneck.head.state_dict().items()}
-        storage.write_bytes(adapter / "ib_head.safetensors", save(tensors))
+    head = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
+    if head:
+        storage.write_bytes(adapter / "ib_head.safetensors", save(head))
