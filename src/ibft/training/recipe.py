@@ -20,6 +20,7 @@ from ibft.profiles import get_profile
 from ibft.training.attention import use_packed_attention
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
+from ibft.training.fused_lora import fuse_lora
 from ibft.training.learner import Bottleneck, Learner
 from ibft.training.loop import Trained, train
 from ibft.training.objective import IBHead, IBSettings
@@ -68,6 +69,8 @@ def fine_tune(
     torch.manual_seed(recipe.seed)
     with_lora = add_lora(model, training.lora)
     learner = Learner(model, make_bottleneck(model, recipe), training.precision)
+    if deepspeed is None:  # ZeRO-3 holds weights in parts, which the fused layers cannot read
+        logger.info("fused %d LoRA layers", fuse_lora(model))
     if training.packing:
         use_packed_attention(model)
     if training.gradient_checkpointing:
