@@ -74,5 +74,5 @@ def load_checkpoint(
             for name, parameter in parameters.items():
                 parameter.copy_(checkpoint.get_tensor(f"parameter.{name}"))
                 moments = {m: checkpoint.get_tensor(f"{m}.{name}").to(parameter.device) for m in _MOMENTS}
-                optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+                optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
     return step, json.loads(metadata["rows"])

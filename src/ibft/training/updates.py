@@ -41,7 +41,7 @@ class Updates(Protocol):
 def make_optimizer(learner: Learner, settings: Training) -> torch.optim.AdamW:
     parameters = list(learner.trained().values())
     return torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay
+        parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
     )
 
 
