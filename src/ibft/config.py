@@ -104,7 +104,7 @@ class Method(Section):
     kind: Literal["base", "ft", "ibft"]
     selection: Selection | None = None
     objective: Literal["paper", "released-code"] = Field(
-        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0005 tells; ignores kl_scope"
+        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope"
     )
     alpha: float = Field(
         0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=_or_a_list

@@ -13,7 +13,7 @@ the tokens in scope (`response`: those that predict a response token; `sequence`
 
 The authors' released code computes another number, which these settings reproduce: `kl_scope="padded"`,
 `kl_mean_over_dimensions=True` and an `IBHead` with `log_variance_limit=4`; see
-docs/adr/0005-objective-of-the-released-code.md.
+docs/adr/0006-objective-of-the-released-code.md.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ from ibft.training.zero_settings import zero_settings
 
 logger = logging.getLogger(__name__)
 
-_RELEASED_LOG_VARIANCE_LIMIT = 4.0  # docs/adr/0005-objective-of-the-released-code.md
+_RELEASED_LOG_VARIANCE_LIMIT = 4.0  # docs/adr/0006-objective-of-the-released-code.md
 
 
 @dataclass(frozen=True)
