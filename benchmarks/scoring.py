@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_comparison
 from transformers import PreTrainedModel
 
 from ibft.config import Scoring
 from ibft.journal import Journal
-from ibft.memorization.scoring import score
+from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads
 from ibft.plain_text import EncodedText, encode
 from ibft.stage import run_stage, stage_parser
@@ -36,8 +37,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     def ours() -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", "") as journal:
-            frame, _ = score(model, tokenizer, examples, settings, journal)
-            return frame[["min_k_prob", "min_k_plus_plus"]].to_numpy()
+            score(model, tokenizer, [examples], settings, journal, total=len(examples))
+            return pd.concat(scores(journal, settings.k))[["min_k_prob", "min_k_plus_plus"]].to_numpy()
 
     costs: dict[str, list[Cost]] = {"batched (ibft)": [], "one text at a time": []}
     published(model, texts[:2])

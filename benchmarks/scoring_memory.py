@@ -59,12 +59,12 @@ def main(arguments: argparse.Namespace) -> None:
             for frame in made_up_examples(arguments.number):
                 table.append(frame)
         samples = watched_scoring(folder)
-    peak = samples["mib"].max()
-    loaded = samples.loc[samples["examples"] > 0, "mib"].iloc[0]
+    scoring = samples[(samples["examples"] > 0) & (samples["mib"] > 0)]
     print(f"{arguments.number} examples in {samples['seconds'].max():.0f} s")
-    print(f"resident memory: {loaded:.0f} MiB with the first examples scored, {peak:.0f} MiB at most")
+    print(f"resident memory: {scoring['mib'].iloc[0]:.0f} MiB with the first examples scored,", end=" ")
+    print(f"{samples['mib'].max():.0f} MiB at most")
     if arguments.figure:
-        draw(samples, arguments.number).savefig(arguments.figure, dpi=150)
+        draw(scoring, arguments.number).savefig(arguments.figure, dpi=150)
 
 
 def made_up_examples(total: int) -> Iterator[pd.DataFrame]:

@@ -14,20 +14,31 @@ def shard_paths(folder, shards):
     ]
 
 
-def examples_of(wildcards):
-    """What a dataset's examples are scored, selected and trained from: all, or those that overlap with no benchmark."""
-    drop = CONFIG.contamination.drop and contamination_of(wildcards)
-    folder = "decontaminated" if drop else "examples"
-    return f"{RESULTS}/{folder}/{wildcards.dataset}.parquet"
+def contamination_paths(dataset):
+    """The overlap of a dataset with each benchmark that it is evaluated on; none for the reference dataset."""
+    return [
+        f"{RESULTS}/contamination/{own}/{benchmark}.parquet"
+        for own, benchmark in CONFIG.evaluations()
+        if own == dataset
+    ]
 
 
 def contamination_of(wildcards):
-    """The overlap of a dataset with every benchmark that it is evaluated on; none for the reference dataset."""
-    return [
-        f"{RESULTS}/contamination/{dataset}/{benchmark}.parquet"
-        for dataset, benchmark in CONFIG.evaluations()
-        if dataset == wildcards.dataset
-    ]
+    return contamination_paths(wildcards.dataset)
+
+
+def examples_path(dataset):
+    """What a dataset's examples are scored, selected and trained from: all, or those that overlap with no benchmark."""
+    drop = CONFIG.contamination.drop and contamination_paths(dataset)
+    return f"{RESULTS}/{'decontaminated' if drop else 'examples'}/{dataset}.parquet"
+
+
+def examples_of(wildcards):
+    return examples_path(wildcards.dataset)
+
+
+def report_examples():
+    return {dataset: examples_path(dataset) for dataset in DATASETS}
 
 
 def report_contamination():

@@ -9,8 +9,10 @@ rule report:
         headline=rules.tables.output.parquet,
         verdicts=draw_paths("verdicts"),
         problems=list(tables_by_name("problems", BENCHMARKS).values()),
-        examples=list(tables_by_name("examples", DATASETS).values()),
+        examples=list(report_examples().values()),
+        contamination=list(report_contamination().values()),
         memorization=list(report_memorization().values()),
+        gradients=list(report_imbalance().values()),
         selection=list(report_selections().values()),
         figures=list(report_figures().values()),
     output:
@@ -30,8 +32,10 @@ rule report:
         config=CONFIG.model_dump_json(exclude={"compute"}),
         results=lambda wildcards, output: str(Path(output.report).parent),
         problems=as_options(tables_by_name("problems", BENCHMARKS)),
-        examples=as_options(tables_by_name("examples", DATASETS)),
+        examples=as_options(report_examples()),
+        contamination=as_options(report_contamination()),
         memorization=as_options(report_memorization()),
+        gradients=as_options(report_imbalance()),
         selection=as_options(report_selections()),
         figures=as_options(report_figures()),
     message:
@@ -40,5 +44,6 @@ rule report:
         'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
         " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"
-        " --examples {params.examples} --memorization {params.memorization} --selection {params.selection}"
+        " --examples {params.examples} --contamination {params.contamination} --memorization {params.memorization}"
+        " --gradients {params.gradients} --selection {params.selection}"
         " --figures {params.figures} --benchmarks {params.results:q}/benchmarks --output {output.report:q} --log {log:q}"

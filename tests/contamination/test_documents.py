@@ -89,7 +89,7 @@ def test_no_match_runs_across_the_border_of_two_documents() -> None:
     assert cover == Cover(1.0, 2, 0)
 
 
-def test_tokens_that_no_document_has_equal_no_closing_mark() -> None:
+def test_a_token_that_no_document_has_ends_a_match() -> None:
     _, run = Documents([[0, 1], [0, 1]], ngram=2, covered=1).compare([0, 1, -1, 0, 1, -1])
     assert run == Run(0, 2, 0)
 

@@ -1,5 +1,6 @@
 """Every figure draws real and degenerate input, reproducibly, and shows the numbers it was given."""
 
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,8 @@ from ibft.figures.style import looks, save
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.imbalance import correlations, deciles, relate
 from ibft.metrics.labels import Labels
+from ibft.storage import read_table, write_table
+from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES
 from tests import synthetic_run
 
 LABELS, SETTINGS = synthetic_run.LABELS, synthetic_run.SETTINGS
@@ -116,8 +119,16 @@ def test_memorization_needs_p0_at_the_configured_k() -> None:
 
 
 def imbalance_tables(gradients: pd.DataFrame, scores: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As the figure's command reads them."""
     related = relate(gradients, scores, MINK.k_selection)
-    return deciles(related), correlations(related)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_table(folder / "deciles", GRADIENT_DECILES, deciles(related))
+        write_table(folder / "correlations", GRADIENT_CORRELATIONS, correlations(related))
+        return (
+            read_table(folder / "deciles", GRADIENT_DECILES),
+            read_table(folder / "correlations", GRADIENT_CORRELATIONS),
+        )
 
 
 def test_gradient_norms_are_means_of_memorization_deciles(tmp_path) -> None:
@@ -128,6 +139,8 @@ def test_gradient_norms_are_means_of_memorization_deciles(tmp_path) -> None:
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert heights[0] == pytest.approx(joined["grand"].head(10).mean())
     assert heights[-1] == pytest.approx(joined["grand"].tail(10).mean())
+    told = figure.axes[0].texts[0].get_text()
+    assert "with Min-K% Prob" in told and "with it at equal length" in told and "with length" in told
     written(figure, tmp_path)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import load
+from ibft.config import Contamination, load
+from ibft.contamination.measure import Problems, measure
 from ibft.errors import UserError
 from ibft.figures import pass_at_k
 from ibft.figures.style import save
@@ -20,13 +21,26 @@ from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
 from ibft.metrics.counting import count_passes
 from ibft.metrics.headline import headline
+from ibft.metrics.imbalance import correlations, deciles, relate
 from ibft.metrics.runs import run_of
 from ibft.report.facts import Tally, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
 from ibft.storage import write_table
-from ibft.tables import COMPARISONS, EXAMPLES, HEADLINE, MEMORIZATION, METRICS, PASS_COUNTS, PROBLEMS, SELECTION
+from ibft.tables import (
+    COMPARISONS,
+    CONTAMINATION,
+    EXAMPLES,
+    GRADIENT_CORRELATIONS,
+    GRADIENT_DECILES,
+    HEADLINE,
+    MEMORIZATION,
+    METRICS,
+    PASS_COUNTS,
+    PROBLEMS,
+    SELECTION,
+)
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 
@@ -62,6 +76,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(folder / "kept.parquet", SELECTION, pd.DataFrame({"example_id": ids[:40], "score": 1.0}))
     examples = {"example_id": ids, "instruction": "AND", "response": "y = a & b", "language": "verilog", "source": "x"}
     write_table(folder / "examples.parquet", EXAMPLES, pd.DataFrame(examples))
+    related = relate(synthetic_run.gradients(scores), scores, 20)
+    write_table(folder / "deciles.parquet", GRADIENT_DECILES, deciles(related))
+    write_table(folder / "correlations.parquet", GRADIENT_CORRELATIONS, correlations(related))
+    compared = Problems(synthetic_run.problems("rtl-mini", PROBLEMS_PER_BENCHMARK), Contamination())
+    write_table(folder / "overlap.parquet", CONTAMINATION, measure(pd.DataFrame(examples), compared))
     drawn = pass_at_k.draw(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
     save(drawn, folder / "bars.png", folder / "bars.svg")
     (folder / "times").mkdir()
@@ -79,6 +98,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--memorization": [f"smollm2/rtl/{group}={folder}/{group}.parquet" for group in ("p0", "p2")],
         "--selection": [f"smollm2/rtl/mink-keep0.8={folder}/kept.parquet"],
         "--examples": [f"rtl={folder}/examples.parquet"],
+        "--contamination": [f"rtl/rtl-mini={folder}/overlap.parquet"],
+        "--gradients": [f"smollm2/rtl/{name}={folder}/{name}.parquet" for name in ("deciles", "correlations")],
         "--figures": [f"pass_at_k={folder}/bars.svg", f"strict_pass/an <i>odd</i> subject={folder}/bars.png"],
         "--benchmarks": [folder / "times"],
         "--output": [folder / "report.html"],
@@ -125,6 +146,10 @@ def test_the_report_tells_the_run(report: Path) -> None:
         synthetic_run.EXCLUDED,
         "Min-20% Prob",
         "80% of 50",
+        "Overlap of the fine-tuning data with the benchmarks",
+        "response ~ solution",
+        "Gradient norm by memorization",
+        "number of response tokens held constant",
         "Only officially",
         "namespaces: own file system",
         "transformers",

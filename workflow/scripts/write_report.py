@@ -12,7 +12,7 @@ A command line has a limited length: `@FILE` stands for the arguments that FILE 
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,13 +26,18 @@ from ibft.metrics.labels import Labels, labels_of
 from ibft.metrics.runs import Run, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.progress import track
 from ibft.report import facts, sample_browser
+from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable, Tally
+from ibft.report.imbalance import correlation_table, decile_table
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import findings
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import (
     COMPARISONS,
+    CONTAMINATION,
     EXAMPLES,
+    GRADIENT_CORRELATIONS,
+    GRADIENT_DECILES,
     HEADLINE,
     MEMORIZATION,
     METRICS,
@@ -59,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
         "--examples": "DATASET=PATH",
         "--memorization": "MODEL/DATASET/GROUP=PATH (GROUP: p0, p1 or p2)",
         "--selection": "MODEL/DATASET/NAME=PATH",
+        "--gradients": "MODEL/DATASET/TABLE=PATH (TABLE: deciles or correlations)",
+        "--contamination": "DATASET/BENCHMARK=PATH",
         "--figures": "FIGURE[/SUBJECT]=PATH, PNG or SVG, in the order of the report",
     }.items():
         arguments.add_argument(
@@ -95,6 +102,8 @@ def main(arguments: argparse.Namespace) -> None:
         sections=[
             Section("Comparisons", "comparisons", [facts.comparison_table(comparisons, labels)]),
             Section("Data", "data", data_tables(arguments, config, labels)),
+            Section("Gradients", "gradients", gradient_tables(arguments, config, labels)),
+            Section("Contamination", "contamination", contamination_tables(arguments, config, labels, problems)),
             Section(
                 "Judging",
                 "judging",
@@ -147,9 +156,44 @@ def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -
     return tables
 
 
+def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:
+    k = config.memorization.k_selection
+    paths = {three(key): path for key, path in arguments.gradients}
+    found = {
+        name: {key[:2]: storage.read_table(path, table) for key, path in paths.items() if key[2] == name}
+        for name, table in {"deciles": GRADIENT_DECILES, "correlations": GRADIENT_CORRELATIONS}.items()
+    }
+    if not paths:
+        return []
+    return [
+        decile_table(found["deciles"], k, config.gradients, labels),
+        correlation_table(found["correlations"], k, labels),
+    ]
+
+
+def contamination_tables(
+    arguments: argparse.Namespace, config: Config, labels: Labels, problems: Mapping[str, pd.DataFrame]
+) -> list[FactTable]:
+    overlaps = {pair(key): storage.read_table(path, CONTAMINATION) for key, path in arguments.contamination}
+    sizes = {name: len(frame) for name, frame in problems.items()}
+    if not overlaps:
+        return []
+    return [
+        contamination_table(overlaps, config.contamination, labels, sizes),
+        most_overlapping_table(overlaps, labels),
+    ]
+
+
 def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
     tables = [facts.engine_table(tally), facts.version_table()]
     return [*tables, facts.run_time_table(arguments.benchmarks)] if arguments.benchmarks else tables
+
+
+def pair(key: str) -> tuple[str, str]:
+    dataset, separator, benchmark = key.partition("/")
+    if not separator:
+        raise UserError(f"the key {key!r} has not the two parts DATASET/BENCHMARK")
+    return dataset, benchmark
 
 
 def three(key: str) -> tuple[str, str, str]:

@@ -10,6 +10,8 @@ from ibft.contamination.automaton import SuffixAutomaton
 
 Ngram = tuple[int, ...]
 
+_CLOSING_MARK = -2  # behind each document: neither a token nor the -1 of one that no document has, so no match holds it
+
 
 class Cover(NamedTuple):
     """The document that n-grams shared with a text cover best. Documents count from 0; None where none is shared."""
@@ -40,8 +42,8 @@ class Documents:
     def __init__(self, documents: Sequence[Sequence[int]], ngram: int, covered: int) -> None:
         self._ngram, self._covered = ngram, covered
         self._sizes = [len(document) for document in documents]
-        self._starts = list(accumulate((size + 1 for size in self._sizes), initial=0))[:-1]  # + 1: the closing mark
-        self._automaton = SuffixAutomaton(_joined(documents))
+        self._starts = list(accumulate((size + 1 for size in self._sizes), initial=0))  # + 1: the closing mark
+        self._automaton = SuffixAutomaton([token for document in documents for token in (*document, _CLOSING_MARK)])
         self._places = _places(documents, ngram)
 
     def shorter_than(self, tokens: int) -> int:
@@ -49,7 +51,7 @@ class Documents:
         return sum(size < tokens for size in self._sizes)
 
     def compare(self, text: Sequence[int]) -> tuple[Cover, Run]:
-        """Compare `text` with every document; tokens that no document has must be negative.
+        """Compare `text` with every document; a token that no document has must be -1.
 
         Of equal covers the first document's is found; of equally long runs the first in the text, and of the documents
         that hold it the first.
@@ -60,10 +62,11 @@ class Documents:
             return Cover(), Run()
         end = lengths.index(longest) + 1
         start = end - longest
-        holder = bisect_right(self._starts, self._automaton.first_end(text[start:end]) - 1) - 1
+        holder = bisect_right(self._starts, self._automaton.first_end(text[start:end])) - 1
         return self._cover(text, lengths), Run(start, end, holder)
 
     def _cover(self, text: Sequence[int], lengths: Sequence[int]) -> Cover:
+        """The best cover, given the length of the longest match that ends at each place of `text`."""
         n = self._ngram
         ends = (place + 1 for place, length in enumerate(lengths) if length >= n)
         covered: dict[int, int] = defaultdict(int)
@@ -74,14 +77,6 @@ class Documents:
         return min(
             covers, key=lambda cover: (cover.tokens < self._covered, -cover.share, cover.document), default=Cover()
         )
-
-
-def _joined(documents: Sequence[Sequence[int]]) -> list[int]:
-    """All documents as one sequence, each closed by a mark of its own, so that no match runs across a border.
-
-    The marks are -2, -3, ...: neither tokens nor the -1 of a token that no document has.
-    """
-    return [token for number, document in enumerate(documents) for token in (*document, -2 - number)]
 
 
 def _places(documents: Sequence[Sequence[int]], n: int) -> dict[Ngram, list[tuple[int, int]]]:

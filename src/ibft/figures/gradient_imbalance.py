@@ -45,6 +45,6 @@ def draw(deciles: pd.DataFrame, correlations: pd.DataFrame, settings: Memorizati
 def _told(correlations: pd.DataFrame) -> str:
     """Rank correlations with memorization, and with length, which drives both scores."""
     of_norm = correlations[(correlations["score"] == "grand") & correlations["rho"].notna()]
-    rho = {(row["other"], row["given"]): row["rho"] for _, row in of_norm.iterrows()}
+    rho = {(row["other"], None if pd.isna(row["given"]) else row["given"]): row["rho"] for _, row in of_norm.iterrows()}
     told = [f"{words} {rho[pair]:+.2f}" for pair, words in _CORRELATIONS.items() if pair in rho]
     return "\nSpearman's ρ of the norm " + ", ".join(told) if told else ""

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ibft.config import Contamination
+from ibft.errors import UserError
 from ibft.metrics.labels import Labels, in_order
 from ibft.report.facts import FactTable
 
 _LISTED = 5  # examples of each pair
 _QUOTED = 120  # characters
-_AGAINST = {"text": "problem text", "solution": "solution"}
 
 Pair = tuple[str, str]  # dataset, benchmark
 
@@ -24,7 +24,13 @@ def contamination_table(
         tables: CONTAMINATION by (dataset, benchmark).
         settings: the thresholds that the tables were made with.
         problems: how many problems each benchmark has.
+
+    Raises:
+        UserError: a benchmark's number of problems is missing.
     """
+    unknown = {benchmark for _, benchmark in tables} - set(problems)
+    if unknown:
+        raise UserError(f"the overlap with {min(unknown)} was given without its problems: give them, too")
     rows = []
     for (dataset, benchmark), table in _in_order(tables, labels):
         examples = table["example_id"].nunique()
@@ -35,10 +41,8 @@ def contamination_table(
                 labels.dataset(dataset),
                 labels.benchmark(benchmark),
                 f"{examples:,}",
-                f"{problems[benchmark]:,}",
-                f"{flagged:,}",
-                f"{flagged / examples:.1%}",
-                f"{len(_problems_found(table, settings)):,}",
+                f"{flagged:,} ({flagged / examples:.1%})",
+                f"{len(_problems_found(table, settings)):,} of {problems[benchmark]:,}",
                 _cover(table.sort_values(["ngram_overlap", "covered_tokens"]).iloc[-1]),
                 f"{longest.median():g}",
                 f"{longest.max():,}",
@@ -51,30 +55,23 @@ def contamination_table(
             ("Fine-tuning data", False),
             ("Benchmark", False),
             ("Examples", True),
+            ("Overlapping", True),
             ("Problems", True),
-            ("Overlapping examples", True),
-            ("Share", True),
-            ("Problems they overlap with", True),
-            (f"Highest {settings.ngram}-gram overlap", True),
-            ("Longest run, median", True),
-            ("Longest run, highest", True),
+            (f"{settings.ngram}-gram overlap", True),
+            ("Median run", True),
+            ("Longest run", True),
         ],
         rows,
     )
 
 
-def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], settings: Contamination, labels: Labels) -> FactTable:
-    """The examples of each dataset and benchmark that overlap most, each by the part that does so most.
-
-    Args: as for `contamination_table`.
-    """
+def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> FactTable:
+    """The examples of each CONTAMINATION table that overlap most, each by the part that does so most."""
     rows = [
         [
-            labels.dataset(dataset),
-            labels.benchmark(benchmark),
+            f"{labels.dataset(dataset)} ~ {labels.benchmark(benchmark)}",
             row["example_id"],
-            f"{row['part']} ~ {_AGAINST[row['against']]}",
-            _problem(row),
+            f"{row['part']} ~ {row['against']} of {_problem(row)}",
             "yes" if row["contaminated"] else "no",
             _cover(row),
             _run(row),
@@ -85,18 +82,17 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], settings: Contam
     ]
     return FactTable(
         "Most overlapping examples",
-        f"Up to {_LISTED} of each pair, each with the part of it that overlaps most and what that overlaps with. "
-        "Judge by eye: is it a copy of the problem, or what anybody would write? The shared text is the longest run, "
-        "as the example writes it; white space and capitals are not compared.",
+        f"Up to {_LISTED} of each pair, each by the part of it that overlaps most, with the problem that this overlaps "
+        "with. Judge by eye: is it a copy, or what anybody would write? Overlap and run as above; counts: whether they "
+        "reach the thresholds. The shared text is the run as the example writes it; white space and capitals are not "
+        "compared. The tables in the folder contamination, beside this report, hold every example.",
         [
-            ("Fine-tuning data", False),
-            ("Benchmark", False),
+            ("Data ~ benchmark", False),
             ("Example", False),
-            ("What", False),
-            ("Problem", False),
-            ("Counted", False),
-            (f"{settings.ngram}-gram overlap", True),
-            ("Longest run", True),
+            ("Part ~ problem", False),
+            ("Counts", False),
+            ("Overlap", True),
+            ("Run", True),
             ("Shared text", False),
         ],
         rows,
@@ -105,19 +101,19 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], settings: Contam
 
 def _note(settings: Contamination) -> str:
     fate = (
-        "Such examples were left out before anything was scored or trained; the numbers are of the data before that."
+        "Overlapping examples were left out before anything was scored or trained; the numbers are from before that."
         if settings.drop
-        else "Such examples were kept; `contamination.drop: true` leaves them out."
+        else "Overlapping examples were kept; setting contamination.drop to true leaves them out."
     )
     return (
         "Does the training data hold problems or solutions of the benchmark, word for word? Each instruction and each "
         "response is compared with every problem text and every reference solution, by tokens: words, numbers and "
-        f"symbols. {settings.ngram}-gram overlap: the share of one problem's tokens that stand in runs of "
-        f"{settings.ngram} or more which the example has, too; in brackets, how many tokens that are. Longest run: the "
-        "most consecutive tokens that an example shares with any problem. An example counts as overlapping if it covers "
-        f"at least {settings.overlap:.0%} and {settings.covered} tokens of a problem, since anybody would write what is "
-        f"shorter, or shares a run of at least {settings.substring} tokens. The problems it overlaps with are those "
-        f"that its parts resemble most. {fate} Paraphrases and translations are not found."
+        f"symbols. {settings.ngram}-gram overlap: the highest share of one problem's tokens that stand in runs of "
+        f"{settings.ngram} or more which an example has, too; in brackets, how many tokens that are. Run: the most "
+        "consecutive tokens that an example shares with any problem; median and longest of all examples. An example is "
+        f"overlapping if its run has at least {settings.substring} tokens, or if its overlap is at least "
+        f"{settings.overlap:.0%} and {settings.covered} tokens: anybody would write less. Problems: with how "
+        f"many of them such examples overlap. {fate} Paraphrases and translations are not found."
     )
 
 

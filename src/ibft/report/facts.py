@@ -174,7 +174,7 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> FactTabl
     ]
     return FactTable(
         "Datasets",
-        "Lengths are means, in characters.",
+        "As they were scored and trained on. Lengths are means, in characters.",
         [("Dataset", False), ("Language", False), ("Examples", True), ("Instruction", True), ("Response", True)],
         rows,
     )
@@ -183,16 +183,16 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> FactTabl
 def selection_table(
     kept: Mapping[tuple[str, str, str], pd.DataFrame], examples: Mapping[str, pd.DataFrame], labels: Labels
 ) -> FactTable:
-    """Selections by (model, dataset, name). Datasets that are not in `examples` show no share."""
+    """SELECTION by (model, dataset, method). Datasets that are not in `examples` show no share."""
     rows = []
     for (model, dataset, name), frame in kept.items():
         total = len(examples[dataset]) if dataset in examples else None
         share = f"{len(frame) / total:.0%} of {total:,}" if total else ""
-        rows.append([labels.model(model), labels.dataset(dataset), name, f"{len(frame):,}", share])
+        rows.append([labels.model(model), labels.dataset(dataset), labels.method(name), f"{len(frame):,}", share])
     return FactTable(
         "Selections",
         "Examples that were kept for fine-tuning.",
-        [("Model", False), ("Dataset", False), ("Selection", False), ("Kept", True), ("Share", True)],
+        [("Model", False), ("Dataset", False), ("Method", False), ("Kept", True), ("Share", True)],
         rows,
     )
 

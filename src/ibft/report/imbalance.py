@@ -56,7 +56,7 @@ def correlation_table(correlations: Mapping[Pair, pd.DataFrame], k: int, labels:
             labels.model(model),
             labels.dataset(dataset),
             _SCORES[row["score"]],
-            others[row["other"]] + (f", {others[row['given']]} held constant" if row["given"] else ""),
+            others[row["other"]] + ("" if pd.isna(row["given"]) else f", {others[row['given']]} held constant"),
             "–" if pd.isna(row["rho"]) else f"{row['rho']:+.2f}",
             "–" if pd.isna(row["low"]) else f"{row['low']:+.2f} to {row['high']:+.2f}",
             f"{row['examples']:,}",
