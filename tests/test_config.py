@@ -53,7 +53,7 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
         (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
         (
-            lambda c: (c["training"].update(packing=True), c["methods"]["ibft"].update(objective="released-code")),
+            lambda c: c["methods"]["ibft"].update(objective="released-code"),
             ["training.packing", "methods.ibft", "padding"],
         ),
         (lambda c: c["compute"].update(processes=5), ["training.batch_size: 4 examples", "compute.processes = 5"]),

@@ -152,7 +152,7 @@ class Training(Section):
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
     micro_batch_tokens: Positive = Field(8192, description="tokens per forward and backward pass, padding included")
     packing: bool = Field(
-        False, description="several examples in one row instead of padding; attention keeps them apart"
+        True, description="several examples in one row instead of padding; attention keeps them apart"
     )
     precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
     gradient_checkpointing: bool = False
