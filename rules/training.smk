@@ -4,7 +4,7 @@
 TRAINING_LAUNCHER = (
     "python"
     if CONFIG.compute.processes == 1
-    else f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.compute.processes}"
+    else f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.compute.processes} --"
 )
 TRAINING_OPTIONS = " ".join(
     [

@@ -20,7 +20,7 @@ from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, encode, fine_tune
+from ibft.training.recipe import Recipe, encode, fine_tune, make_bottleneck
 from ibft.training.trackers import check_trackers
 from tests.tiny_model import make_tiny_model
 
@@ -132,6 +132,21 @@ def test_impossible_settings_are_refused_by_name(base: Path, tmp_path: Path) -> 
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": lora}))
     with pytest.raises(UserError, match=r"training\.max_length: 10 of 10 examples"):
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"max_length": 5}))
+
+
+def test_impossible_bottlenecks_are_refused_by_name(base: Path) -> None:
+    model, _ = load_model(base, None, "float32")
+    with pytest.raises(UserError, match="layer: 9 is out of range, LlamaForCausalLM has 1 to 3"):
+        make_bottleneck(model, Recipe(Method(kind="ibft"), 9, "chat", TRAINING, seed=0))
+    with pytest.raises(UserError, match=r"training\.packing: objective released-code"):
+        make_bottleneck(model, Recipe(Method(kind="ibft", objective="released-code"), 2, "chat", TRAINING, seed=0))
+
+
+def test_half_precision_learns_the_same(base: Path, tmp_path: Path) -> None:
+    whole = run(base, tmp_path / "a", "ibft")
+    half = run(base, tmp_path / "b", "ibft", TRAINING.model_copy(update={"precision": "bfloat16"}))
+    assert [row["ce"] for row in half] == pytest.approx([row["ce"] for row in whole], rel=0.05)
+    assert [row["ce"] for row in half] != [row["ce"] for row in whole]
 
 
 def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ python workflow/scripts/train.py --model results/models/smollm2-135m --examples 
     --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
     --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/training_speed.parquet
 
-Several processes: `torchrun --standalone --nproc-per-node 2 workflow/scripts/train.py ...`, with or without
+Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts/train.py ...`, with or without
 `--deepspeed zero3`. A killed run resumes from its last checkpoint, which lies beside the output.
 """
 

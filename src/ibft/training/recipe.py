@@ -118,11 +118,20 @@ def encode(
 
 
 def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
-    """The bottleneck that `recipe` asks for, freshly drawn; None for FT."""
+    """The bottleneck that `recipe` asks for, freshly drawn; None for FT.
+
+    Raises:
+        UserError: the model has no such layer, or KL needs the padding that packed rows lack.
+    """
     if recipe.method.kind == "ft":
         return None
     method = recipe.method
     released = method.objective == "released-code"
+    depth = len(model.get_decoder().layers)
+    if recipe.layer > depth:
+        raise UserError(f"the method's layer: {recipe.layer} is out of range, {type(model).__name__} has 1 to {depth}")
+    if released and recipe.training.packing:
+        raise UserError("training.packing: objective released-code averages KL over padding; set packing to false")
     head = IBHead(
         model.config.hidden_size,
         method.bottleneck,
