@@ -26,7 +26,7 @@ def sweep_config() -> dict[str, object]:
         "other": {"kind": "ibft", "objective": "released-code", "alpha": 0.5},
     }
     track = {**synthetic_run.CONFIG["tracks"]["verilog"], "methods": ["base", "ft", "strength", "place", "other"]}
-    return {**synthetic_run.CONFIG, "methods": methods, "tracks": {"verilog": track}}
+    return {**synthetic_run.CONFIG, "methods": methods, "tracks": {"verilog": track}, "training": {"packing": False}}
 
 
 LABELS = labels_of(load(sweep_config()))

@@ -3,7 +3,6 @@
 torchrun --nproc-per-node 2 tests/training/several_processes.py MODEL_FOLDER OUTPUT_FOLDER
 """
 
-import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.processes import ALONE, Processes, join_processes
 from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.zero import start_deepspeed
 from tests.training.test_loop import EXAMPLES
 
 # 9 examples in batches of 4: the last batch has one, so that a process is idle; micro-batches differ in number.
@@ -56,7 +56,7 @@ def main(base: Path, output: Path) -> None:
     use_threads(1)
     processes = join_processes()
     try:
-        importlib.import_module("deepspeed").init_distributed(dist_backend="gloo")
+        start_deepspeed()
     except Exception as error:
         (output / "cannot-start").write_text(f"DeepSpeed cannot start here: {error}")
         return

@@ -18,6 +18,17 @@ from ibft.training.processes import Processes
 from ibft.training.updates import Rows, make_optimizer
 
 
+def start_deepspeed() -> Any:
+    """The package, with its communication set up over the process group that is already there."""
+    # DeepSpeed calls collectives by the names that torch has just renamed, in every step.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    # On a CPU it would first compile collectives of its own, and wait for ever on the lock of a killed compilation.
+    importlib.import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed = importlib.import_module("deepspeed")
+    deepspeed.init_distributed()
+    return deepspeed
+
+
 class ZeroUpdates:
     """The same step as `PlainUpdates`, by a DeepSpeed engine. Checkpoints are folders beside the plain one's file."""
 
@@ -30,13 +41,12 @@ class ZeroUpdates:
         settings: dict[str, Any],
     ) -> None:
         """`settings`: as `ibft.training.zero_settings` makes them."""
-        # DeepSpeed calls collectives by the names that torch has just renamed, in every step.
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+        deepspeed = start_deepspeed()
         self._whole = importlib.import_module("deepspeed.utils").safe_get_full_fp32_param
         self._learner = learner
         self._processes = processes
         self._checkpoints = checkpoints
-        self._engine, self._optimizer, _, _ = importlib.import_module("deepspeed").initialize(
+        self._engine, self._optimizer, _, _ = deepspeed.initialize(
             model=learner, optimizer=make_optimizer(learner, training), config=settings, dist_init_required=False
         )
 
