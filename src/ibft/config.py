@@ -166,7 +166,7 @@ class Scoring(Section):
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
     scope: Scope = "sequence"
     max_length: Positive = 2048
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass, padding included")
+    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
 
 
 class Memorization(Scoring):
