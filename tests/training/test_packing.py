@@ -9,12 +9,12 @@ from torch import Tensor
 
 from ibft.config import LoRA, Method, Training
 from ibft.errors import UserError
+from ibft.models.attention import packed_arguments
 from ibft.models.lora import add_lora
-from ibft.training.attention import packed_arguments, use_packed_attention
 from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
 from ibft.training.learner import Learner
 from ibft.training.objective import IGNORED, count_tokens
-from ibft.training.recipe import Recipe, make_bottleneck
+from ibft.training.recipe import Recipe, attention_for, make_bottleneck
 from tests.tiny_model import make_tiny_llama, make_tiny_model
 from tests.training.test_loop import TRAINING, run
 
@@ -26,7 +26,7 @@ EXAMPLES = [
 ]
 
 
-def make_learner(scope: str, *, packed: bool) -> Learner:
+def make_learner(scope: str) -> Learner:
     model = make_tiny_llama(64).double()
     torch.manual_seed(5)
     add_lora(model.requires_grad_(False), LoRA(rank=4, dropout=0)).double()
@@ -38,16 +38,15 @@ def make_learner(scope: str, *, packed: bool) -> Learner:
     )
     assert bottleneck is not None
     bottleneck.head.double()
-    if packed:
-        use_packed_attention(model)
     return Learner(model, bottleneck)
 
 
 def loss_and_gradients(batches: list[Batch], scope: str, *, packed: bool) -> tuple[Tensor, list[Tensor]]:
-    learner = make_learner(scope, packed=packed)
+    learner = make_learner(scope)
     each = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for batch in batches]
     counts = type(each[0])(sum(c.response for c in each), sum(c.kl for c in each))
-    total = torch.stack([learner(batch, counts, (1, 2)).total for batch in batches]).sum()
+    with attention_for(learner.model, packing=packed):
+        total = torch.stack([learner(batch, counts, (1, 2)).total for batch in batches]).sum()
     return total, list(torch.autograd.grad(total, list(learner.trained().values())))
 
 
@@ -62,7 +61,7 @@ def test_packed_and_padded_and_alone_are_the_same(scope: str) -> None:
 
 
 def test_no_example_sees_another() -> None:
-    model = make_learner("response", packed=True).model
+    model = make_learner("response").model
     spans = tuple(len(example) for example in EXAMPLES)
 
     def states(first_token: int) -> Tensor:
@@ -70,7 +69,8 @@ def test_no_example_sees_another() -> None:
         tokens_1T[0, 0] = first_token
         return model.get_decoder()(tokens_1T, use_cache=False, **packed_arguments(spans, model.device))[0]
 
-    changed, same = (states(40) - states(41))[0].abs().sum(-1).split([spans[0], sum(spans[1:])])
+    with attention_for(model, packing=True):
+        changed, same = (states(40) - states(41))[0].abs().sum(-1).split([spans[0], sum(spans[1:])])
     assert (changed > 0).all()
     assert (same == 0).all()
 
@@ -99,7 +99,7 @@ def test_attention_that_cannot_be_kept_apart_is_refused(change: dict[str, object
     model = make_tiny_llama(64)
     vars(model.config).update(change)
     with pytest.raises(UserError, match=r"training\.packing: the attention of LlamaForCausalLM"):
-        use_packed_attention(model)
+        attention_for(model, packing=True)
 
 
 def test_a_model_without_exchangeable_attention_is_refused() -> None:
@@ -109,4 +109,4 @@ def test_a_model_without_exchangeable_attention_is_refused() -> None:
             return False
 
     with pytest.raises(UserError, match=r"training\.packing: the attention of Recurrent"):
-        use_packed_attention(Recurrent(config=SimpleNamespace()))  # type: ignore[arg-type]
+        attention_for(Recurrent(config=SimpleNamespace()), packing=True)  # type: ignore[arg-type]

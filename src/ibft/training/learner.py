@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ibft.models.attention import packed_arguments
 from ibft.models.loading import DTYPES
-from ibft.training.attention import packed_arguments
 from ibft.training.batches import Batch
 from ibft.training.objective import IBHead, IBSettings, Loss, TokenCounts, ib_ft_loss, kl_tokens
 

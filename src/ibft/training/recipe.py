@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft import storage
 from ibft.config import Method, Training
 from ibft.errors import UserError
+from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
-from ibft.training.attention import use_packed_attention
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.fused_lora import fuse_lora
@@ -71,27 +72,42 @@ def fine_tune(
     learner = Learner(model, make_bottleneck(model, recipe), training.precision)
     if deepspeed is None:  # ZeRO-3 holds weights in parts, which the fused layers cannot read
         logger.info("fused %d LoRA layers", fuse_lora(model))
-    if training.packing:
-        use_packed_attention(model)
     if training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    trained = train(
-        learner,
-        _make_updates(learner, training, processes, checkpoints, deepspeed),
-        encode(examples, tokenizer, recipe.profile, training.max_length),
-        training,
-        seed=recipe.seed,
-        pad_token=tokenizer.pad_token_id or 0,
-        checkpoint_steps=checkpoints.every_steps,
-        processes=processes,
-        trackers=trackers,
-    )
+    with attention_for(model, packing=training.packing):
+        trained = train(
+            learner,
+            _make_updates(learner, training, processes, checkpoints, deepspeed),
+            encode(examples, tokenizer, recipe.profile, training.max_length),
+            training,
+            seed=recipe.seed,
+            pad_token=tokenizer.pad_token_id or 0,
+            checkpoint_steps=checkpoints.every_steps,
+            processes=processes,
+            trackers=trackers,
+        )
     if processes.leads:
         _save(with_lora, trained.learned, adapter)
         checkpoints.remove()
     processes.wait()
     return trained
+
+
+def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextManager[None]:
+    """Inside, `model` reads packed rows, where `packing` is wanted.
+
+    Raises:
+        UserError: its attention cannot be kept within each example.
+    """
+    if not packing:
+        return nullcontext()
+    if not can_pack(model):
+        raise UserError(
+            f"training.packing: the attention of {type(model).__name__} cannot be kept within each example of a packed "
+            "row; set training.packing to false"
+        )
+    return packed_attention(model)
 
 
 def _make_updates(
