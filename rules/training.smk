@@ -1,6 +1,6 @@
 # LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
 
-# How it is run, not what comes out: in the shell command these globals rerun nothing, as `params` would.
+# How it is run, not what comes out: as resources they rerun nothing, as `params` would.
 TRAINING_LAUNCHER = (
     "python"
     if CONFIG.compute.processes == 1
@@ -44,6 +44,8 @@ rule training:
         runtime=CONFIG.compute.runtime_min,
         gpu=CONFIG.compute.gpus,
         checkpoint_steps=CONFIG.compute.checkpoint_steps,
+        launcher=TRAINING_LAUNCHER,
+        options=TRAINING_OPTIONS,
     params:
         code=code_of("train.py"),
         method=lambda wildcards: as_json(
@@ -59,8 +61,8 @@ rule training:
     message:
         "Train {wildcards.model} on {wildcards.dataset}: {wildcards.method}, seed {wildcards.seed}"
     shell:
-        '{TRAINING_LAUNCHER} "$IBFT_SCRIPTS/train.py" --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}'
+        '{resources.launcher} "$IBFT_SCRIPTS/train.py" --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}'
         " --method {params.method:q} --layer {params.layer} --profile {params.profile}"
         " --settings {params.settings:q} --precision {params.precision} --seed {wildcards.seed}"
         " --checkpoint-steps {resources.checkpoint_steps} --threads {threads} --output $(dirname {output.adapter:q})"
-        " --training-log {output.training_log:q} --training-speed {output.training_speed:q} {TRAINING_OPTIONS} --log {log:q}"
+        " --training-log {output.training_log:q} --training-speed {output.training_speed:q} {resources.options} --log {log:q}"
