@@ -1,7 +1,7 @@
 """System-call filters: what a completion may ask of the kernel.
 
 Three answers: allowed; EPERM for what a completion has no business with; ENOSYS for everything that is not named, so
-that the C library takes its fallback for calls younger than this list.
+that the C library takes its fallback for calls younger than this list. A few calls depend on an argument.
 
 The tables hold x86-64 numbers (`arch/x86/entry/syscalls/syscall_64.tbl` of Linux).
 """
@@ -9,6 +9,7 @@ The tables hold x86-64 numbers (`arch/x86/entry/syscalls/syscall_64.tbl` of Linu
 import ctypes
 import errno
 import functools
+import os
 import struct
 from collections.abc import Iterable
 from enum import StrEnum
@@ -17,30 +18,30 @@ from ibft.execution import kernel
 
 # fmt: off
 _COMPUTING = {
-    "read": 0, "write": 1, "open": 2, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
+    "read": 0, "write": 1, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
     "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15,
-    "ioctl": 16, "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23,
-    "sched_yield": 24, "mremap": 25, "msync": 26, "mincore": 27, "madvise": 28, "dup": 32, "dup2": 33, "pause": 34,
-    "nanosleep": 35, "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendfile": 40, "exit": 60,
-    "uname": 63, "fcntl": 72, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77,
-    "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84, "link": 86,
-    "unlink": 87, "symlink": 88, "readlink": 89, "chmod": 90, "fchmod": 91, "umask": 95, "gettimeofday": 96,
-    "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104, "geteuid": 107,
-    "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118, "getresgid": 120,
-    "getpgid": 121, "getsid": 124, "capget": 125, "rt_sigpending": 127, "rt_sigtimedwait": 128,
+    "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23, "sched_yield": 24,
+    "mremap": 25, "msync": 26, "mincore": 27, "madvise": 28, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
+    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendfile": 40, "exit": 60, "uname": 63, "flock": 73,
+    "fsync": 74, "fdatasync": 75, "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81,
+    "rename": 82, "mkdir": 83, "rmdir": 84, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "umask": 95,
+    "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
+    "geteuid": 107, "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118,
+    "getresgid": 120, "getpgid": 121, "getsid": 124, "capget": 125, "rt_sigpending": 127, "rt_sigtimedwait": 128,
     "rt_sigsuspend": 130, "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "sched_getparam": 143,
     "sched_getscheduler": 145, "arch_prctl": 158, "gettid": 186, "readahead": 187, "time": 201, "futex": 202,
-    "sched_getaffinity": 204, "epoll_create": 213, "getdents64": 217, "set_tid_address": 218,
-    "restart_syscall": 219, "fadvise64": 221, "timer_create": 222, "timer_settime": 223, "timer_gettime": 224,
-    "timer_getoverrun": 225, "timer_delete": 226, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230,
-    "exit_group": 231, "epoll_wait": 232, "epoll_ctl": 233, "openat": 257, "mkdirat": 258, "newfstatat": 262,
-    "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266, "readlinkat": 267, "fchmodat": 268,
-    "faccessat": 269, "pselect6": 270, "ppoll": 271, "set_robust_list": 273, "get_robust_list": 274,
-    "sync_file_range": 277, "utimensat": 280, "epoll_pwait": 281, "fallocate": 285, "eventfd2": 290,
-    "epoll_create1": 291, "dup3": 292, "pipe2": 293, "preadv": 295, "pwritev": 296, "getcpu": 309,
+    "sched_getaffinity": 204, "epoll_create": 213, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219,
+    "fadvise64": 221, "timer_create": 222, "timer_settime": 223, "timer_gettime": 224, "timer_getoverrun": 225,
+    "timer_delete": 226, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
+    "epoll_wait": 232, "epoll_ctl": 233, "mkdirat": 258, "newfstatat": 262, "unlinkat": 263, "renameat": 264,
+    "linkat": 265, "symlinkat": 266, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
+    "set_robust_list": 273, "get_robust_list": 274, "sync_file_range": 277, "epoll_pwait": 281, "fallocate": 285,
+    "eventfd2": 290, "epoll_create1": 291, "dup3": 292, "pipe2": 293, "preadv": 295, "pwritev": 296, "getcpu": 309,
     "sched_getattr": 315, "renameat2": 316, "getrandom": 318, "copy_file_range": 326, "statx": 332, "rseq": 334,
     "close_range": 436, "faccessat2": 439, "futex_waitv": 449,
 }
+# At level B these would reach the host's files: Landlock does not cover them (`truncate`: before Linux 6.2).
+_ATTRIBUTES = {"truncate": 76, "chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}
 _PROCESSES = {
     "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "wait4": 61, "kill": 62, "setpgid": 109, "setsid": 112,
     "prctl": 157, "waitid": 247, "prlimit64": 302, "seccomp": 317,
@@ -65,15 +66,27 @@ _REFUSED = {
 }
 # fmt: on
 
+# Calls that are judged by an argument.
+_OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
+_SIGNALLING = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: the kernel would signal others on a program's behalf
 _CLONE_THREAD = 0x00010000
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
+_REFUSE = _ERRNO | errno.EPERM
 
-_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, (16, 24, 32)  # offsets in struct seccomp_data; of arguments, the lower half
+_Line = tuple[int, int, int, int]  # operation, how many lines to skip if true, if false, operand
+_ALLOWED = (_RETURN, 0, 0, _ALLOW)
+_THREADS_ONLY = [
+    (_LOAD, 0, 0, _ARGUMENTS[0]),
+    (_JUMP_SET, 0, 1, _CLONE_THREAD),
+    _ALLOWED,
+    (_RETURN, 0, 0, _REFUSE),
+]
 
 
 class Filter(StrEnum):
@@ -102,13 +115,13 @@ def _program(which: Filter) -> bytes:
     """The filter as classic BPF: a list of comparisons of the call's number, each followed by its answer."""
     allowed = dict(_COMPUTING)
     refused = dict(_REFUSED)
+    privileged = _ATTRIBUTES | _PROCESSES
     if which is Filter.TOOLCHAIN:
-        allowed |= _PROCESSES
+        allowed |= privileged
     else:
-        refused |= {name: number for name, number in _PROCESSES.items() if name != "clone"}
+        refused |= privileged
     if which is Filter.SIMULATOR:
         allowed["execve"] = refused.pop("execve")
-
     lines = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH_X86_64),
@@ -118,18 +131,34 @@ def _program(which: Filter) -> bytes:
         (_RETURN, 0, 0, _KILL_PROCESS),
     ]
     if which is not Filter.TOOLCHAIN:
-        lines += [  # a clone must be a thread
-            (_JUMP_EQUAL, 0, 4, kernel.SYS_CLONE),
-            (_LOAD, 0, 0, _FIRST_ARGUMENT),
-            (_JUMP_SET, 0, 1, _CLONE_THREAD),
-            (_RETURN, 0, 0, _ALLOW),
-            (_RETURN, 0, 0, _ERRNO | errno.EPERM),
-        ]
+        lines += _when(kernel.SYS_CLONE, _THREADS_ONLY)
+    lines += _when(_FCNTL, [(_LOAD, 0, 0, _ARGUMENTS[1]), *_answer(_SIGNALLING, _REFUSE), _ALLOWED])
+    lines += _when(_OPEN, _without_lone_truncation(_ARGUMENTS[1]))
+    lines += _when(_OPENAT, _without_lone_truncation(_ARGUMENTS[2]))
+    lines += _when(_IOCTL, [(_RETURN, 0, 0, _ERRNO | errno.ENOTTY)])  # what every file says that is no device
     lines += _answer(allowed.values(), _ALLOW)
-    lines += _answer(refused.values(), _ERRNO | errno.EPERM)
+    lines += _answer(refused.values(), _REFUSE)
     lines.append((_RETURN, 0, 0, _ERRNO | errno.ENOSYS))
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
-def _answer(numbers: Iterable[int], action: int) -> list[tuple[int, int, int, int]]:
+def _when(number: int, then: list[_Line]) -> list[_Line]:
+    """For one call: `then`, which answers in any case."""
+    return [(_JUMP_EQUAL, 0, len(then), number), *then]
+
+
+def _without_lone_truncation(flags: int) -> list[_Line]:
+    """Refuse to empty a file that is not opened for writing, which Landlock does not notice before Linux 6.2."""
+    return [
+        (_LOAD, 0, 0, flags),
+        (_JUMP_SET, 0, 4, os.O_TRUNC),
+        (_AND, 0, 0, os.O_ACCMODE),
+        (_JUMP_EQUAL, 2, 0, os.O_WRONLY),
+        (_JUMP_EQUAL, 1, 0, os.O_RDWR),
+        (_RETURN, 0, 0, _REFUSE),
+        _ALLOWED,
+    ]
+
+
+def _answer(numbers: Iterable[int], action: int) -> list[_Line]:
     return [line for number in numbers for line in ((_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, action))]
