@@ -82,7 +82,7 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
     names = own_names(tests, module)
     if "tb" not in names:
         raise UnusableTestbenchError("its tests have no module `tb`")
-    instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*({_PARENTHESES})", bare)
+    instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*\(([^;]*)", bare)
     if len(instances) != 1:
         raise UnusableTestbenchError(f"its tests hold {len(instances)} instances of {module}, not 1")
     ((instance, connections),) = instances
