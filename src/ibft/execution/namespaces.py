@@ -7,7 +7,6 @@ process 1, so that its end is the end of everything that it started.
 
 import os
 import re
-import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -74,8 +73,8 @@ def _is_mapped(user: int) -> bool:
 
 
 def clone_cell() -> int:
-    """Like `os.fork`, with process, mount and IPC namespaces of its own for the child. Call it single-threaded."""
-    return kernel.syscall(kernel.SYS_CLONE, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | signal.SIGCHLD, 0, 0, 0, 0)
+    """`kernel.clone` with process, mount and IPC namespaces of its own for the child."""
+    return kernel.clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC)
 
 
 def mount_scratch(megabytes: int) -> None:

@@ -11,7 +11,6 @@ import errno
 import functools
 import os
 import struct
-from collections.abc import Iterable
 from enum import StrEnum
 
 from ibft.execution import kernel
@@ -47,7 +46,7 @@ _PROCESSES = {
     "prctl": 157, "waitid": 247, "prlimit64": 302, "seccomp": 317,
     "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
 }
-_REFUSED = {
+_NEVER = {
     "shmget": 29, "shmat": 30, "shmctl": 31, "socket": 41, "connect": 42, "accept": 43, "sendto": 44, "recvfrom": 45,
     "sendmsg": 46, "recvmsg": 47, "shutdown": 48, "bind": 49, "listen": 50, "socketpair": 53, "semget": 64,
     "msgget": 68, "ptrace": 101, "setuid": 105, "setgid": 106, "setreuid": 113, "setregid": 114, "setgroups": 116,
@@ -68,25 +67,36 @@ _REFUSED = {
 
 # Calls that are judged by an argument.
 _OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
-_SIGNALLING = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: the kernel would signal others on a program's behalf
+_SET_OWNER, _SET_SIGNAL, _SET_OWNER_EX = 8, 10, 15  # of fcntl: the kernel would signal others for a program
 _CLONE_THREAD = 0x00010000
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
-_REFUSE = _ERRNO | errno.EPERM
 
-_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+_LOAD, _JUMP, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x54, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, (16, 24, 32)  # offsets in struct seccomp_data; of arguments, the lower half
 _Line = tuple[int, int, int, int]  # operation, how many lines to skip if true, if false, operand
-_ALLOWED = (_RETURN, 0, 0, _ALLOW)
-_THREADS_ONLY = [
+_Lines = tuple[_Line, ...]
+_ALLOWED: _Lines = ((_RETURN, 0, 0, _ALLOW),)
+_REFUSED: _Lines = ((_RETURN, 0, 0, _ERRNO | errno.EPERM),)
+_UNKNOWN: _Lines = ((_RETURN, 0, 0, _ERRNO | errno.ENOSYS),)
+_FATAL: _Lines = ((_RETURN, 0, 0, _KILL_PROCESS),)
+_THREADS_ONLY: _Lines = (
     (_LOAD, 0, 0, _ARGUMENTS[0]),
     (_JUMP_SET, 0, 1, _CLONE_THREAD),
-    _ALLOWED,
-    (_RETURN, 0, 0, _REFUSE),
-]
+    *_ALLOWED,
+    *_REFUSED,
+)
+_WITHOUT_SIGNALS: _Lines = (
+    (_LOAD, 0, 0, _ARGUMENTS[1]),
+    (_JUMP_EQUAL, 3, 0, _SET_OWNER),
+    (_JUMP_EQUAL, 2, 0, _SET_SIGNAL),
+    (_JUMP_EQUAL, 1, 0, _SET_OWNER_EX),
+    *_ALLOWED,
+    *_REFUSED,
+)
 
 
 class Filter(StrEnum):
@@ -112,53 +122,64 @@ def install(which: Filter) -> None:
 
 @functools.cache
 def _program(which: Filter) -> bytes:
-    """The filter as classic BPF: a list of comparisons of the call's number, each followed by its answer."""
-    allowed = dict(_COMPUTING)
-    refused = dict(_REFUSED)
-    privileged = _ATTRIBUTES | _PROCESSES
-    if which is Filter.TOOLCHAIN:
-        allowed |= privileged
-    else:
-        refused |= privileged
-    if which is Filter.SIMULATOR:
-        allowed["execve"] = refused.pop("execve")
+    """The filter as classic BPF: a binary search for the call's number among runs of calls with one answer.
+
+    The kernel tries every number when a filter is set, so a chain of comparisons would cost each cell several times
+    as much.
+    """
+    answers = _answers(which)
+    runs = [(0, answers.get(0, _UNKNOWN))]
+    for number in range(1, max(answers) + 2):
+        answer = answers.get(number, _UNKNOWN)
+        if answer != runs[-1][1]:
+            runs.append((number, answer))
+    runs.append((_X32_BIT, _FATAL))
     lines = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH_X86_64),
-        (_RETURN, 0, 0, _KILL_PROCESS),
+        *_FATAL,
         (_LOAD, 0, 0, _NUMBER),
-        (_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT),
-        (_RETURN, 0, 0, _KILL_PROCESS),
+        *_search(runs),
     ]
-    if which is not Filter.TOOLCHAIN:
-        lines += _when(kernel.SYS_CLONE, _THREADS_ONLY)
-    lines += _when(_FCNTL, [(_LOAD, 0, 0, _ARGUMENTS[1]), *_answer(_SIGNALLING, _REFUSE), _ALLOWED])
-    lines += _when(_OPEN, _without_lone_truncation(_ARGUMENTS[1]))
-    lines += _when(_OPENAT, _without_lone_truncation(_ARGUMENTS[2]))
-    lines += _when(_IOCTL, [(_RETURN, 0, 0, _ERRNO | errno.ENOTTY)])  # what every file says that is no device
-    lines += _answer(allowed.values(), _ALLOW)
-    lines += _answer(refused.values(), _REFUSE)
-    lines.append((_RETURN, 0, 0, _ERRNO | errno.ENOSYS))
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
-def _when(number: int, then: list[_Line]) -> list[_Line]:
-    """For one call: `then`, which answers in any case."""
-    return [(_JUMP_EQUAL, 0, len(then), number), *then]
+def _answers(which: Filter) -> dict[int, _Lines]:
+    """For each call that is named here, the lines that answer it."""
+    privileged = _ALLOWED if which is Filter.TOOLCHAIN else _REFUSED
+    answers = (
+        dict.fromkeys(_COMPUTING.values(), _ALLOWED)
+        | dict.fromkeys(_NEVER.values(), _REFUSED)
+        | dict.fromkeys((_ATTRIBUTES | _PROCESSES).values(), privileged)
+    )
+    answers[_OPEN] = _without_lone_truncation(_ARGUMENTS[1])
+    answers[_OPENAT] = _without_lone_truncation(_ARGUMENTS[2])
+    answers[_FCNTL] = _WITHOUT_SIGNALS
+    answers[_IOCTL] = ((_RETURN, 0, 0, _ERRNO | errno.ENOTTY),)  # what every file says that is no device
+    if which is not Filter.TOOLCHAIN:
+        answers[kernel.SYS_CLONE] = _THREADS_ONLY
+    if which is Filter.SIMULATOR:
+        answers[_PROCESSES["execve"]] = _ALLOWED
+    return answers
 
 
-def _without_lone_truncation(flags: int) -> list[_Line]:
+def _search(runs: list[tuple[int, _Lines]]) -> _Lines:
+    """Answer a call by the last of `runs`, sorted, whose first number is not above the call's."""
+    if len(runs) == 1:
+        return runs[0][1]
+    middle = len(runs) // 2
+    below, above = _search(runs[:middle]), _search(runs[middle:])
+    return ((_JUMP_GREATER_EQUAL, 0, 1, runs[middle][0]), (_JUMP, 0, 0, len(below)), *below, *above)
+
+
+def _without_lone_truncation(flags: int) -> _Lines:
     """Refuse to empty a file that is not opened for writing, which Landlock does not notice before Linux 6.2."""
-    return [
+    return (
         (_LOAD, 0, 0, flags),
         (_JUMP_SET, 0, 4, os.O_TRUNC),
         (_AND, 0, 0, os.O_ACCMODE),
         (_JUMP_EQUAL, 2, 0, os.O_WRONLY),
         (_JUMP_EQUAL, 1, 0, os.O_RDWR),
-        (_RETURN, 0, 0, _REFUSE),
-        _ALLOWED,
-    ]
-
-
-def _answer(numbers: Iterable[int], action: int) -> list[_Line]:
-    return [line for number in numbers for line in ((_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, action))]
+        *_REFUSED,
+        *_ALLOWED,
+    )
