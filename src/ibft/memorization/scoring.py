@@ -92,8 +92,8 @@ def score(
             done=done,
             size=len,
         ):
-            scores = _score_batch(model, batch, settings, packed)
-            journal.append({"window": batch.window, "rows": [asdict(score) for score in scores]})
+            rows = [asdict(scored) for scored in _score_batch(model, batch, settings, packed)]
+            journal.append({"window": batch.window, "rows": rows})
 
 
 def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
