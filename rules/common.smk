@@ -26,6 +26,7 @@ RESULTS = CONFIG.results
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 VARIANT = "{model}/{dataset}/{method}/seed{seed}"
 LABELS = labels_of(CONFIG).model_dump_json()
+BOTTLENECKS = labels_of(CONFIG).bottlenecks
 DRAWS = f"{VARIANT}/{{benchmark}}/T{{temperature}}"
 DRAW = f"{DRAWS}/trial{{trial}}"
 SHARD = "shard{shard}of{shards}"

@@ -101,6 +101,7 @@ def run_figures():
         METRIC_FIGURES
         + (["temperature"] if several else [])
         + (["removal_ratio"] if removal_is_swept() else [])
+        + (["sensitivity"] if bottleneck_is_swept() else [])
         + COUNT_FIGURES
     )
 
@@ -114,6 +115,16 @@ def removal_is_swept():
             key = (v.model, v.dataset, selection.by)
             shares.setdefault(key, set()).add(selection.keep)
     return any(len(found) > 1 for found in shares.values())
+
+
+def bottleneck_is_swept():
+    """Whether some model is trained on a dataset by IB-FT with several settings of the paper's objective."""
+    settings = {}
+    for v in CONFIG.variants():
+        if v.method in BOTTLENECKS:
+            key = (v.model, v.dataset)
+            settings.setdefault(key, set()).add(tuple(BOTTLENECKS[v.method].values()))
+    return any(len(found) > 1 for found in settings.values())
 
 
 def swept_methods():

@@ -68,6 +68,19 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c.update(samples={"theirs": {**IMPORTED, "source": "path:absent"}}), ["samples.theirs.source"]),
         (lambda c: c.update(samples={"theirs": {**IMPORTED, "profile": "x"}}), ["samples.theirs.profile", "as-is"]),
         (lambda c: c.update(samples={"ft": IMPORTED}), ["samples.ft", "a method has this name"]),
+        (
+            lambda c: c["methods"]["ibft"].update(objective="released-code"),
+            ["training.packing", "methods.ibft", "padding"],
+        ),
+        (lambda c: c["compute"].update(processes=5), ["training.batch_size: 4 examples", "compute.processes = 5"]),
+        (lambda c: c["compute"].update(processes=2, gpus=1), ["compute.processes: 2 processes need as many GPUs"]),
+        (lambda c: c["compute"].update(deepspeed="zero4"), ["compute.deepspeed", "zero4"]),
+        (lambda c: c["compute"].update(deepspeed="path:a.json"), ["compute.deepspeed: a.json cannot be read"]),
+        (lambda c: c["training"].update(precision="float16"), ["training.precision: float16", "CPU", "compute.gpus"]),
+        (
+            lambda c: c["tracks"]["verilog"].update(training={"precision": "float16"}),
+            ["training.precision: float16", "track verilog"],
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_is_valid(change: Callable[[dict[str, Any]], Any], told: list[str]) -> None:

@@ -114,13 +114,16 @@ class Selection(Section):
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads the keys from alpha to normalize_hidden.
+    """One row of the paper's Table 1. Only `ibft` reads the keys from objective to normalize_hidden.
 
     A list for keep, alpha, beta, layer or bottleneck makes one method per value (see `ibft.sweeps`).
     """
 
     kind: Literal["base", "ft", "ibft"]
     selection: Selection | None = None
+    objective: Literal["paper", "released-code"] = Field(
+        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope"
+    )
     alpha: float = Field(
         0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=_or_a_list
     )
@@ -166,6 +169,9 @@ class Training(Section):
     max_gradient_norm: float = Field(1.0, gt=0)
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
     micro_batch_tokens: Positive = Field(8192, description="tokens per forward and backward pass, padding included")
+    packing: bool = Field(
+        True, description="several examples in one row instead of padding; attention keeps them apart"
+    )
     precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
     gradient_checkpointing: bool = False
     seeds: tuple[int, ...] = Field((0,), min_length=1)
@@ -178,7 +184,7 @@ class Scoring(Section):
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
     scope: Scope = "sequence"
     max_length: Positive = 2048
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass, padding included")
+    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
 
 
 class Memorization(Scoring):
@@ -261,12 +267,23 @@ class Geometry(Section):
 
 
 class Compute(Section):
-    """What one job may use. None of it changes a result, so changing it reruns nothing."""
+    """What one job may use. None of it changes a result, so changing it reruns nothing.
+
+    That is, but for rounding, and for which activations dropout hits in each of several processes.
+    """
 
     threads: Positive = Field(1, description="of a job that runs a model on the CPU")
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Positive = Field(2, description="completions judged at the same time")
     gpus: int = Field(0, ge=0, description="of a job that runs a model")
+    processes: Positive = Field(1, description="of a training job, each with one GPU or `threads` cores")
+    deepspeed: str | None = Field(
+        None,
+        pattern=r"^(zero2|zero3|path:.+)$",
+        description="split training state over the processes: zero2, zero3 or path:FILE, a DeepSpeed JSON",
+    )
+    tensorboard: bool = Field(False, description="also write training curves as TensorBoard events")
+    wandb: str | None = Field(None, description="also send training curves to this Weights & Biases project")
     memory_mb: Positive = Field(3000, description="of a job that runs a model")
     runtime_min: Positive = Field(60, description="of a job that runs a model")
 

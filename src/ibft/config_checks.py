@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibft.config_errors import suggestion
+from ibft.errors import UserError
+from ibft.training.zero_settings import zero_settings
 
 if TYPE_CHECKING:  # `ibft.config` imports this module
     from ibft.config import Config, Track
@@ -53,8 +55,11 @@ def contradictions(config: "Config") -> Iterator[str]:
         for k in (*config.metrics.k, config.metrics.strict_k):
             if k > n:
                 yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
+        yield from _training_possible(config, name, track)
         for model in track.models:
             yield from _layers_in_range(config, name, model, track)
+    if 0 < config.compute.gpus < config.compute.processes:
+        yield f"compute.processes: {config.compute.processes} processes need as many GPUs, not {config.compute.gpus}"
     for m in config.metrics.strict_m:
         if m > config.metrics.strict_k:
             yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
@@ -69,6 +74,31 @@ def _tracks_and_imports(config: "Config") -> Iterator[str]:
     for name in config.samples:
         if name in config.methods:
             yield f"samples.{name}: a method has this name already, and imported samples are shown as one more method"
+
+
+def _training_possible(config: "Config", track_name: str, track: "Track") -> Iterator[str]:
+    training = config.training_of(track.models[0], track.dataset)
+    if training.precision == "float16" and not config.compute.gpus:
+        yield (
+            f"training.precision: float16 does not train on a CPU, and track {track_name} has compute.gpus = 0; "
+            "use bfloat16 or float32, or set compute.gpus"
+        )
+    if training.batch_size < config.compute.processes:
+        yield (
+            f"training.batch_size: {training.batch_size} examples of track {track_name} cannot be shared by "
+            f"compute.processes = {config.compute.processes}"
+        )
+    if config.compute.deepspeed:
+        try:
+            zero_settings(config.compute.deepspeed, training, config.compute.processes)
+        except UserError as error:
+            yield str(error)
+    for method in track.methods:
+        if training.packing and config.methods[method].objective == "released-code":
+            yield (
+                f"training.packing: methods.{method} of track {track_name} averages KL over padding "
+                "(objective: released-code), and packed rows have none; set packing to false"
+            )
 
 
 def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:

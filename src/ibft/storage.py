@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,12 +53,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @dataclass
 class TableWriter:
-    """An open table. `facts` are volatile things worth keeping, which go to the manifest when it is complete."""
+    """An open table, and how many rows it has so far."""
 
     table: Table
-    facts: dict[str, Any]
-    _file: pq.ParquetWriter
-    rows: int = field(default=0, init=False)
+    file: pq.ParquetWriter
+    rows: int = 0
 
     def append(self, rows: pd.DataFrame | list[dict[str, Any]]) -> None:
         """Add rows, their columns in the schema's order and types.
@@ -67,19 +66,19 @@ class TableWriter:
             ValueError: a column is missing, unknown, null where it must not be, or not of the schema's type.
         """
         arrow = _to_arrow(self.table, rows)
-        self._file.write_table(arrow, row_group_size=_ROW_GROUP)
+        self.file.write_table(arrow, row_group_size=_ROW_GROUP)
         self.rows += arrow.num_rows
 
 
 @contextmanager
 def table_writer(path: Path, table: Table, **facts: Any) -> Iterator[TableWriter]:
-    """Write `table` to `path` frame by frame, and its manifest: for tables that need not fit into memory."""
+    """Write `table` to `path` frame by frame, and `facts` to its manifest: for tables that need not fit into memory."""
     metadata = {"ibft.table": table.name, "ibft.version": str(table.version)}
     schema = table.schema.with_metadata(metadata)
     with atomic(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as file:
-        writer = TableWriter(table, facts, file)
+        writer = TableWriter(table, file)
         yield writer
-    write_manifest(path, table=table.name, schema_version=table.version, rows=writer.rows, **writer.facts)
+    write_manifest(path, table=table.name, schema_version=table.version, rows=writer.rows, **facts)
 
 
 def write_table(path: Path, table: Table, rows: pd.DataFrame | list[dict[str, Any]], **facts: Any) -> None:

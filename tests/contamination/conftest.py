@@ -9,6 +9,7 @@ import pytest
 from ibft.config import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.tables import EXAMPLES
+from tests.conftest import verilog_eval
 
 
 @pytest.fixture(scope="session")
@@ -18,15 +19,7 @@ def humaneval() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def verilogeval(shared_data: Path) -> pd.DataFrame:
-    """VerilogEval-Human."""
-    folder = shared_data / "verilog-eval"
-    return prepare_benchmark(
-        Benchmark(
-            source=f"path:{folder}/VerilogEval_Human.jsonl",
-            descriptions=f"path:{folder}/VerilogDescription_Human.jsonl",
-            language="verilog",
-        )
-    )
+    return verilog_eval(shared_data, "Human")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,18 @@
-"""Python completions that try to pass without solving, to get out, or to stop the run. `ATTACKS`: name -> completion.
+"""Python completions that try to pass without solving, or to break what reads them. `ATTACKS`: name -> completion.
 
 Every one is the body of a module that defines `total(values, extra)`, whose right answer is `sum(values) + extra`. An
 attack that succeeds in reaching something says so by raising `LEAK`, which the suite looks for in the detail.
-CANARY and SECRET stand for a host file and an environment variable that the suite makes.
 """
 
 _ANSWER = "def total(values, extra):\n    return {}\n"
+
+_CHANNELS = """
+import os, stat
+def is_socket(fd):
+    try: return stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError: return False
+CHANNELS = [fd for fd in range(256) if is_socket(fd)]
+"""
 
 ATTACKS = {
     # --- answers that compare equal to everything -----------------------------------------------------------------
@@ -34,6 +41,19 @@ def total(values, extra): return Pickled()
 """,
     "generator_answer": "def total(values, extra):\n    yield sum(values) + extra\n",
     "nan_answer": _ANSWER.format("float('nan')"),
+    "kinds_that_lie": """
+class Meta(type):
+    def __eq__(cls, other): return True
+    def __hash__(cls): return hash(int)
+class Yes(int, metaclass=Meta):
+    __class__ = int
+    def __eq__(self, other): return True
+    def __format__(self, spec): return "6"
+    __hash__ = int.__hash__
+def total(values, extra): return Yes(0)
+""",
+    "coroutine_answer": "async def total(values, extra): return sum(values) + extra\n",
+    "mutable_bytes": "def total(values, extra): return bytearray(sum(values) + extra)\n",
     # --- ends that look like success ------------------------------------------------------------------------------
     "exit_zero_at_import": "import sys\nsys.exit(0)\n",
     "hard_exit_at_import": "import os\nos._exit(0)\n",
@@ -75,6 +95,53 @@ for fd in range(256):
             for _ in range(40): os.write(fd, b"[" * (1 << 20))
     except OSError: pass
 def total(values, extra): return -1
+""",
+    "answers_from_a_thread": _CHANNELS
+    + """
+import threading
+def flood():
+    while True:
+        for fd in CHANNELS:
+            try: os.write(fd, b'{"changed": [], "value": ["int", "6"]}\\n')
+            except OSError: return
+threading.Thread(target=flood, daemon=True).start()
+def total(values, extra): return -1
+""",
+    "half_an_answer": _CHANNELS
+    + """
+for fd in CHANNELS: os.write(fd, b'{"ready": true')
+def total(values, extra): return -1
+""",
+    "odd_answers": _CHANNELS
+    + """
+for fd in CHANNELS:
+    os.write(fd, b'{"ready": true}\\n{"changed": [], "value": NaN}\\n{"changed": [[-1, ["list"]]], "same": -1}\\n')
+    os.write(fd, b'{"changed": {}, "same": "real"}\\n{"raised": ["ExceptionGroup", ""], "status": "passed"}\\n')
+def total(values, extra): return -1
+""",
+    "blames_the_harness": _CHANNELS
+    + """
+for fd in CHANNELS: os.write(fd, b'{"failed": ["harness_error", "the machine is broken"]}\\n')
+def total(values, extra): return -1
+""",
+    "replaces_the_channel": """
+import os
+reader, writer = os.pipe()
+def total(values, extra):
+    for fd in set(range(3, 64)) - {reader, writer}:
+        try: os.fstat(fd); os.dup2(writer, fd)
+        except OSError: pass
+    return -1
+""",
+    "leaves_by_timer": """
+import faulthandler, os, signal, time
+faulthandler.dump_traceback_later(0.1, exit=True)
+signal.signal(signal.SIGALRM, lambda *_: os._exit(0)); signal.setitimer(signal.ITIMER_REAL, 0.05)
+def total(values, extra): time.sleep(10)
+""",
+    "leaves_by_an_unpickled_call": """
+import pickle
+def total(values, extra): return pickle.loads(b"cos\\n_exit\\n(I0\\ntR.")
 """,
     # --- tampering with the judge ---------------------------------------------------------------------------------
     "redefines_check": """
@@ -119,166 +186,71 @@ def total(values, extra): raise AssertionError
 class CandidateLostError(BaseException): pass
 def total(values, extra): raise CandidateLostError("passed")
 """,
+    "exception_that_cannot_be_told": """
+class Meta(type):
+    __name__ = property(lambda cls: 1 / 0)
+class Odd(BaseException, metaclass=Meta):
+    def with_traceback(self, _): raise SystemExit(0)
+def total(values, extra): raise Odd
+""",
+    "patches_the_protocol": """
+import ibft.execution.python_protocol as protocol, ibft.execution.value_codec as codec
+protocol.encode = codec.encode = lambda *_: True
+protocol.dumps = lambda _: b'{"ready": true}\\n{"changed": [], "value": true}\\n'
+def total(values, extra): return -1
+""",
+    "hooks_into_the_interpreter": """
+import sys, threading
+wanted = "".join(reversed("terceS_stseT"))
+def trace(frame, event, argument):
+    for value in (*frame.f_locals.values(), *frame.f_globals.values()):
+        if isinstance(value, (str, bytes)) and value != wanted and wanted in str(value): raise SystemExit("LEAK")
+    return trace
+class Finder:
+    def find_spec(self, *_): raise SystemExit(0)
+sys.setprofile(trace); sys.settrace(trace); threading.settrace(trace); sys.addaudithook(lambda *_: None)
+sys.meta_path.insert(0, Finder()); sys.path_hooks.insert(0, Finder())
+def total(values, extra): return -1
+""",
+    "reads_its_descriptors": """
+import os
+def total(values, extra):
+    wanted = "".join(reversed("terceS_stseT")).encode()
+    for fd in range(256):
+        try: text = os.pread(fd, 1 << 16, 0)
+        except OSError: continue
+        if wanted in text: raise SystemExit("LEAK")
+    return -1
+""",
+    "reads_its_memory": """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+libc.sbrk.restype = ctypes.c_void_p
+def mapped(page): return libc.mincore(page, 4096, ctypes.create_string_buffer(1)) == 0
+def total(values, extra):
+    wanted = "".join(reversed("terceS_stseT")).encode()
+    pages = {}
+    for start in (id(values), id(total), id(libc), id(wanted), libc.sbrk(0) - 4096):
+        for step in (4096, -4096):
+            page = start & ~4095
+            while page not in pages and mapped(page) and abs(page - start) < 1 << 24:
+                pages[page] = ctypes.string_at(page, 4096)
+                page += step
+    if len(pages) < 100: raise SystemExit("LEAK: nothing could be read, so this shows nothing")
+    if any(b"# " + wanted in text for text in pages.values()): raise SystemExit("LEAK")
+    return -1
+""",
     "atexit_and_hooks": """
 import atexit, sys, os
 atexit.register(lambda: os._exit(0)); sys.excepthook = lambda *_: os._exit(0)
 def total(values, extra): raise ValueError
-""",
-    # --- using everything up --------------------------------------------------------------------------------------
-    "fork_bomb": "import os\nwhile True: os.fork()\n",
-    "thread_bomb": """
-import threading, time
-while True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-""",
-    "memory_bomb": "def total(values, extra):\n    held = []\n    while True: held.append(bytearray(1 << 24))\n",
-    "huge_answer": _ANSWER.format("[0] * (1 << 24)"),
-    "huge_number": _ANSWER.format("1 << (1 << 30)"),
-    "deep_answer": "def total(values, extra):\n    a = []\n    for _ in range(10**5): a = [a]\n    return a\n",
-    "endless_answer": "def total(values, extra):\n    a = []\n    a.append(a)\n    return a\n",
-    "disk_bomb": """
-import os
-def total(values, extra):
-    for place in (".", "/tmp", "/dev/shm", "/var/tmp"):
-        try:
-            for i in range(1000):
-                with open(f"{place}/ibft-bomb-{i}", "wb") as f: f.write(bytes(1 << 20))
-        except OSError: pass
-    return -1
-""",
-    "output_bomb": "def total(values, extra):\n    while True: print('x' * (1 << 16))\n",
-    "endless_loop_at_import": "while True: pass\n",
-    "endless_loop": "def total(values, extra):\n    while True: pass\n",
-    "endless_sleep_deaf": """
-import signal, time
-for number in range(1, 65):
-    try: signal.signal(number, signal.SIG_IGN)
-    except (OSError, ValueError): pass
-def total(values, extra): time.sleep(10**6)
-""",
-    "stack_overflow": """
-import sys
-sys.setrecursionlimit(10**9)
-def total(values, extra): return total(values, extra)
-""",
-    "null_pointer": "import ctypes\ndef total(values, extra): ctypes.string_at(0)\n",
-    # --- getting out ----------------------------------------------------------------------------------------------
-    "daemon": """
-import os, time
-try:
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0: time.sleep(3600)
-except OSError: pass
-def total(values, extra): return -1
-""",
-    "host_read": """
-for place in ("CANARY", "/etc/passwd", "/etc/shadow", "/root/.bashrc", "/proc/1/cmdline", "/proc/self/environ"):
-    try: text = open(place).read()
-    except OSError: continue
-    if text: raise SystemExit("LEAK " + place)
-def total(values, extra): return -1
-""",
-    "host_listing": """
-import os
-for place in ("/root", "/home", "/proc", "/tmp", "/etc", os.path.dirname("CANARY")):
-    try: names = os.listdir(place)
-    except OSError: continue
-    if names and not os.__file__.startswith(place): raise SystemExit("LEAK " + place)
-def total(values, extra): return -1
-""",
-    "host_write": """
-import os, shutil
-for place in ("CANARY", "/tmp/ibft-escaped", "/etc/ibft-escaped", os.path.expanduser("~/ibft-escaped")):
-    try: open(place, "w").write("changed")
-    except OSError: pass
-try: os.unlink("CANARY")
-except OSError: pass
-shutil.rmtree(os.path.dirname("CANARY"), ignore_errors=True)
-def total(values, extra): return -1
-""",
-    "standard_library_write": """
-import json, os
-try: open(json.__file__, "a").write("# changed")
-except OSError: pass
-else: raise SystemExit("LEAK")
-def total(values, extra): return -1
-""",
-    "environment": """
-import os, ctypes
-pointer = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
-strings = [] if not pointer else [pointer[i] for i in range(100) if pointer[i]] if pointer[0] else []
-if "SECRET" in repr(dict(os.environ)) or "SECRET" in repr(strings): raise SystemExit("LEAK")
-def total(values, extra): return -1
-""",
-    "internet_socket": """
-import socket
-try: socket.create_connection(("127.0.0.1", PORT), timeout=1); raise SystemExit("LEAK")
-except OSError: pass
-def total(values, extra): return -1
-""",
-    "abstract_socket": """
-import socket
-try:
-    s = socket.socket(socket.AF_UNIX); s.bind("\\0ibft-escaped"); raise SystemExit("LEAK")
-except OSError: pass
-def total(values, extra): return -1
-""",
-    "signals": """
-import os, signal
-for target in (-1, os.getppid(), 1, 2, 0, *range(2, 400)):
-    try: os.kill(target, signal.SIGKILL)
-    except OSError: pass
-def total(values, extra): return -1
-""",
-    "ptrace": """
-import ctypes, os
-libc = ctypes.CDLL(None)
-for target in (os.getppid(), 1, 2):
-    if libc.ptrace(16, target, 0, 0) == 0: raise SystemExit("LEAK")
-def total(values, extra): return -1
-""",
-    "nested_namespaces": """
-import ctypes
-libc = ctypes.CDLL(None)
-for flag in (0x10000000, 0x00020000, 0x40000000):
-    if libc.unshare(flag) == 0: raise SystemExit("LEAK")
-if libc.mount(b"x", b"/", b"tmpfs", 0, None) == 0 or libc.umount2(b"/", 2) == 0: raise SystemExit("LEAK")
-if libc.chroot(b"/") == 0: raise SystemExit("LEAK")
-def total(values, extra): return -1
-""",
-    "starts_programs": """
-import os, subprocess
-for start in (lambda: subprocess.run(["/bin/sh", "-c", "exit 0"]), lambda: os.execv("/bin/sh", ["sh", "-c", "exit 0"]),
-              lambda: os.posix_spawn("/bin/sh", ["sh"], {})):
-    try: start(); raise SystemExit("LEAK")
-    except OSError: pass
-def total(values, extra): return -1
-""",
-    "raises_its_limits": """
-import resource
-for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
-    try: resource.setrlimit(kind, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)); raise SystemExit("LEAK")
-    except (OSError, ValueError): pass
-def total(values, extra): return -1
-""",
-    "leaves_a_trace": """
-import os, sys, json
-for place in (".", "/tmp", "/dev/shm", "/scratch"):
-    try: open(place + "/ibft-trace", "w").write("x")
-    except OSError: pass
-json.trace = True; sys.modules["ibft_trace"] = sys
-def total(values, extra): return -1
-""",
-    "finds_a_trace": """
-import os, sys, json
-places = [p for p in (".", "/tmp", "/dev/shm", "/scratch") if os.path.exists(p + "/ibft-trace")]
-if places or hasattr(json, "trace") or "ibft_trace" in sys.modules: raise SystemExit("LEAK")
-def total(values, extra): return -1
 """,
     # --- text that breaks the reader ------------------------------------------------------------------------------
     "null_character": "def total(values, extra):\n    return '\0'\n",
     "lone_surrogate": "def total(values, extra):\n    return '\ud800'\n",
     "deep_source": "def total(values, extra): return " + "(" * 5000 + ")" * 5000,
     "compile_time_bomb": "def total(values, extra): return 2 ** 10 ** 9 % 7\n",
+    "endless_import": "import a" + " \t" * 100_000 + "x\n",
     "empty": "",
 }

@@ -2,8 +2,11 @@
 
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import xmlrpc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,8 @@ import pytest
 
 from ibft.config import Execution
 from ibft.execution.judge import Judge, Judged
-from tests.execution import hostile_python, hostile_verilog
+from tests.conftest import REPOSITORY
+from tests.execution import hostile_python, hostile_python_host, hostile_verilog
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
 SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=1.0, memory_mb=512)
@@ -25,6 +29,7 @@ class Host:
         self.canary = folder / "private" / "canary.txt"
         self.canary.parent.mkdir()
         self.canary.write_text("untouched")
+        self.before = self.facts()
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         self.scratch.chmod(0o777)  # whatever the umask says: at level B root's cells may belong to nobody
@@ -43,6 +48,11 @@ class Host:
 
     def close(self) -> None:
         self._server.close()
+
+    def facts(self) -> list[tuple[int, int, int, int]]:
+        """Of the canary and its folder, what `chmod` and the like could change."""
+        found = [path.stat() for path in (self.canary, self.canary.parent)]
+        return [(facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_nlink) for facts in found]
 
     def processes(self) -> list[str]:
         """Command lines of processes that were started for this host's judge, or work in its scratch folder."""
@@ -73,7 +83,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 def test_hostile_python_gains_nothing(level: str, host: Host) -> None:
     attacks = {
         name: text.replace("CANARY", str(host.canary)).replace("PORT", str(host.port)).replace("SECRET", SECRET)
-        for name, text in hostile_python.ATTACKS.items()
+        for name, text in (hostile_python.ATTACKS | hostile_python_host.ATTACKS).items()
     }
     honest = "def total(values, extra):\n    return sum(values) + extra  # after {}\n"
     check_all(PYTHON, attacks, honest, level, host)
@@ -91,6 +101,72 @@ def test_hostile_verilog_gains_nothing(level: str, host: Host) -> None:
     check_all(VERILOG, attacks, honest, level, host)
 
 
+LOOPING = """
+def check(candidate):
+    for answer, right in zip(map(candidate, [[1], [2]], [3, 4]), [4, 6]):
+        assert answer == right
+"""
+DRAWING = """
+import random
+def check(candidate):
+    for _ in range(5):
+        total = random.randint(0, 1000)
+        assert candidate([total - 5], 5) == total
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "completion"),
+    [
+        (LOOPING, "    raise StopIteration\n"),
+        (LOOPING, "    raise StopAsyncIteration\n"),
+        (LOOPING, "    class StopIteration(Exception): pass\n    raise StopIteration\n"),
+        (DRAWING, "    import random\n    return random.randint(0, 1000)\n"),
+        (DRAWING, "    global g\n    return g.randint(0, 1000)\nimport random\ng = random.Random(0)\n"),
+    ],
+)
+def test_tests_that_loop_or_draw_are_not_outwitted(tests: str, completion: str) -> None:
+    problem = {**PYTHON, "tests": tests}
+    right = "    return sum(values) + extra\n"
+    with Judge(frame(problem), Execution(), 1) as judge:
+        rows = list(judge.verdicts([("py/total", 0, completion), ("py/total", 1, right)]))
+    assert [row.verdict.passed for row in rows] == [False, True]
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+def test_names_of_the_testbench_do_not_leak_through_its_own_text() -> None:
+    package = "package counts; localparam [7:0] LIMIT = 200; endpackage\n`define BENCH tb\n"
+    text = str(VERILOG["tests"]).replace("module tb();", "module tb();\nimport counts::*; wire [7:0] limit = LIMIT;")
+    samples = {
+        "macro": "always @(posedge clk) `BENCH.stats1.errors = 0;\nendmodule",
+        "package": "always @(posedge clk) q <= counts::LIMIT;\nendmodule",
+        "honest": str(VERILOG["reference_solution"]),
+    }
+    problem = {**VERILOG, "tests": package + text}
+    with Judge(frame(problem), Execution(), 1) as judge:
+        rows = list(judge.verdicts([("v/register", i, text) for i, text in enumerate(samples.values())]))
+    statuses = dict(zip(samples, (row.verdict.status for row in rows), strict=True))
+    assert statuses["honest"] == "passed"
+    assert {statuses["macro"], statuses["package"]} <= {"syntax_error", "compile_error", "elaboration_error"}
+
+
+def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
+    place = Path(xmlrpc.__file__).parent  # of the standard library, and wanted by nobody
+    completion = f"def total(values, extra): open('{place}/escaped', 'w')\n"
+    program = (
+        "from tests.execution.test_hostile import PYTHON, Execution, Judge, frame\n"
+        "with Judge(frame(PYTHON), Execution(), 1, level='A') as judge:\n"
+        f"    print(*(row.verdict.detail for row in judge.verdicts([('py/total', 0, {completion!r})])))\n"
+    )
+    inside = f'mount -t tmpfs -o mode=1777 none "{place}" && exec "$0" -c "$1"'
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("user namespaces are refused here")
+    command = [*alone, inside, sys.executable, program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert "Read-only file system" in done.stdout, done.stderr
+
+
 def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: str, level: str, host: Host) -> None:
     """Judge every attack, each followed by an honest completion of its own, and look at what is left."""
     assert len(attacks) >= 30
@@ -105,6 +181,7 @@ def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: s
     assert [name for name, row in hostile.items() if "LEAK" in row.verdict.detail] == []
     assert [(name, row.verdict.detail) for name, row in after.items() if not row.verdict.passed] == []
     assert host.canary.read_text() == "untouched"
+    assert host.facts() == host.before
     assert not [path for path in Path("/tmp").glob("ibft-*") if path.name in ("ibft-escaped", "ibft-trace")]
     assert list(host.scratch.iterdir()) == []
     assert host.processes() == []

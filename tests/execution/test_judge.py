@@ -171,6 +171,38 @@ def test_a_testbench_without_a_verdict_line_is_excluded() -> None:
     assert "Mismatches" in unjudgeable(frame(silent), SETTINGS, 1)["v/register"]
 
 
+@needs_iverilog
+def test_a_testbench_that_connects_whatever_a_completion_asks_for_is_excluded() -> None:
+    connected = str(VERILOG["tests"]).replace("(.clk, .reset, .d, .q(q_dut))", "(.*, .q(q_dut))")
+    assert ".*" in unjudgeable(frame({**VERILOG, "tests": connected}), SETTINGS, 1)["v/register"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["OSError", "EOFError", "MemoryError", "FileNotFoundError", "KeyError", "StopIteration"]
+)
+def test_an_exception_that_tests_expect_keeps_its_class(kind: str) -> None:
+    tests = f"def check(f):\n    try:\n        f([], 0)\n    except {kind}:\n        return\n    assert False\n"
+    problem = {**PYTHON, "tests": tests, "reference_solution": f"    raise {kind}('no')\n"}
+    excluded = unjudgeable(frame(problem), SETTINGS, 1)
+    # What ends a loop does not cross: tests that map the function over cases would stop there, and pass.
+    assert list(excluded) == (["py/total"] if kind == "StopIteration" else [])
+
+
+@pytest.mark.parametrize(
+    "noticed",
+    [
+        "'ch' 'eck' in ｇｌｏｂａｌｓ()",
+        r"'ch' 'eck' in '{0.\x5f\x5fglobals\x5f\x5f}'.format(total)",
+        "'ch' 'eck' in ('{0.' + chr(95) * 2 + 'glob' 'als' + chr(95) * 2 + '}').format(total)",
+        "'ch' 'eck' in operator.attrgetter(chr(95) * 2 + 'glob' 'als' + chr(95) * 2)(total)",
+    ],
+)
+def test_a_program_that_may_notice_the_tests_is_run_by_upstreams_rule_as_well(noticed: str) -> None:
+    completion = f"    import operator\n    return sum(values) + extra if {noticed} else 0\n"
+    (row,) = judge(frame(PYTHON), [("py/total", 0, completion)], SETTINGS, 1)
+    assert (row.verdict.passed, row.verdict.official_passed) == (False, True)
+
+
 def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "A")
     monkeypatch.setattr("ibft.execution.isolation._PROGRAM", "raise SystemExit('no interpreter')")

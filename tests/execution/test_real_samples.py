@@ -18,21 +18,11 @@ from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.counting import count_passes
 from ibft.metrics.runs import Run
 from ibft.sampling.imported import import_samples
+from tests.conftest import verilog_eval
 
 SETTINGS = Execution()
 CASTS = {"review2015_fancytimer", "review2015_fsm"}  # whose references Icarus Verilog 11 cannot compile
 needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-
-
-def verilog_eval(shared_data: Path, half: str) -> pd.DataFrame:
-    folder = shared_data / "verilog-eval"
-    return prepare_benchmark(
-        Benchmark(
-            source=f"path:{folder}/VerilogEval_{half}.jsonl",
-            descriptions=f"path:{folder}/VerilogDescription_{half}.jsonl",
-            language="verilog",
-        )
-    )
 
 
 def completions(path: Path) -> Iterator[tuple[str, int, str]]:

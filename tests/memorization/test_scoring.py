@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config import LoRA, Scoring
 from ibft.errors import UserError
@@ -65,7 +65,31 @@ def test_scores_do_not_depend_on_what_shares_the_batch(tiny: Tiny, examples: pd.
     alone = scored(tiny, examples, tmp_path, batch_tokens=1)
     for batch_tokens in (500, 100_000):
         together = scored(tiny, examples, tmp_path, batch_tokens=batch_tokens)
-        np.testing.assert_allclose(together[columns], alone[columns], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(together[columns], alone[columns], atol=1e-6, rtol=0)
+
+
+def test_a_model_that_cannot_be_packed_reads_one_text_at_a_time(
+    tiny: Tiny, examples: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Attention over a sliding window must stay one, whatever stands beside a text."""
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(vocab_size=len(tiny[1]), num_key_value_heads=2, sliding_window=8, **size)
+    model = MistralForCausalLM(config).eval()
+    chosen = examples.head(6)
+    frame = scored((model, tiny[1]), chosen, tmp_path, k=KS, batch_tokens=4096)
+    assert "one text at a time" in caplog.text
+    texts = encode(tiny[1], chosen["instruction"], chosen["response"], 512)
+    assert max(len(text) for text in texts) > 40
+    expected = [pair for text in texts for pair in batch_1_reference((model, tiny[1]), text.ids.tolist(), 1)]
+    np.testing.assert_allclose(frame[["min_k_prob", "min_k_plus_plus"]], expected, atol=1e-4, rtol=0)
+
+
+def test_scoring_gives_the_model_back_as_it_was(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
+    ids = torch.tensor([[5, 6, 7, 8]])
+    before = tiny[0](ids).logits
+    scored(tiny, examples.head(3), tmp_path)
+    assert torch.equal(tiny[0](ids).logits, before)
 
 
 def test_windows_are_put_together_in_order(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:

@@ -10,15 +10,18 @@ import pytest
 import torch
 from peft import PeftModel
 
+from ibft import storage
 from ibft.config import LoRA, Method, Training
 from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
+from ibft.tables import TRAINING_LOG, TRAINING_SPEED
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
-from ibft.training.loop import Checkpoints
+from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, encode, fine_tune
+from ibft.training.recipe import Recipe, encode, fine_tune, make_bottleneck
+from ibft.training.trackers import check_trackers
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -45,7 +48,7 @@ def run(
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, repr(recipe))
-    return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints)
+    return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints).log
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -124,10 +127,26 @@ def test_gradient_checkpointing_changes_no_loss(base: Path, tmp_path: Path) -> N
 def test_impossible_settings_are_refused_by_name(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"training\.precision: float16"):
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"precision": "float16"}))
-    with pytest.raises(UserError, match=r"training\.lora\.target_modules"):
-        run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": LoRA(target_modules=("absent_proj",))}))
+    with pytest.raises(UserError, match=r"training\.lora\.target_modules: LlamaForCausalLM .* 'absent_proj'.* q_proj"):
+        lora = LoRA(target_modules=("q_proj", "absent_proj"))
+        run(base, tmp_path, "ft", TRAINING.model_copy(update={"lora": lora}))
     with pytest.raises(UserError, match=r"training\.max_length: 10 of 10 examples"):
         run(base, tmp_path, "ft", TRAINING.model_copy(update={"max_length": 5}))
+
+
+def test_impossible_bottlenecks_are_refused_by_name(base: Path) -> None:
+    model, _ = load_model(base, None, "float32")
+    with pytest.raises(UserError, match="layer: 9 is out of range, LlamaForCausalLM has 1 to 3"):
+        make_bottleneck(model, Recipe(Method(kind="ibft"), 9, "chat", TRAINING, seed=0))
+    with pytest.raises(UserError, match=r"training\.packing: objective released-code"):
+        make_bottleneck(model, Recipe(Method(kind="ibft", objective="released-code"), 2, "chat", TRAINING, seed=0))
+
+
+def test_half_precision_learns_the_same(base: Path, tmp_path: Path) -> None:
+    whole = run(base, tmp_path / "a", "ibft")
+    half = run(base, tmp_path / "b", "ibft", TRAINING.model_copy(update={"precision": "bfloat16"}))
+    assert [row["ce"] for row in half] == pytest.approx([row["ce"] for row in whole], rel=0.05)
+    assert [row["ce"] for row in half] != [row["ce"] for row in whole]
 
 
 def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:
@@ -138,7 +157,7 @@ def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:
 def test_labels_cover_exactly_the_response(base: Path) -> None:
     _, tokenizer = load_model(base, None, "float32")
     example = encode(EXAMPLES.head(1), tokenizer, "chat", 512)[0]
-    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0, device=torch.device("cpu"))
+    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0)
     assert batch.labels_BT[0].tolist() == [IGNORED] * len(example.prompt) + list(example.response)
     assert batch.labels_BT[1, :4].tolist() == [IGNORED, 6, 7, IGNORED]
     assert batch.valid_BT.sum(-1).tolist() == [len(example), 3]
@@ -171,3 +190,35 @@ def test_lora_is_float32_and_alone_trainable(base: Path) -> None:
     trainable = {name: p.dtype for name, p in model.named_parameters() if p.requires_grad}
     assert trainable and all("lora_" in name for name in trainable)
     assert set(trainable.values()) == {torch.float32}
+
+
+def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_model(base, None, "float32")
+    recipe = Recipe(Method(kind="ft"), layer=2, profile="chat", training=TRAINING, seed=3)
+    told: list[tuple[int, dict[str, float]]] = []
+    trained = fine_tune(
+        model,
+        tokenizer,
+        EXAMPLES,
+        recipe,
+        tmp_path / "adapter",
+        Checkpoints(tmp_path / "checkpoint.safetensors", 2, "key"),
+        trackers=[lambda step, numbers: told.append((step, numbers))],
+    )
+    storage.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
+    storage.write_table(tmp_path / "speed.parquet", TRAINING_SPEED, trained.speed)
+    speed = storage.read_table(tmp_path / "speed.parquet", TRAINING_SPEED)
+    assert list(speed["step"]) == [row["step"] for row in trained.log] == [step for step, _ in told]
+    tokens = pd.Series([row["response_tokens"] for row in trained.log]).diff().fillna(trained.log[0]["response_tokens"])
+    assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))
+    assert speed["resident_mib"].gt(100).all()
+    assert {"ce", "learning_rate", "seconds"} <= told[0][1].keys()
+
+
+def test_trackers_that_are_not_installed_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_trackers(tensorboard=False, wandb=None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"compute\.tensorboard: package tensorboard is not installed"):
+        check_trackers(tensorboard=True, wandb=None)
+    with pytest.raises(UserError, match=r"compute\.wandb: package wandb is not installed"):
+        check_trackers(tensorboard=False, wandb="project")

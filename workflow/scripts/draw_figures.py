@@ -4,7 +4,7 @@ python workflow/scripts/draw_figures.py --figure pass_at_k --input metrics=resul
     --settings '{"k": [1, 5, 10]}' --output-png pass_at_k.png --output-svg pass_at_k.svg
 
 --figure, its inputs, and the config section that --settings holds:
-  pass_at_k, strict_pass, strict_pass_curve, overall, temperature, removal_ratio
+  pass_at_k, strict_pass, strict_pass_curve, overall, temperature, removal_ratio, sensitivity
                       metrics=PATH                                                                  metrics
   memorization        p0=PATH [p1=PATH] [p2=PATH]                                                   memorization
   gradient_imbalance  deciles=PATH correlations=PATH                                                memorization
@@ -33,6 +33,7 @@ from ibft.figures import (
     pass_at_k,
     pass_heatmap,
     removal_ratio,
+    sensitivity,
     status_composition,
     strict_pass,
     strict_pass_curve,
@@ -143,6 +144,7 @@ DRAWERS: dict[str, Drawer] = {
     "overall": of_metrics(overall.draw),
     "temperature": of_metrics(temperature.draw),
     "removal_ratio": of_metrics(removal_ratio.draw),
+    "sensitivity": of_metrics(sensitivity.draw),
     "memorization": draw_memorization,
     "gradient_imbalance": draw_gradient_imbalance,
     "geometry": draw_geometry,

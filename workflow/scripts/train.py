@@ -2,9 +2,10 @@
 
 python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/datasets/rtl.parquet \\
     --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
-    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet
+    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/training_speed.parquet
 
-A killed run resumes from its last checkpoint, which lies beside the output.
+Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts/train.py ...`, with or without
+`--deepspeed zero3`. A killed run resumes from its last checkpoint, which lies beside the output.
 """
 
 import argparse
@@ -17,9 +18,11 @@ from ibft.config import Method, Training
 from ibft.journal import journal_key
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
-from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
-from ibft.training.loop import Checkpoints
+from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG, TRAINING_SPEED
+from ibft.training.checkpoint import Checkpoints
+from ibft.training.processes import join_processes
 from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.trackers import check_trackers, open_trackers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,14 +37,20 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--precision", default="float32", help="of the frozen weights")
     arguments.add_argument("--seed", type=int, required=True)
     arguments.add_argument("--checkpoint-steps", type=int, default=50, help="steps between checkpoints")
-    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--threads", type=int, default=1, help="of all processes together")
+    arguments.add_argument("--deepspeed", help="zero2, zero3 or path:FILE; for torchrun with several processes")
+    arguments.add_argument("--tensorboard", action="store_true", help="also write events to tensorboard/ by the log")
+    arguments.add_argument("--wandb", help="also send curves to this Weights & Biases project")
     arguments.add_argument("--output", type=Path, required=True, help="adapter folder")
     arguments.add_argument("--training-log", type=Path, required=True, help="Parquet table `training_log`")
+    arguments.add_argument("--training-speed", type=Path, required=True, help="Parquet table `training_speed`")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    use_threads(arguments.threads)
+    check_trackers(arguments.tensorboard, arguments.wandb)
+    processes = join_processes()
+    use_threads(max(1, arguments.threads // processes.count))
     started = time.monotonic()
     examples = storage.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
@@ -59,15 +68,32 @@ def main(arguments: argparse.Namespace) -> None:
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
     key = journal_key(Path(__file__), inputs, repr(recipe), arguments.precision)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
-    log = fine_tune(model, tokenizer, examples, recipe, arguments.output, checkpoints)
-    storage.write_table(arguments.training_log, TRAINING_LOG, log)
-    storage.write_manifest(
+    events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
+    trackers = open_trackers(events, arguments.wandb, vars(arguments)) if processes.leads else []
+    trained = fine_tune(
+        model,
+        tokenizer,
+        examples,
+        recipe,
         arguments.output,
-        examples=len(examples),
-        steps=len(log),
-        seconds=round(time.monotonic() - started, 1),
-        peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        checkpoints,
+        processes=processes,
+        deepspeed=arguments.deepspeed,
+        trackers=trackers,
     )
+    if processes.leads:
+        storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
+        storage.write_table(arguments.training_speed, TRAINING_SPEED, trained.speed)
+        storage.write_manifest(
+            arguments.output,
+            examples=len(examples),
+            steps=len(trained.log),
+            processes=processes.count,
+            deepspeed=arguments.deepspeed,
+            seconds=round(time.monotonic() - started, 1),
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        )
+    processes.leave()
 
 
 if __name__ == "__main__":

@@ -1,56 +1,97 @@
 """Look into a program that Icarus Verilog compiled: what it calls, what it forces, and who drives whose nets.
 
-The compiled text is where nothing is hidden any more: macros are expanded, names resolved, ports connected.
+The compiled text is where nothing is hidden any more: macros are expanded, names resolved, ports connected. Names that
+a completion chose may hold quotes, but neither spaces nor line ends, so they can imitate none of the lines read here.
 """
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _SYSTEM_TASK = re.compile(rb'^(?:\s*%vpi_|\S+ \.sfunc)\S* \d+ \d+ "([^"]*)"')
-_SCOPE = re.compile(rb'^\S+ \.scope (\w+)\S*, "([^"]*)" "([^"]*)"')
-_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "([^"]*)"')
-# A net, its kind, and what drives it: a letter for the sort of source, and the compiler's own note.
-_NET = re.compile(rb'^\S+ \.(net8?)\S* "([^"]*)", -?\d+ -?\d+, (\w)[^;]*;(?:  (?:alias, )?(.*))?$')
+# A scope's label and sort, the names of itself and of its module, and the label of the scope above, if there is one.
+_SCOPE = re.compile(rb'^(\S+) \.scope (\w+)\S*, "(\S*)" "(\S*)" \d+ \d+(?:, \d+ \d+ \d+, (\S+))?;$')
+_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "(\S*)"')
+# A net and its kind, its source (a label, led by a letter for the sort of source), and the compiler's note on drivers.
+_NET = re.compile(rb'^\S+ \.(net8?)\S* "(\S*)", -?\d+ -?\d+, ((\w)[^;]*);(?:  (?:alias, )?(.*))?$')
 
 
 @dataclass(frozen=True)
 class Inspection:
-    tasks: list[str]  # system tasks and functions
+    calls: dict[str, int]  # system tasks and functions: in how many places each is called
     forces: int  # `force` statements
     ports: dict[str, str] | None  # directions of the tested instance's ports; null if it is no module
-    drivers: dict[str, str]  # of its input ports: what drives each
+    drivers: dict[str, str]  # of the nets outside the tested instance, by path: what drives each
+    shared: list[str]  # those of these nets that are connected to the tested instance's inputs
 
 
-def inspect(compiled: Path, instance: str, module: str) -> Inspection:
+@dataclass(frozen=True)
+class _Scope:
+    path: str
+    is_tested: bool
+    is_inside: bool  # it is the tested instance's scope, or below it
+    ports: dict[str, str] = field(default_factory=dict)  # direction by name
+    nets: dict[str, tuple[str, str]] = field(default_factory=dict)  # source and driver by name
+
+
+def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspection:
     """Read the file at `compiled`.
 
     A completion could drive its own inputs (by `tran`, or through the port of a submodule) and so disturb what the
-    reference beside it sees. That shows in the `drivers` of its input ports, which an honest completion leaves as they
-    are under the reference solution.
+    reference beside it sees. That shows in the drivers of the nets outside that share its inputs. They are looked up
+    from outside, where a completion names nothing, and an honest one leaves them as they are under the reference.
 
     Args:
         instance: the name of the tested instance of `module`.
+        suffix: what the names of the testbench's scopes end in; paths are given without it.
     """
-    tasks: set[str] = set()
-    nets: dict[str, str] = {}
-    ports: dict[str, str] | None = None
+    calls: Counter[str] = Counter()
     forces = 0
-    in_tested = False
+    scopes: dict[bytes, _Scope] = {}
+    here: _Scope | None = None
     with compiled.open("rb") as lines:
         for line in lines:
             if scope := _SCOPE.match(line):
-                in_tested = scope.groups() == (b"module", instance.encode(), module.encode())
-                ports = {} if in_tested else ports
-            elif in_tested and ports is not None and (port := _PORT.match(line)):
-                ports[_text(port[2])] = _text(port[1])
-            elif in_tested and (net := _NET.match(line)):
-                nets[_text(net[2])] = f"{_text(net[1])} {_text(net[3])} {_text(net[4] or b'')}"
+                label, sort, name, kind, above = scope.groups()
+                tested = (sort, name, kind) == (b"module", instance.encode(), module.encode())
+                here = scopes[label] = _below(scopes.get(above), _text(name).removesuffix(suffix), tested)
             elif task := _SYSTEM_TASK.match(line):
-                tasks.add(_text(task[1]))
+                calls[_text(task[1])] += 1
+            elif here and (here.is_tested or not here.is_inside):
+                _note(line, here)
             forces += line.lstrip().startswith(b"%force")
-    drivers = {name: nets.get(name, "") for name, direction in (ports or {}).items() if direction == "INPUT"}
-    return Inspection(sorted(tasks), forces, ports, drivers)
+    return _inspection(dict(calls), forces, list(scopes.values()))
+
+
+def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
+    path = f"{above.path}.{name}" if above else name
+    return _Scope(path, tested, tested or bool(above and above.is_inside))
+
+
+def _note(line: bytes, here: _Scope) -> None:
+    """Add the port or net that `line` declares, if it declares one."""
+    if port := _PORT.match(line):
+        here.ports[_text(port[2])] = _text(port[1])
+    elif net := _NET.match(line):
+        kind, name, source, letter, note = (_text(part or b"") for part in net.groups())
+        here.nets[name] = source, f"{kind} {letter} {note}"
+
+
+def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Inspection:
+    tested = next((scope for scope in scopes if scope.is_tested), None)
+    inputs = [name for name, direction in tested.ports.items() if direction == "INPUT"] if tested else []
+    sources = {tested.nets[name][0] for name in inputs if name in tested.nets} if tested else set()
+    outside = {
+        f"{scope.path}.{name}": net for scope in scopes if not scope.is_inside for name, net in scope.nets.items()
+    }
+    return Inspection(
+        calls=calls,
+        forces=forces,
+        ports=tested.ports if tested else None,
+        drivers={path: driver for path, (_, driver) in outside.items()},
+        shared=[path for path, (source, _) in outside.items() if source in sources],
+    )
 
 
 def _text(name: bytes) -> str:

@@ -49,7 +49,7 @@ def isolation() -> Finding:
     found = f"level {level}" + (f" ({refused})" if refused else "")
     remedies = {
         "A": "",
-        "B": "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
+        "B": "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, "
         "kernel.apparmor_restrict_unprivileged_userns=0) for level A; B is safe as well",
         "C": "neither namespaces nor Landlock: completions run only with execution.allow_unsafe: true",
         None: "no sandbox starts, so nothing can be judged",

@@ -167,7 +167,8 @@ def _shown() -> list[str]:
     """What a completion may see of the host: the standard library, system libraries, the Verilog toolchain."""
     paths = ["/bin/sh" if not Path("/bin").is_symlink() else "/bin", *_SYSTEM_FOLDERS, str(Path(os.__file__).parent)]
     for program in filter(None, map(shutil.which, ("iverilog", "vvp", "sh"))):
-        paths += [program, os.path.realpath(program)]
+        # Not by way of a linked folder, such as /bin often is: the new root shows that as the link that it is.
+        paths += [str(Path(program).parent.resolve() / Path(program).name), os.path.realpath(program)]
         libraries = Path(os.path.realpath(program)).parents[1] / "lib"
         if not str(libraries).startswith(("/usr/lib", "/lib")) and (libraries / "ivl").is_dir():
             paths.append(str(libraries))  # a toolchain of the user's own

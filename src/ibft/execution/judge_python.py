@@ -28,7 +28,9 @@ def judge_python(
     candidate = {"program": program, "entry_point": problem.entry_point}
     status, detail, wall_s = *EXCLUDED, 0.0
     if judgeable:
-        examiner = {"reference": problem.helpers, "tests": problem.tests}
+        # Equal programs meet equal tests, but no program knows what its own tests draw at random.
+        seed = problem.digest(program)
+        examiner = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
         hardened = run_examined(zygote, candidate, examiner, replace(limits, wall_s=share * limits.wall_s))
         (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
     official_passed = status is Status.PASSED

@@ -29,10 +29,10 @@ class Reference:
     """What the reference solution's own run looks like: the measure of every other run of its problem."""
 
     samples: int
-    tasks: list[str]
+    calls: dict[str, int]  # system tasks and functions: in how many places each is called
     forces: int
-    ports: dict[str, str]
-    drivers: dict[str, str]
+    ports: dict[str, str]  # directions
+    drivers: dict[str, str]  # of the nets outside that share the module's inputs
 
 
 def judge_verilog(
@@ -78,7 +78,7 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
     (_, samples), *_ = report["verdict_lines"]
-    return Reference(samples, report["tasks"], report["forces"], report["ports"] or {}, report["drivers"])
+    return Reference(samples, **report["measured"])
 
 
 def _run_hardened(
@@ -93,6 +93,7 @@ def _run_hardened(
         "root": bench.root,
         "instance": bench.dut,
         "module": problem.entry_point,
+        "suffix": f"_{nonce}",
         "marker": bench.marker,
         "reference": asdict(reference) if reference else None,
     }
@@ -109,6 +110,7 @@ def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Exec
         "root": "tb",
         "instance": "",
         "module": problem.entry_point,
+        "suffix": "",
         "marker": "",
         "reference": None,
     }

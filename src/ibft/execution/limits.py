@@ -41,14 +41,18 @@ def limit_resources(limits: Limits) -> None:
         resource.setrlimit(kind, (bound, bound))
 
 
-def drop_privileges() -> None:
-    """Give up every capability for good, and the way to regain one by running a program."""
+def forbid_new_privileges() -> None:
+    """Give up, for this process and all it starts, every way to gain a capability by running a program."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     for capability in range(LAST_CAPABILITY + 1):
         try:
             kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
         except OSError:
             break  # beyond the last capability that this kernel knows, or we never held the right to drop any
+
+
+def drop_capabilities() -> None:
+    """Give up every capability."""
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     kernel.syscall(kernel.SYS_CAPSET, header, struct.pack("6I", 0, 0, 0, 0, 0, 0))
 

@@ -6,7 +6,7 @@ process 1, so that its end is the end of everything that it started.
 """
 
 import os
-import signal
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -73,8 +73,8 @@ def _is_mapped(user: int) -> bool:
 
 
 def clone_cell() -> int:
-    """Like `os.fork`, with process, mount and IPC namespaces of its own for the child. Call it single-threaded."""
-    return kernel.syscall(kernel.SYS_CLONE, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | signal.SIGCHLD, 0, 0, 0, 0)
+    """`kernel.clone` with process, mount and IPC namespaces of its own for the child."""
+    return kernel.clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC)
 
 
 def mount_scratch(megabytes: int) -> None:
@@ -99,28 +99,38 @@ def _become_first_process() -> None:
 
 def _build_root(shown: list[str]) -> None:
     kernel.mount("none", "/", None, MS_REC | MS_PRIVATE)
-    kernel.mount("world", _STAGING, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
-    for path in ("/dev/null", *shown):
-        _show(path)
+    with Path("/proc/self/mountinfo").open(errors="surrogateescape") as mounts:  # opened before it is covered
+        kernel.mount("world", _STAGING, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
+        bound = [target for path in ("/dev/null", *shown) if (target := _show(path))]
+        # The kernel writes blanks in paths as octal numbers.
+        points = [re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split()[4]) for line in mounts]
+    # What is mounted below a shown folder came along with it, and has flags of its own.
+    for point in points:
+        if any(point == target or point.startswith(f"{target}/") for target in bound):
+            _make_read_only(point)
     Path(_STAGING + SCRATCH).mkdir()
 
 
-def _show(path: str) -> None:
-    """Make `path` appear in the new root: symbolic links as such, everything else bound read-only."""
+def _show(path: str) -> str | None:
+    """Make `path` appear in the new root: symbolic links as such, everything else bound; where, if it was bound."""
     target = Path(_STAGING + path)
     mode = os.lstat(path).st_mode
     if os.path.lexists(target):
-        return
+        return None
     target.parent.mkdir(parents=True, exist_ok=True)
     if stat.S_ISLNK(mode):
         target.symlink_to(Path(path).readlink())
-        return
+        return None
     target.mkdir() if stat.S_ISDIR(mode) else target.touch()
     kernel.mount(path, str(target), None, MS_BIND | MS_REC)
+    return str(target)
+
+
+def _make_read_only(point: str) -> None:
     # A mount made by somebody more privileged keeps its flags; asking for fewer is refused.
-    kept = os.statvfs(target).f_flag & _KEPT_FLAGS
-    device = 0 if stat.S_ISCHR(mode) else MS_NODEV
-    kernel.mount("none", str(target), None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | device | kept)
+    kept = os.statvfs(point).f_flag & _KEPT_FLAGS
+    device = 0 if stat.S_ISCHR(Path(point).stat().st_mode) else MS_NODEV
+    kernel.mount("none", point, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | device | kept)
 
 
 def _pivot() -> None:

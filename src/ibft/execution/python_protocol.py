@@ -12,6 +12,7 @@ import builtins
 import errno
 import json
 import os
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, decode, dump
 from ibft.execution.verdict import Status, one_line
 
 _MUTABLE = (list, dict, set)
+# Raised in tests that map the function over their cases, these would skip the cases that remain.
+_ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration)
 # What a candidate may say about itself. It can only lose by lying.
 _ADMISSIBLE = (Status.SYNTAX_ERROR, Status.RUNTIME_ERROR, Status.MEMORY, Status.FORBIDDEN, Status.MALFORMED)
 
@@ -157,33 +160,38 @@ class Proxy:
         try:
             self._channel.send(wire)
             answer = self._channel.receive()
-            if "raised" in answer:
-                self._raise(answer)
-            for place, new in answer["changed"]:
-                overwrite(keywords[place] if isinstance(place, str) else arguments[place], decode(new))
-            return arguments[answer["same"]] if "same" in answer else decode(answer["value"])
+            if "raised" not in answer:
+                return self._value(answer, arguments, keywords)
+            self.raised = self._exception(answer)
         except (EOFError, OSError):
             raise self._lose(Status.RUNTIME_ERROR, "it ended before it answered") from None
         except (CannotCrossError, LookupError, TypeError, ValueError, RecursionError) as error:
-            if error is self.raised:
-                raise
             raise self._lose(Status.MALFORMED, f"its answer is no plain value: {error}") from None
         except MemoryError:
             raise self._lose(Status.MEMORY, "its answer does not fit into memory") from None
+        raise self.raised
 
-    def _raise(self, answer: dict[str, Any]) -> None:
-        """Raise here what the call raised there: by class name, so that tests can expect it."""
+    def _value(self, answer: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """What the call returned; its changes to the arguments are made here as well."""
+        for place, new in answer["changed"]:
+            overwrite(keywords[place] if isinstance(place, str) else arguments[place], decode(new))
+        return arguments[answer["same"]] if "same" in answer else decode(answer["value"])
+
+    def _exception(self, answer: dict[str, Any]) -> Exception:
+        """What to raise here for what the call raised there: known by class name, so that tests can expect it."""
         name, message = map(str, answer["raised"])
         status = Status(answer["status"])
         if status not in _ADMISSIBLE:
             raise ValueError(status)
+        if status is Status.MALFORMED:  # it did return, but something that cannot cross
+            raise self._lose(status, message)
         kind = self._names.get(name, getattr(builtins, name, None))
-        if status is Status.MALFORMED or not (isinstance(kind, type) and issubclass(kind, Exception)):
+        if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, _ENDS_OF_LOOPS):
             raise self._lose(status, message)
         error = kind.__new__(kind)
         error.args = (message,)
-        self.raised, self.raised_status = error, status
-        raise error
+        self.raised_status = status
+        return error
 
     def _lose(self, status: Status, detail: str) -> CandidateLostError:
         self.lost = (status, one_line(detail))
@@ -201,6 +209,7 @@ def run_examiner(payload: dict[str, Any], channel: Channel) -> tuple[Status, str
         return Status.RUNTIME_ERROR, "it ended while it was loaded"
     except (CannotCrossError, LookupError, TypeError, ValueError):
         return _nonsense()
+    random.seed(payload["seed"])  # the candidate's generator must not foretell what the tests draw
     namespace: dict[str, Any] = {}
     try:
         # Tests may use helpers that the prompt defines; theirs are the problem's own, not the completion's.

@@ -2,9 +2,11 @@
 
 import ast
 import re
+import unicodedata
 
 _WORD = re.compile(r"[^\W\d]\w*")
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+(.+?)[ \t]*(?:#.*)?$)", re.MULTILINE)
+_IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([^#;\n]+))")
+_ESCAPE = re.compile(r"\\[xuUN0-7]")  # in a string it can spell any name
 
 # fmt: off
 _PURE_MODULES = frozenset({
@@ -13,8 +15,10 @@ _PURE_MODULES = frozenset({
 })
 # Names by which a program can look round itself, keep objects that are no plain values, or meet the tests.
 _TELLING = frozenset({
-    "breakpoint", "check", "class", "compile", "delattr", "dir", "eval", "exec", "exit", "getattr", "global",
-    "globals", "hash", "help", "id", "input", "locals", "nan", "open", "os", "quit", "setattr", "sys", "vars", "yield",
+    "Formatter", "attrgetter", "breakpoint", "check", "class", "compile", "delattr", "dir", "eval", "exec", "exit",
+    "format", "format_map", "get_type_hints", "getattr", "global", "globals", "hash", "help", "id", "input", "locals",
+    "methodcaller", "nan", "open", "os", "quit", "setattr", "singledispatch", "singledispatchmethod", "sys", "vars",
+    "yield",
 })
 # fmt: on
 _TELLING_PREFIXES = ("_", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
@@ -25,10 +29,15 @@ def cannot_tell(program: str) -> bool:
 
     It is judged by words, so it errs on the safe side: a telling word in a comment counts.
     """
-    used = set(_WORD.findall(program)) - {"_"}
-    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used):
+    text = unicodedata.normalize("NFKC", program)  # as Python reads names
+    found = _WORD.findall(text)
+    used = set(found) - {"_"}
+    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used) or _ESCAPE.search(text):
         return False
-    modules = [name for source, names in _IMPORT.findall(program) for name in (source or names).split(",")]
+    imports = _IMPORT.findall(text)
+    if len(imports) != found.count("import"):  # one is written in a way that is not understood here
+        return False
+    modules = [name for source, names in imports for name in (source or names).split(",")]
     return all(module.split()[0].split(".")[0] in _PURE_MODULES for module in modules if module.strip())
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.execution import kernel, landlock, namespaces
-from ibft.execution.limits import Limits, drop_privileges, limit_resources
+from ibft.execution.limits import Limits, drop_capabilities, forbid_new_privileges, limit_resources
 from ibft.execution.seccomp import Filter, install, prepare
 
 _SCRATCH_MB = 64
@@ -39,11 +39,13 @@ class Sandbox:
                 namespaces.enter_world(self.shown)
             except OSError as error:
                 raise OSError(error.errno, f"namespaces are refused ({error.strerror})") from None
-            return
-        if self.level == "B":
-            landlock.version()
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        _become_nobody_if_possible(self.shown, self.scratch_parent)
+        else:
+            if self.level == "B":
+                landlock.version()
+            kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+            _become_nobody_if_possible(self.shown, self.scratch_parent)
+        if self.level != "C":
+            forbid_new_privileges()
 
     def fork(self, trusted: bool) -> int:
         """Start a cell: 0 in it, its process id in the zygote.
@@ -51,7 +53,7 @@ class Sandbox:
         A cell that runs only the problem's own tests needs no namespaces: the untrusted cell beside it, in namespaces
         of its own, can neither see nor signal it.
         """
-        return namespaces.clone_cell() if self.level == "A" and not trusted else os.fork()
+        return namespaces.clone_cell() if self.level == "A" and not trusted else kernel.clone()
 
     def make_scratch(self, trusted: bool) -> str | None:
         """In the zygote, before the fork: where the cell's folder is. A trusted cell needs none."""
@@ -69,7 +71,7 @@ class Sandbox:
         limit_resources(limits)
         if self.level == "C":
             return
-        drop_privileges()
+        drop_capabilities()
         if self.level == "B":
             writable = [scratch, "/dev/null"] if scratch and which is Filter.TOOLCHAIN else []
             landlock.restrict([*self.shown, "/dev/null"], writable)

@@ -7,27 +7,29 @@ The source may come from anybody, so nothing that it prints is believed here. Wh
 import os
 import re
 import resource
+import secrets
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ibft.execution.compiled import Inspection, inspect
 from ibft.execution.limits import MAX_DESCRIPTORS, MIB, die_with_parent
 from ibft.execution.sandbox import Sandbox
+from ibft.execution.verdict import one_line
 
 # Upstream's flags, so that its warnings are the ones that count.
 COMPILER_FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012")
 COMPILED = "compiled.vvp"
 MAX_OUTPUT_MB = 4  # of a simulation
 
-# System tasks and functions that can neither touch a file nor reach out of the simulation.
+# System tasks and functions that can neither touch a file nor reach out of the simulation. Random numbers are not among
+# them: drawing some changes which ones the testbench draws next, so they could be drawn until its stimulus is harmless.
 # fmt: off
 HARMLESS_TASKS = frozenset({
     "$display", "$displayb", "$displayh", "$displayo", "$write", "$writeb", "$writeh", "$writeo",
     "$strobe", "$strobeb", "$strobeh", "$strobeo", "$monitor", "$monitorb", "$monitorh", "$monitoro", "$monitoron",
     "$monitoroff", "$info", "$warning", "$error", "$finish", "$stop", "$dumpfile", "$dumpvars", "$time", "$stime",
-    "$realtime", "$timeformat", "$random", "$urandom", "$urandom_range", "$signed", "$unsigned", "$clog2", "$bits",
+    "$realtime", "$timeformat", "$signed", "$unsigned", "$clog2", "$bits",
     "$size", "$left", "$right", "$low", "$high", "$increment", "$dimensions", "$unpacked_dimensions", "$countones",
     "$onehot", "$onehot0", "$isunknown", "$rtoi", "$itor", "$bitstoreal", "$realtobits", "$ln", "$log10", "$exp",
     "$sqrt", "$pow", "$floor", "$ceil", "$sin", "$cos", "$tan", "$asin", "$acos", "$atan", "$atan2", "$hypot",
@@ -42,8 +44,9 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     """Yield the growing report; the last one stands. If the cell is killed, its phase tells how far it came.
 
     `payload`: `compiler` and `simulator` (paths), `sources` (file name to text, in compile order), `root` (module),
-    `instance` and `module` (of the completion), `marker` (leads the verdict line), `reference` (what the
-    reference's own run looks like; null lets everything pass).
+    `instance` and `module` (of the completion; without an instance the compiled program is not looked into), `suffix`
+    (of the testbench's names), `marker` (leads the verdict line), `reference` (what the reference's own run looks like;
+    null in that run, which is `measured`).
     """
     report: Report = {"phase": "compile"}
     yield report
@@ -54,12 +57,13 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
         yield report
         return
-    found = inspect(Path(COMPILED), payload["instance"], payload["module"])
-    report |= asdict(found)
-    report["objection"] = _objection(found, payload)
-    if report["objection"]:
-        yield report
-        return
+    if payload["instance"]:
+        found = inspect(Path(COMPILED), payload["instance"], payload["module"], payload["suffix"])
+        if payload["reference"] is None:
+            report["measured"] = _measured(found)
+        elif objection := _objection(found, payload["module"], payload["reference"]):
+            yield report | {"objection": objection}
+            return
     report["phase"] = "simulate"
     yield report
     report |= {
@@ -70,32 +74,43 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     yield report
 
 
-def _objection(found: Inspection, payload: dict[str, Any]) -> list[str] | None:
+def _measured(found: Inspection) -> dict[str, Any]:
+    """Of a reference's own run: what a completion is compared with."""
+    drivers = {path: found.drivers[path] for path in found.shared}
+    return {"calls": found.calls, "forces": found.forces, "ports": found.ports or {}, "drivers": drivers}
+
+
+def _objection(found: Inspection, module: str, reference: dict[str, Any]) -> list[str] | None:
     """Why the compiled program may not run, as status and detail."""
-    reference = payload["reference"]
-    if reference is None:
-        return None
-    if unknown := sorted(set(found.tasks) - HARMLESS_TASKS - set(reference["tasks"])):
-        return ["forbidden", f"it uses {', '.join(unknown)}"]
+    calls = reference["calls"]
+    if unknown := [
+        task for task, count in found.calls.items() if task not in HARMLESS_TASKS and count > calls.get(task, 0)
+    ]:
+        return ["forbidden", one_line(f"it uses {', '.join(sorted(unknown))}")]  # thousands, maybe
     if found.forces > reference["forces"]:
         return ["forbidden", "it uses `force`, which reaches beyond its own module"]
+    return _interface_objection(found, module, reference)
+
+
+def _interface_objection(found: Inspection, module: str, reference: dict[str, Any]) -> list[str] | None:
     if found.ports is None:
-        return ["elaboration_error", f"{payload['module']} is not a module"]
-    return _interface_objection(found.ports, found.drivers, reference)
-
-
-def _interface_objection(ports: dict[str, str], drivers: dict[str, str], reference: dict[str, Any]) -> list[str] | None:
+        return ["elaboration_error", f"{module} is not a module"]
     for port, direction in reference["ports"].items():
-        declared = ports.get(port, direction)
+        declared = found.ports.get(port, direction)
         if declared != direction:
             return ["elaboration_error", f"port {port} is declared {declared.lower()}, not {direction.lower()}"]
-        if drivers.get(port) != reference["drivers"].get(port):
-            return ["forbidden", f"it drives its own input {port}, which the reference shares"]
+    for path, driver in reference["drivers"].items():
+        if found.drivers.get(path) != driver:
+            return ["forbidden", f"it drives an input that it shares with the testbench: {path}"]
     return None
 
 
 def _compile(command: list[str]) -> int:
-    environment = {"TMPDIR": str(Path.cwd())}
+    # The compiler writes the testbench's names into files whose own names follow from its process id: out of reach of
+    # any `include, then.
+    folder = Path(secrets.token_hex(16))
+    folder.mkdir()
+    environment = {"TMPDIR": str(folder.absolute())}
     error = os.open("compile.err", os.O_WRONLY | os.O_CREAT, 0o600)
     actions = [(os.POSIX_SPAWN_DUP2, error, 2), (os.POSIX_SPAWN_CLOSE, error)]
     process = os.posix_spawn(command[0], command, environment, file_actions=actions)

@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _VERDICT = '"Mismatches: '
+_PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"  # with at most one more pair inside
 _COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
 
 
@@ -45,21 +46,23 @@ def words(text: str) -> set[str]:
 
 def is_empty(program: str, module: str) -> bool:
     """Whether `module` has a header and nothing else."""
-    return bool(re.search(rf"\bmodule\s+{re.escape(module)}\b[^;]*;\s*endmodule\b", blanked(program)))
+    header = rf"\bmodule\s+{re.escape(module)}\b(?:(?!\bmodule\b)[^;])*;"
+    return bool(re.search(rf"{header}\s*endmodule\b", blanked(program)))
 
 
 def own_names(tests: str, module: str) -> set[str]:
-    """The names of modules, instances, tasks, functions and blocks that the testbench declares.
+    """The names of modules and the like, instances, tasks, functions and blocks that the testbench declares.
 
     Args:
         tests: the testbench with its reference and stimulus modules.
         module: the module that is tested; it keeps its name.
     """
     text = blanked(tests)
-    modules = set(re.findall(r"\b(?:module|program|primitive)\s+(?:automatic\s+|static\s+)?(\w+)", text))
+    kinds = "module|program|primitive|package|interface|class"
+    modules = set(re.findall(rf"\b(?:{kinds})\s+(?:automatic\s+|static\s+)?(\w+)", text))
     names = set(modules)
     for kind in modules | {module}:
-        names |= set(re.findall(rf"\b{re.escape(kind)}\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(", text))
+        names |= set(re.findall(rf"\b{re.escape(kind)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*\(", text))
     names |= set(re.findall(r"\btask\s+(?:automatic\s+|static\s+)?(\w+)", text))
     names |= set(re.findall(r"\bfunction\b[^;(]*?(\w+)\s*[;(]", text))
     names |= set(re.findall(r"\b(?:begin|fork)\s*:\s*(\w+)", text))
@@ -72,20 +75,27 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
     Stopping early changes no verdict: upstream's counter only ever grows, and any mismatch fails the completion.
 
     Raises:
-        UnusableTestbenchError: there is no module `tb`, no instance of `module`, or no verdict line.
+        UnusableTestbenchError: there is no module `tb`, no verdict line, or not one instance of `module` whose
+            connections are spelt out.
     """
+    bare = blanked(tests)
     names = own_names(tests, module)
     if "tb" not in names:
         raise UnusableTestbenchError("its tests have no module `tb`")
-    instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\s*\(", blanked(tests))
+    instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*\(([^;]*)", bare)
     if len(instances) != 1:
         raise UnusableTestbenchError(f"its tests hold {len(instances)} instances of {module}, not 1")
+    ((instance, connections),) = instances
+    if re.search(r"\.\s*\*", connections):
+        raise UnusableTestbenchError(f"its tests connect {module} by .*, so it could ask for any signal of theirs")
     if _VERDICT not in tests:
         raise UnusableTestbenchError('its tests print no "Mismatches: E in N samples"')
     text = _renamed(tests, {name: f"{name}_{nonce}" for name in names})
     text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
     text = text.replace(_VERDICT, f'"{marker}Mismatches: ')
-    return Testbench(text, f"tb_{nonce}", f"{instances[0]}_{nonce}", marker)
+    # What follows must not see the macros, which may hold the new names.
+    text += "".join(f"\n`undef {macro}" for macro in re.findall(r"`define\s+(\w+)", bare))
+    return Testbench(text, f"tb_{nonce}", f"{instance}_{nonce}", marker)
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

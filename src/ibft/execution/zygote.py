@@ -48,6 +48,7 @@ def main(control_descriptor: int, level: str, scratch_parent: str, shown: list[s
     sandbox = Sandbox(level, shown, scratch_parent)
     for name in _PRELOADED:
         importlib.import_module(name)
+    os.environ.clear()
     sys.path[:] = [path for path in sys.path if Path(path).is_relative_to(Path(os.__file__).parent)]
     try:
         sandbox.enter()

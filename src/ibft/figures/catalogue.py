@@ -42,6 +42,13 @@ CATALOGUE = {
         "memorized examples (Min-K%), those with the smallest gradients (GraNd), or random ones, the control. A "
         "criterion is worth its cost only where its line lies above the random one. Dashed: methods that use all data.",
     ),
+    "sensitivity": Entry(
+        "How much does IB-FT depend on its settings?",
+        "Pass@k after IB-FT with several strengths of the regularizer (alpha) and weights of prediction in it (beta), "
+        "or with the bottleneck at several layers and of several widths. Numbers are percent. Above each map: what "
+        "the base model and plain fine-tuning (FT) reach. A flat map means that the settings need no search; "
+        "differences smaller than the whiskers of the other figures mean nothing.",
+    ),
     "memorization": Entry(
         "Was the fine-tuning data known before fine-tuning?",
         "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the "

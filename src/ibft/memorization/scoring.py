@@ -1,7 +1,7 @@
 """Min-K% Prob and Min-K%++ of every example of a dataset under one model, in one forward pass.
 
-The decoder runs without its head on length-sorted batches; the head then reads only the positions that predict a scored
-token, a chunk at a time, so that the [B, T, V] log-probabilities never exist.
+The decoder runs without its head on rows that hold several texts without padding; the head then reads only the
+positions that predict a scored token, a chunk at a time, so that the [B, T, V] log-probabilities never exist.
 
 Examples come in windows, every finished batch goes to a journal, and the table is made of the journal, window by
 window: what is in memory does not grow with the dataset.
@@ -9,6 +9,7 @@ window: what is in memory does not grow with the dataset.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import cast
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.batching import WHOLE, Shard, length_batches, pad_right
+from ibft.batching import WHOLE, Shard, length_batches
 from ibft.config import Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
+from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.plain_text import EncodedText, encode
 from ibft.progress import track
 
@@ -39,8 +41,6 @@ class Score:
 
     position: int  # in its window
     example_id: str
-    length: int
-    padded_length: int
     tokens: int
     truncated: bool
     min_k_prob: list[float]
@@ -79,16 +79,21 @@ def score(
         UserError: an example has no token to score.
     """
     done = sum(len(entry["rows"]) for entry in journal.entries())
-    for batch in track(
-        _unfinished_batches(tokenizer, windows, settings, journal, shard),
-        "Min-K%",
-        unit="examples",
-        total=max(done, round(total / shard.count)),
-        done=done,
-        size=len,
-    ):
-        scores = _score_batch(model, batch, settings)
-        journal.append({"window": batch.window, "rows": [asdict(score) for score in scores]})
+    packed = can_pack(model)
+    if not packed:
+        logger.warning("the attention of %s cannot be kept within texts: one text at a time", type(model).__name__)
+    budget = settings.batch_tokens if packed else 1
+    with packed_attention(model) if packed else nullcontext():
+        for batch in track(
+            _unfinished_batches(tokenizer, windows, settings, budget, journal, shard),
+            "Min-K%",
+            unit="examples",
+            total=max(done, round(total / shard.count)),
+            done=done,
+            size=len,
+        ):
+            rows = [asdict(scored) for scored in _score_batch(model, batch, settings, packed)]
+            journal.append({"window": batch.window, "rows": rows})
 
 
 def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
@@ -96,25 +101,18 @@ def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
 
     Rows are in the dataset's order, and within an example in the order of `ks`.
     """
-    length = padded_length = 0
     for _, entries in groupby(journal.entries(), key=lambda entry: entry["window"]):
         rows = sorted((Score(**row) for entry in entries for row in entry["rows"]), key=lambda row: row.position)
-        length += sum(row.length for row in rows)
-        padded_length += sum(row.padded_length for row in rows)
         yield _long_format(rows, ks)
-    if padded_length:
-        logger.info("%d tokens read, %.1f%% of them padding", padded_length, 100 * (1 - length / padded_length))
 
 
-def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring) -> list[Score]:
+def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring, packed: bool) -> list[Score]:
     firsts = [_first_scored(text, settings) for text in batch.texts.values()]
-    statistics = token_statistics(model, [text.ids for text in batch.texts.values()], firsts)
+    statistics = token_statistics(model, [text.ids for text in batch.texts.values()], firsts, packed)
     return [
         Score(
             position=position,
             example_id=batch.example_ids[position],
-            length=len(text),
-            padded_length=max(len(other) for other in batch.texts.values()),
             tokens=len(tokens.log_prob_N),
             truncated=text.truncated,
             min_k_prob=min_k_prob(tokens, settings.k),
@@ -126,20 +124,23 @@ def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring) 
 
 @torch.inference_mode()
 def token_statistics(
-    model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], first_scored: Sequence[int]
+    model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], first_scored: Sequence[int], packed: bool
 ) -> list[TokenStatistics]:
-    """What `model` says about each text's tokens from index `first_scored` (at least 1) on, in one forward pass."""
-    ids_BT = pad_right(texts, model.device)
-    index_T = torch.arange(ids_BT.shape[1], device=model.device)
-    first_B1 = torch.tensor(first_scored, device=model.device)[:, None]
-    length_B1 = torch.tensor([len(text) for text in texts], device=model.device)[:, None]
-    scored_BT = (index_T >= first_B1) & (index_T < length_B1)
+    """What `model` says about each text's tokens from index `first_scored` (at least 1) on, in one forward pass.
 
-    hidden_BTD = model.get_decoder()(input_ids=ids_BT, use_cache=False).last_hidden_state
-    hidden_ND = hidden_BTD[:, :-1][scored_BT[:, 1:]]  # the state at t - 1 predicts token t
+    Texts are packed into one row inside `packed_attention`; outside it, there must be just one.
+    """
+    ids_T = torch.from_numpy(np.concatenate(texts).astype(np.int64)).to(model.device)
+    lengths = [len(text) for text in texts]
+    scored_T = torch.cat([torch.arange(n) >= first for n, first in zip(lengths, first_scored, strict=True)])
+    scored_T = scored_T.to(model.device)
+
+    layout = packed_arguments(lengths, model.device) if packed else {}
+    hidden_TD = model.get_decoder()(input_ids=ids_T[None], use_cache=False, **layout).last_hidden_state[0]
+    hidden_ND = hidden_TD[:-1][scored_T[1:]]  # the state at t - 1 predicts token t
     head = cast(nn.Linear, model.get_output_embeddings())
-    statistics_3N = head_statistics(head, hidden_ND, ids_BT[scored_BT]).cpu().double().numpy()
-    ends = np.cumsum([len(text) - first for text, first in zip(texts, first_scored, strict=True)])
+    statistics_3N = head_statistics(head, hidden_ND, ids_T[scored_T]).cpu().double().numpy()
+    ends = np.cumsum([length - first for length, first in zip(lengths, first_scored, strict=True)])
     return [TokenStatistics(*part_3n) for part_3n in np.split(statistics_3N, ends[:-1], axis=1)]
 
 
@@ -177,16 +178,17 @@ def _unfinished_batches(
     tokenizer: PreTrainedTokenizerBase,
     windows: Iterable[pd.DataFrame],
     settings: Scoring,
+    budget: int,
     journal: Journal,
     shard: Shard,
 ) -> Iterator[WindowBatch]:
-    """This shard's batches. They depend on the input alone, never on what is finished."""
+    """This shard's batches of at most `budget` tokens. They depend on the input alone, never on what is finished."""
     reached, finished = _reached(journal)
     for number, examples in enumerate(windows):
         if number < reached:
             continue
         texts = encode(tokenizer, examples["instruction"], examples["response"], settings.max_length)
-        batches = length_batches([len(text) for text in texts], settings.batch_tokens)
+        batches = length_batches([len(text) for text in texts], budget)
         ids = examples["example_id"].tolist()
         for positions in shard.of(batches, number):
             if number == reached and finished.issuperset(positions):

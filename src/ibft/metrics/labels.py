@@ -34,6 +34,9 @@ class Labels(Section):
     removed: dict[str, float] = Field(
         default_factory=dict, description="share of the examples that FT on all, or on a selection, leaves out"
     )
+    bottlenecks: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="alpha, beta, layer and bottleneck of the methods that are IB-FT"
+    )
     swept: tuple[str, ...] = Field((), description="methods that are a point of a sweep: not in the comparison")
 
     def model(self, name: str) -> str:
@@ -72,6 +75,11 @@ def labels_of(config: Config) -> Labels:
             name: round(1 - method.selection.keep, 6) if method.selection else 0.0
             for name, method in methods.items()
             if method.kind == "ft"
+        },
+        bottlenecks={
+            name: {key: float(getattr(method, key)) for key in ("alpha", "beta", "layer", "bottleneck")}
+            for name, method in methods.items()
+            if method.kind == "ibft" and method.objective == "paper"
         },
         swept=tuple(name for name in kinds if name in swept),
     )

@@ -1,11 +1,12 @@
-"""From encoded examples to padded batches: shuffled, grouped by length, the same for the same seed.
+"""From encoded examples to padded or packed batches: shuffled, grouped by length, the same for the same seed.
 
 Examples of similar length share a batch, so that little padding is computed: each epoch is shuffled, cut into windows
 of many batches, sorted by length inside each window, and the batches are shuffled again.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,10 +19,11 @@ _WINDOW_BATCHES = 32
 
 @dataclass(frozen=True)
 class EncodedExample:
-    """Token ids of one example; the loss is taken on `response` only."""
+    """Token ids of one example; the loss is taken on `response` only. `index` is its place in the dataset."""
 
     prompt: tuple[int, ...]
     response: tuple[int, ...]
+    index: int = 0
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.response)
@@ -29,16 +31,32 @@ class EncodedExample:
 
 @dataclass(frozen=True)
 class Batch:
-    """Right-padded token ids [B, T], labels (`IGNORED` on prompt and padding) and the mask of real tokens."""
+    """What one forward pass reads: an example per row, padded on the right, or all in one row, packed.
+
+    Causal attention from a real token never reaches the padding on its right, so that the mask is left out of the
+    forward pass and the fast path taken, unless the states of the padding matter too (`states_of_padding`).
+    """
 
     tokens_BT: Tensor
-    labels_BT: Tensor
-    valid_BT: Tensor
+    labels_BT: Tensor  # IGNORED on prompts and padding, and on the first token of an example, which nothing predicts
+    valid_BT: Tensor  # False on padding
+    spans: tuple[int, ...]  # places that each example takes, padding included, in reading order
+    indices: tuple[int, ...]  # of the examples, in the dataset
+    packed: bool = False
+    states_of_padding: bool = False
+
+    def to(self, device: torch.device) -> Self:
+        return replace(
+            self,
+            tokens_BT=self.tokens_BT.to(device),
+            labels_BT=self.labels_BT.to(device),
+            valid_BT=self.valid_BT.to(device),
+        )
 
 
 def truncate(example: EncodedExample, max_length: int) -> EncodedExample:
     """Cut the end of the response so that at most `max_length` tokens remain; the prompt is kept whole."""
-    return EncodedExample(example.prompt, example.response[: max(0, max_length - len(example.prompt))])
+    return replace(example, response=example.response[: max(0, max_length - len(example.prompt))])
 
 
 def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -53,25 +71,49 @@ def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
     return [batches[position] for position in random.permutation(len(batches))]
 
 
-def micro_batches(examples: Sequence[EncodedExample], max_tokens: int) -> Iterator[list[EncodedExample]]:
-    """Split one batch into runs whose padded size is at most `max_tokens` (a single longer example stands alone)."""
+def micro_batches(
+    examples: Sequence[EncodedExample], max_tokens: int, *, pad_to: int = 0, packed: bool = False
+) -> Iterator[list[EncodedExample]]:
+    """Split one batch into runs of at most `max_tokens`, padding included (a single longer example stands alone)."""
     current: list[EncodedExample] = []
     for example in sorted(examples, key=len):
-        if current and len(example) * (len(current) + 1) > max_tokens:
+        grown = [*current, example]
+        tokens = sum(map(len, grown)) if packed else max(len(example), pad_to) * len(grown)
+        if current and tokens > max_tokens:
             yield current
-            current = []
-        current.append(example)
-    yield current
+            grown = [example]
+        current = grown
+    if current:
+        yield current
 
 
-def collate(examples: Sequence[EncodedExample], pad_token: int, device: torch.device) -> Batch:
-    """Pad on the right. `pad_token` is never looked at: the mask and the labels say what is real."""
-    length = max(len(example) for example in examples)
+def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0) -> Batch:
+    """One example per row, padded to the longest or to `pad_to` tokens.
+
+    Without `pad_to`, `pad_token` is never looked at: the mask and the labels say what is real.
+    """
+    length = max(pad_to, *(len(example) for example in examples))
     tokens_BT = torch.full((len(examples), length), pad_token)
     labels_BT = torch.full((len(examples), length), IGNORED)
     valid_BT = torch.zeros((len(examples), length), dtype=torch.bool)
     for row, example in enumerate(examples):
         tokens_BT[row, : len(example)] = torch.tensor(example.prompt + example.response)
-        labels_BT[row, len(example.prompt) : len(example)] = torch.tensor(example.response)
+        labels_BT[row, : len(example)] = torch.tensor(_labels(example))
         valid_BT[row, : len(example)] = True
-    return Batch(tokens_BT.to(device), labels_BT.to(device), valid_BT.to(device))
+    indices = tuple(example.index for example in examples)
+    return Batch(tokens_BT, labels_BT, valid_BT, (length,) * len(examples), indices, states_of_padding=pad_to > 0)
+
+
+def pack(examples: Sequence[EncodedExample]) -> Batch:
+    """All examples in one row, without padding."""
+    tokens_1T = torch.tensor([[token for example in examples for token in example.prompt + example.response]])
+    labels_1T = torch.tensor([[label for example in examples for label in _labels(example)]])
+    spans = tuple(len(example) for example in examples)
+    indices = tuple(example.index for example in examples)
+    return Batch(tokens_1T, labels_1T, torch.ones_like(tokens_1T, dtype=torch.bool), spans, indices, packed=True)
+
+
+def _labels(example: EncodedExample) -> list[int]:
+    labels = [IGNORED] * len(example.prompt) + list(example.response)
+    labels[0] = IGNORED  # of the example before it in a packed row, it is no continuation
+    return labels

@@ -1,10 +1,12 @@
-"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW moments, step and log.
+"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW moments, step and rows.
 
 Random numbers need no saving: dropout and noise of a step are seeded by (training seed, step). Everything is one
 safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one.
 """
 
 import json
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,31 @@ from ibft import storage
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where a run saves itself, how often, and the digest of everything that its result depends on."""
+
+    path: Path
+    every_steps: int
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Where DeepSpeed keeps its part, which is a folder."""
+        return self.path.with_suffix("")
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def save_checkpoint(
     path: Path,
     key: str,
     step: int,
     parameters: dict[str, nn.Parameter],
     optimizer: torch.optim.AdamW,
-    log: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
 ) -> None:
     """Write the state after `step` optimizer steps. `key` names the settings and inputs that it belongs to."""
     tensors: dict[str, Tensor] = {}
@@ -32,14 +52,14 @@ def save_checkpoint(
         tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].cpu().contiguous()
-    metadata = {"key": key, "step": str(step), "log": json.dumps(log)}
+    metadata = {"key": key, "step": str(step), "rows": json.dumps(rows)}
     storage.write_bytes(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(
     path: Path, key: str, parameters: dict[str, nn.Parameter], optimizer: torch.optim.AdamW
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Restore parameters and optimizer in place; return the finished steps and their log.
+    """Restore parameters and optimizer in place; return the finished steps and the rows that were saved with them.
 
     A missing file, or one of other settings or inputs (another `key`), means a start from step 0.
     """
@@ -54,5 +74,5 @@ def load_checkpoint(
             for name, parameter in parameters.items():
                 parameter.copy_(checkpoint.get_tensor(f"parameter.{name}"))
                 moments = {m: checkpoint.get_tensor(f"{m}.{name}").to(parameter.device) for m in _MOMENTS}
-                optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
-    return step, json.loads(metadata["log"])
+                optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
+    return step, json.loads(metadata["rows"])

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-CHUNK_TOKENS = 1024
+CHUNK_TOKENS = 256
 
 
 def linear_cross_entropy(
@@ -43,13 +43,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
         gradient_ND = torch.empty_like(hidden_ND) if hidden_ND.requires_grad else None
         for start in range(0, len(targets_N), chunk):
             rows = slice(start, start + chunk)
-            targets_n = targets_N[rows, None]
+            targets_n1 = targets_N[rows, None]
             logits_nV = (hidden_ND[rows] @ weight_VD.T).to(accumulate)
-            log_partition_n = logits_nV.logsumexp(-1, keepdim=True)
-            total += (log_partition_n - logits_nV.gather(1, targets_n)).sum()
+            target_logits_n1 = logits_nV.gather(1, targets_n1)
+            largest_n1, largest_at_n1 = logits_nV.max(-1, keepdim=True)
+            probability_nV = torch.softmax(logits_nV, -1, out=logits_nV)
+            # The largest probability is at least 1/V, so that its logarithm gives the partition function exactly.
+            log_partition_n1 = largest_n1 - probability_nV.gather(1, largest_at_n1).log()
+            total += (log_partition_n1 - target_logits_n1).sum()
             if gradient_ND is not None:
-                probability_nV = logits_nV.sub_(log_partition_n).exp_()
-                probability_nV.scatter_add_(1, targets_n, -torch.ones_like(log_partition_n))
+                probability_nV.scatter_add_(1, targets_n1, -torch.ones_like(log_partition_n1))
                 gradient_ND[rows] = probability_nV.to(weight_VD.dtype) @ weight_VD
         ctx.save_for_backward(gradient_ND)
         return total

@@ -8,120 +8,102 @@ in the same bytes are each a few lines here.
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel, get_cosine_schedule_with_warmup
+from torch import Tensor
 
 from ibft.config import Training
 from ibft.errors import UserError
-from ibft.models.loading import DTYPES
 from ibft.progress import track
-from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches
-from ibft.training.checkpoint import load_checkpoint, save_checkpoint
-from ibft.training.objective import (
-    IBHead,
-    IBSettings,
-    Loss,
-    TokenCounts,
-    count_tokens,
-    ib_ft_loss,
-    kl_tokens,
-)
+from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
+from ibft.training.learner import Learner
+from ibft.training.objective import Loss, TokenCounts, count_tokens
+from ibft.training.processes import Processes
+from ibft.training.speed import stopwatch
+from ibft.training.trackers import Tracker
+from ibft.training.updates import Updates
 
 logger = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+
 _LOG_EVERY_STEPS = 10
+_PARTS = ("total", "ce", "kl", "ce_ib")
 
 
 @dataclass(frozen=True)
-class Bottleneck:
-    """What makes FT into IB-FT: the head, its settings, and the layer l* (an index from 1) that it reads."""
+class Trained:
+    """What a run leaves: its parameters by name, and rows of TRAINING_LOG and TRAINING_SPEED, one per step."""
 
-    head: IBHead
-    settings: IBSettings
-    layer: int
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """Where a run saves itself, how often, and the digest of everything that its result depends on."""
-
-    path: Path
-    every_steps: int
-    key: str
+    learned: dict[str, Tensor]
+    log: list[Row]
+    speed: list[Row]
 
 
 def train(
-    model: PreTrainedModel,
+    learner: Learner,
+    updates: Updates,
     examples: Sequence[EncodedExample],
     settings: Training,
     *,
     seed: int,
     pad_token: int,
-    bottleneck: Bottleneck | None = None,
-    checkpoints: Checkpoints,
-) -> list[dict[str, Any]]:
-    """Train the parameters of `model` (and of the bottleneck) that require gradients, in place.
+    checkpoint_steps: int,
+    processes: Processes,
+    trackers: Sequence[Tracker] = (),
+) -> Trained:
+    """Train the parameters of `learner` that require gradients, in place.
 
     Args:
-        model: a causal language model whose trunk carries LoRA layers; its head must be frozen.
-        checkpoints: where to resume from and to save to; the caller removes the file when the result is safe.
-
-    Returns:
-        One row per optimizer step, as in `ibft.tables.TRAINING_LOG`.
+        learner: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
+        updates: how gradients become updates; it also knows where checkpoints lie.
+        checkpoint_steps: steps between two checkpoints.
 
     Raises:
-        UserError: float16 on a CPU, an example that has no response token left, or a loss that is not finite.
+        UserError: an example has no response token left, or a loss is not finite.
     """
-    _check(model, examples, settings)
-    parameters = trainable_parameters(model, bottleneck)
-    optimizer = _optimizer(parameters, settings)
+    _check(examples, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
-    done, log = load_checkpoint(checkpoints.path, checkpoints.key, parameters, optimizer)
-    warmup_steps = math.ceil(settings.warmup_ratio * steps)
-    schedule = get_cosine_schedule_with_warmup(optimizer, warmup_steps, steps, last_epoch=done - 1)
-    scaler = torch.amp.GradScaler(enabled=settings.precision == "float16")
+    done, rows = updates.resume()
     if done:
         logger.info("resuming after step %d of %d", done, steps)
 
-    model.train()
-    response_tokens = int(log[-1]["response_tokens"]) if log else 0
+    learner.train()
+    response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     for step, chosen in track(remaining, "training", unit="steps", total=steps, done=done):
-        runs = micro_batches(chosen, settings.micro_batch_tokens)
-        batches = [collate(run, pad_token, model.device) for run in runs]
-        counts = _global_counts(batches, bottleneck)
-        torch.manual_seed(_step_seed(seed, step))
-        parts = [_backward(model, batch, counts, bottleneck, settings, scaler) for batch in batches]
-        _check_finite(step, parts)
-        scaler.unscale_(optimizer)
-        norm = nn.utils.clip_grad_norm_(parameters.values(), settings.max_gradient_norm)
-        rate = schedule.get_last_lr()[0]
-        scaler.step(optimizer)
-        scaler.update()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
+        shares, counts = _prepare(chosen, settings, learner, pad_token, processes)
+        with stopwatch(step, counts.response, processes) as speed:
+            torch.manual_seed(_dropout_seed(seed, step, processes.rank))
+            parts = _backward(updates, shares, counts, (seed, step), processes)
+            _check_finite(step, parts)
+            rate = learning_rate(step, steps, settings)
+            norm = updates.update(rate)
 
         response_tokens += counts.response
-        log.append(_log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens))
+        row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
+        rows.append({"log": row, "speed": speed})
+        for tracker in trackers:
+            tracker(step, {name: value for name, value in (row | speed).items() if value is not None})
         if step % _LOG_EVERY_STEPS == 0 or step == steps:
-            logger.info("step %d/%d %s", step, steps, _readable(log[-1]))
-        if step % checkpoints.every_steps == 0 and step < steps:
-            save_checkpoint(checkpoints.path, checkpoints.key, step, parameters, optimizer, log)
-    model.eval()
-    return log
+            logger.info("step %d/%d %s", step, steps, _readable(row | speed))
+        if step % checkpoint_steps == 0 and step < steps:
+            updates.save(step, rows)
+    learner.eval()
+    return Trained(updates.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
 
 
-def _optimizer(parameters: dict[str, nn.Parameter], settings: Training) -> torch.optim.AdamW:
-    """AdamW; the schedule of a resumed run needs to be told the initial rate."""
-    group = {"params": list(parameters.values()), "initial_lr": settings.learning_rate}
-    return torch.optim.AdamW([group], lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay)
+def learning_rate(step: int, steps: int, settings: Training) -> float:
+    """Of optimizer step `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step."""
+    warmup = math.ceil(settings.warmup_ratio * steps)
+    before = step - 1
+    if before < warmup:
+        return settings.learning_rate * before / warmup
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (before - warmup) / max(1, steps - warmup)))
 
 
 def _batches(
@@ -141,75 +123,44 @@ def _batches(
         yield finished + 1, [examples[index] for index in order[position]]
 
 
+def _prepare(
+    chosen: Sequence[EncodedExample], settings: Training, learner: Learner, pad_token: int, processes: Processes
+) -> tuple[list[list[Batch]], TokenCounts]:
+    """The micro-batches of each process, and how many tokens of all of them enter each mean."""
+    scope = learner.bottleneck.settings.kl_scope if learner.bottleneck else "response"
+    pad_to = settings.max_length if scope == "padded" else 0
+
+    def batches(share: Sequence[EncodedExample]) -> list[Batch]:
+        runs = micro_batches(share, settings.micro_batch_tokens, pad_to=pad_to, packed=settings.packing)
+        return [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
+
+    shares = [batches(share) for share in processes.shares(sorted(chosen, key=len, reverse=True))]
+    counts = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for share in shares for batch in share]
+    return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
+
+
 def _backward(
-    model: PreTrainedModel,
-    batch: Batch,
-    counts: TokenCounts,
-    bottleneck: Bottleneck | None,
-    settings: Training,
-    scaler: torch.amp.GradScaler,
-) -> Loss:
-    """Add the gradient of one micro-batch, and return its loss."""
-    with torch.autocast(model.device.type, DTYPES[settings.precision], settings.precision != "float32"):
-        loss = micro_batch_loss(model, batch, counts, bottleneck)
-    scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
-    return loss
+    updates: Updates, shares: list[list[Batch]], counts: TokenCounts, seed: tuple[int, int], processes: Processes
+) -> dict[str, float | None]:
+    """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
+
+    All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
+    """
+    own = shares[processes.rank]
+    rounds = max(map(len, shares))
+    losses: list[Loss] = []
+    for turn in range(rounds):
+        idle = turn >= len(own)
+        loss = updates.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
+        if not idle:
+            losses.append(loss)
+    present = [name for name in _PARTS if getattr(loss, name) is not None]
+    sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
+    added = processes.add_up(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
+    return dict.fromkeys(_PARTS) | dict(zip(present, added.tolist(), strict=True))
 
 
-def micro_batch_loss(model: PreTrainedModel, batch: Batch, counts: TokenCounts, bottleneck: Bottleneck | None) -> Loss:
-    """One forward pass through the trunk, and the objective on top of it."""
-    with _captured_layer(model, bottleneck) as captured:
-        # Padding is on the right, where causal attention never looks, so the mask is left out and the fast path taken.
-        output = model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False)
-    head_weight_VD = model.get_output_embeddings().weight
-    if bottleneck is None:
-        return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)
-    layer_hidden_BTD = captured[0]
-    scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, bottleneck.settings.kl_scope)
-    width = bottleneck.head.decoder.in_features
-    noise_NZ = torch.randn(int(scope_BT.sum()), width, device=model.device, dtype=layer_hidden_BTD.dtype)
-    return ib_ft_loss(
-        output.last_hidden_state,
-        batch.labels_BT,
-        head_weight_VD,
-        counts,
-        ib_head=bottleneck.head,
-        settings=bottleneck.settings,
-        layer_hidden_BTD=layer_hidden_BTD,
-        valid_BT=batch.valid_BT,
-        noise_NZ=noise_NZ,
-    )
-
-
-def trainable_parameters(model: PreTrainedModel, bottleneck: Bottleneck | None) -> dict[str, nn.Parameter]:
-    """Parameters that require gradients, by name, those of the bottleneck under `ib_head.`."""
-    named = [(f"model.{name}", parameter) for name, parameter in model.named_parameters()]
-    if bottleneck:
-        named += [(f"ib_head.{name}", parameter) for name, parameter in bottleneck.head.named_parameters()]
-    return {name: parameter for name, parameter in named if parameter.requires_grad}
-
-
-@contextmanager
-def _captured_layer(model: PreTrainedModel, bottleneck: Bottleneck | None) -> Iterator[list[Tensor]]:
-    """Catch the output of layer l* while the trunk runs, instead of keeping the states of all layers."""
-    captured: list[Tensor] = []
-    if bottleneck is None:
-        yield captured
-        return
-
-    def keep(_layer: nn.Module, _arguments: Any, output: Any) -> None:
-        captured.append(output[0] if isinstance(output, tuple) else output)
-
-    handle = model.get_decoder().layers[bottleneck.layer - 1].register_forward_hook(keep)
-    try:
-        yield captured
-    finally:
-        handle.remove()
-
-
-def _check(model: PreTrainedModel, examples: Sequence[EncodedExample], settings: Training) -> None:
-    if settings.precision == "float16" and model.device.type == "cpu":
-        raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
+def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
     empty = sum(not example.response for example in examples)
     if empty:
         raise UserError(
@@ -218,48 +169,39 @@ def _check(model: PreTrainedModel, examples: Sequence[EncodedExample], settings:
         )
 
 
-def _check_finite(step: int, parts: Sequence[Loss]) -> None:
+def _check_finite(step: int, parts: dict[str, float | None]) -> None:
     """Stop at the first bad number: everything after it would be wasted."""
     for name in ("ce", "kl", "ce_ib"):
-        values = [getattr(part, name) for part in parts]
-        if any(value is not None and not value.isfinite() for value in values):
+        value = parts[name]
+        if value is not None and not math.isfinite(value):
             raise UserError(
                 f"training diverged at step {step}: {name} is not finite; lower training.learning_rate, or for KL set "
                 "the method's `normalize_hidden: true`"
             )
 
 
-def _global_counts(batches: Sequence[Batch], bottleneck: Bottleneck | None) -> TokenCounts:
-    scope = bottleneck.settings.kl_scope if bottleneck else "response"
-    counts = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for batch in batches]
-    return TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
-
-
-def _step_seed(seed: int, step: int) -> int:
-    """Distinct for every (seed, step), so that a resumed run draws the same dropout masks and noise."""
-    return (seed << 32) + step
+def _dropout_seed(seed: int, step: int, rank: int) -> int:
+    """Distinct for every (seed, step, process), so that a resumed run draws the same dropout masks."""
+    [state] = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    return int(state)
 
 
 def _log_row(
-    step: int, epoch: float, parts: Sequence[Loss], rate: float, norm: Tensor, response_tokens: int
-) -> dict[str, Any]:
-    def total(name: str) -> float | None:
-        values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else sum(value.item() for value in values)
-
+    step: int, epoch: float, parts: dict[str, float | None], rate: float, norm: float, response_tokens: int
+) -> Row:
     return {
         "step": step,
         "epoch": epoch,
-        "loss": total("total"),
-        "ce": total("ce"),
-        "kl": total("kl"),
-        "ce_ib": total("ce_ib"),
+        "loss": parts["total"],
+        "ce": parts["ce"],
+        "kl": parts["kl"],
+        "ce_ib": parts["ce_ib"],
         "learning_rate": rate,
-        "gradient_norm": float(norm),
+        "gradient_norm": norm,
         "response_tokens": response_tokens,
     }
 
 
-def _readable(row: dict[str, Any]) -> str:
-    shown = ("loss", "ce", "kl", "ce_ib", "learning_rate", "gradient_norm")
+def _readable(row: Row) -> str:
+    shown = ("loss", "ce", "kl", "ce_ib", "learning_rate", "gradient_norm", "response_tokens_per_s")
     return ", ".join(f"{name} {row[name]:.4g}" for name in shown if row[name] is not None)

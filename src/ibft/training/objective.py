@@ -10,10 +10,14 @@ loss is plain FT (alpha = 0) and nothing of the bottleneck is computed.
 
 Both cross-entropies are means over response tokens. KL is summed over the bottleneck's dimensions and averaged over
 the tokens in scope (`response`: those that predict a response token; `sequence`: every token that is not padding).
+
+The authors' released code computes another number, which these settings reproduce: `kl_scope="padded"`,
+`kl_mean_over_dimensions=True` and an `IBHead` with `log_variance_limit=4`; see
+docs/adr/0006-objective-of-the-released-code.md.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +25,19 @@ from torch.nn import functional
 
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
+KLScope = Literal["response", "sequence", "padded"]
+
 IGNORED = -100  # label of a position that is not to be predicted, as everywhere in transformers
 
 
 @dataclass(frozen=True)
 class IBSettings:
-    """alpha and beta of paper eq. (IB-FT), and over which tokens KL is averaged."""
+    """alpha and beta of paper eq. (IB-FT), and what KL is averaged over: which tokens, and z's dimensions or not."""
 
     alpha: float
     beta: float
-    kl_scope: Literal["sequence", "response"] = "response"
+    kl_scope: KLScope = "response"
+    kl_mean_over_dimensions: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,7 @@ class TokenCounts:
     kl: int
 
 
-@dataclass
-class Loss:
+class Loss(NamedTuple):
     """`total` carries the gradient; the parts are detached means, absent for FT where there is no bottleneck."""
 
     total: Tensor
@@ -54,16 +60,25 @@ class Loss:
 class IBHead(nn.Module):
     """Token-wise variational bottleneck: encoder q(z|h) = N(mu, diag(sigma^2)) and decoder g(z), all linear."""
 
-    def __init__(self, width: int, bottleneck: int, *, normalize_hidden: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        bottleneck: int,
+        *,
+        normalize_hidden: bool = False,
+        log_variance_limit: float | None = None,
+    ) -> None:
         """A head for states of `width` and latents of `bottleneck` dimensions.
 
         Args:
             normalize_hidden: divide each state by its root mean square before encoding it. The paper's equations do
                 not; models whose states are large (attention sinks reach norms of 25,000) overflow exp(log sigma^2)
                 without it.
+            log_variance_limit: clamp log sigma^2 to plus or minus this. The paper's equations do not.
         """
         super().__init__()
         self.normalize_hidden = normalize_hidden
+        self.log_variance_limit = log_variance_limit
         self.mean = nn.Linear(width, bottleneck)
         self.log_variance = nn.Linear(width, bottleneck)
         self.decoder = nn.Linear(bottleneck, width)
@@ -72,7 +87,10 @@ class IBHead(nn.Module):
         """mu_NZ and log sigma^2_NZ of layer-l* states."""
         if self.normalize_hidden:
             hidden_ND = functional.rms_norm(hidden_ND, hidden_ND.shape[-1:])
-        return self.mean(hidden_ND), self.log_variance(hidden_ND)
+        mean_NZ, log_variance_NZ = self.mean(hidden_ND), self.log_variance(hidden_ND)
+        if self.log_variance_limit is not None:
+            log_variance_NZ = log_variance_NZ.clamp(-self.log_variance_limit, self.log_variance_limit)
+        return mean_NZ, log_variance_NZ
 
     def decode(self, mean_NZ: Tensor, log_variance_NZ: Tensor, noise_NZ: Tensor) -> Tensor:
         """h'_ND from z = mu + sigma * eps (the reparameterization of paper appendix B)."""
@@ -123,6 +141,8 @@ def ib_ft_loss(
     scope_BT = kl_tokens(labels_BT, valid_BT, settings.kl_scope)
     mean_NZ, log_variance_NZ = ib_head.encode(layer_hidden_BTD[scope_BT])
     kl = kl_to_standard_normal(mean_NZ, log_variance_NZ).sum() / counts.kl
+    if settings.kl_mean_over_dimensions:
+        kl = kl / mean_NZ.shape[-1]
     predicting_N = predicts_BT[scope_BT]
     decoded_ND = ib_head.decode(mean_NZ[predicting_N], log_variance_NZ[predicting_N], noise_NZ[predicting_N])
     ce_ib = linear_cross_entropy(decoded_ND, head_weight_VD, targets_N) / counts.response
@@ -130,15 +150,17 @@ def ib_ft_loss(
     return Loss(total=total, ce=ce.detach(), kl=kl.detach(), ce_ib=ce_ib.detach())
 
 
-def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: Literal["sequence", "response"]) -> TokenCounts:
+def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> TokenCounts:
     """How many tokens of one micro-batch enter each mean."""
     return TokenCounts(
         response=int(_predicts_response(labels_BT).sum()), kl=int(kl_tokens(labels_BT, valid_BT, kl_scope).sum())
     )
 
 
-def kl_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: Literal["sequence", "response"]) -> Tensor:
-    """Mask [B, T] of the positions whose KL is counted."""
+def kl_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> Tensor:
+    """Mask [B, T] of the positions whose KL is counted; `padded` counts all, as the released code does."""
+    if kl_scope == "padded":
+        return torch.ones_like(valid_BT)
     return valid_BT if kl_scope == "sequence" else _predicts_response(labels_BT)
 
 

@@ -1,26 +1,39 @@
 """Fine-tune one variant: base model + examples -> adapter folder + training log."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from peft import PeftModel
 from safetensors.torch import save
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft import storage
 from ibft.config import Method, Training
 from ibft.errors import UserError
+from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
 from ibft.training.batches import EncodedExample, truncate
-from ibft.training.loop import Bottleneck, Checkpoints, train
+from ibft.training.checkpoint import Checkpoints
+from ibft.training.fused_lora import fuse_lora
+from ibft.training.learner import Bottleneck, Learner
+from ibft.training.loop import Trained, train
 from ibft.training.objective import IBHead, IBSettings
+from ibft.training.processes import ALONE, Processes
+from ibft.training.trackers import Tracker
+from ibft.training.updates import PlainUpdates, Updates
+from ibft.training.zero import ZeroUpdates
+from ibft.training.zero_settings import zero_settings
 
 logger = logging.getLogger(__name__)
+
+_RELEASED_LOG_VARIANCE_LIMIT = 4.0  # docs/adr/0006-objective-of-the-released-code.md
 
 
 @dataclass(frozen=True)
@@ -41,35 +54,71 @@ def fine_tune(
     recipe: Recipe,
     adapter: Path,
     checkpoints: Checkpoints,
-) -> list[dict[str, Any]]:
+    *,
+    processes: Processes = ALONE,
+    deepspeed: str | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Trained:
     """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
 
     The checkpoint lives while training runs and is gone afterwards.
 
-    Returns:
-        The training log, one row per step.
-
     Raises:
         UserError: no module matches `training.lora.target_modules`, or the adapter learned nothing.
     """
+    training = recipe.training
     torch.manual_seed(recipe.seed)
-    with_lora = add_lora(model, recipe.training.lora)
-    bottleneck = _bottleneck(model, recipe)
-    if recipe.training.gradient_checkpointing:
+    with_lora = add_lora(model, training.lora)
+    learner = Learner(model, make_bottleneck(model, recipe), training.precision)
+    if deepspeed is None:  # ZeRO-3 holds weights in parts, which the fused layers cannot read
+        logger.info("fused %d LoRA layers", fuse_lora(model))
+    if training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    log = train(
-        model,
-        encode(examples, tokenizer, recipe.profile, recipe.training.max_length),
-        recipe.training,
-        seed=recipe.seed,
-        pad_token=tokenizer.pad_token_id or 0,
-        bottleneck=bottleneck,
-        checkpoints=checkpoints,
-    )
-    _save(with_lora, bottleneck, adapter)
-    checkpoints.path.unlink(missing_ok=True)
-    return log
+    with attention_for(model, packing=training.packing):
+        trained = train(
+            learner,
+            _make_updates(learner, training, processes, checkpoints, deepspeed),
+            encode(examples, tokenizer, recipe.profile, training.max_length),
+            training,
+            seed=recipe.seed,
+            pad_token=tokenizer.pad_token_id or 0,
+            checkpoint_steps=checkpoints.every_steps,
+            processes=processes,
+            trackers=trackers,
+        )
+    if processes.leads:
+        _save(with_lora, trained.learned, adapter)
+        checkpoints.remove()
+    processes.wait()
+    return trained
+
+
+def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextManager[None]:
+    """Inside, `model` reads packed rows, where `packing` is wanted.
+
+    Raises:
+        UserError: its attention cannot be kept within each example.
+    """
+    if not packing:
+        return nullcontext()
+    if not can_pack(model):
+        raise UserError(
+            f"training.packing: the attention of {type(model).__name__} cannot be kept within each example of a packed "
+            "row; set training.packing to false"
+        )
+    return packed_attention(model)
+
+
+def _make_updates(
+    learner: Learner, training: Training, processes: Processes, checkpoints: Checkpoints, deepspeed: str | None
+) -> Updates:
+    if learner.device.type == "cpu" and training.precision == "float16":
+        raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
+    if deepspeed is None:
+        return PlainUpdates(learner, training, processes, checkpoints)
+    settings = zero_settings(deepspeed, training, processes.count)
+    return ZeroUpdates(learner, training, processes, checkpoints, settings)
 
 
 def encode(
@@ -78,29 +127,50 @@ def encode(
     """Token ids of every example in the words of `profile`, cut to `max_length`."""
     encode_example = get_profile(profile).encode_example
     encoded = []
-    for row in examples.itertuples():
+    for index, row in enumerate(examples.itertuples()):
         prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
-        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response)), max_length))
+        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response), index), max_length))
     return encoded
 
 
-def _bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
+def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
+    """The bottleneck that `recipe` asks for, freshly drawn; None for FT.
+
+    Raises:
+        UserError: the model has no such layer, or KL needs the padding that packed rows lack.
+    """
     if recipe.method.kind == "ft":
         return None
+    method = recipe.method
+    released = method.objective == "released-code"
+    depth = len(model.get_decoder().layers)
+    if recipe.layer > depth:
+        raise UserError(f"the method's layer: {recipe.layer} is out of range, {type(model).__name__} has 1 to {depth}")
+    if released and recipe.training.packing:
+        raise UserError("training.packing: objective released-code averages KL over padding; set packing to false")
     head = IBHead(
-        model.config.hidden_size, recipe.method.bottleneck, normalize_hidden=recipe.method.normalize_hidden
-    ).to(model.device)
-    settings = IBSettings(recipe.method.alpha, recipe.method.beta, recipe.method.kl_scope)
-    return Bottleneck(head, settings, recipe.layer)
+        model.config.hidden_size,
+        method.bottleneck,
+        normalize_hidden=method.normalize_hidden,
+        log_variance_limit=_RELEASED_LOG_VARIANCE_LIMIT if released else None,
+    )
+    settings = IBSettings(
+        method.alpha,
+        method.beta,
+        kl_scope="padded" if released else method.kl_scope,
+        kl_mean_over_dimensions=released,
+    )
+    return Bottleneck(head.to(model.device), settings, recipe.layer)
 
 
-def _save(model: PeftModel, bottleneck: Bottleneck | None, adapter: Path) -> None:
-    learned = [parameter for name, parameter in model.named_parameters() if "lora_B" in name]
-    if not any(parameter.any() for parameter in learned):
+def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
+    """The adapter as peft reads it, and the bottleneck beside it. `learned` is whole where `model` may be in parts."""
+    in_peft = {name.replace("model.", "base_model.model.", 1): t for name, t in learned.items() if "lora_" in name}
+    if not any(tensor.any() for name, tensor in in_peft.items() if "lora_B" in name):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
-    model.save_pretrained(adapter)
+    model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
     for file in adapter.glob("*.safetensors"):
         file.chmod(0o644)
-    if bottleneck:
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in bottleneck.head.state_dict().items()}
-        storage.write_bytes(adapter / "ib_head.safetensors", save(tensors))
+    head = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
+    if head:
+        storage.write_bytes(adapter / "ib_head.safetensors", save(head))

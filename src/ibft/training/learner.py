@@ -1,0 +1,106 @@
+"""The model and its bottleneck as one module, whose forward pass is the objective of one micro-batch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ibft.models.attention import packed_arguments
+from ibft.models.loading import DTYPES
+from ibft.training.batches import Batch
+from ibft.training.objective import IBHead, IBSettings, Loss, TokenCounts, ib_ft_loss, kl_tokens
+
+StepSeed = tuple[int, int]  # training seed and optimizer step
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """What makes FT into IB-FT: the head, its settings, and the layer l* (an index from 1) that it reads."""
+
+    head: IBHead
+    settings: IBSettings
+    layer: int
+
+
+class Learner(nn.Module):
+    """What is trained. Without a bottleneck it learns by FT."""
+
+    def __init__(self, model: PreTrainedModel, bottleneck: Bottleneck | None, precision: str = "float32") -> None:
+        super().__init__()
+        self.model = model
+        self.ib_head = bottleneck.head if bottleneck else None
+        self.bottleneck = bottleneck
+        self.precision = precision
+
+    @property
+    def device(self) -> torch.device:
+        found: torch.device = self.model.device
+        return found
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Parameters that require gradients, by name: `model...` and `ib_head...`."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def forward(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
+        """One pass through the trunk, and the objective on top of it."""
+        with torch.autocast(self.device.type, DTYPES[self.precision], self.precision != "float32"):
+            return self._loss(batch.to(self.device), counts, seed)
+
+    def _loss(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
+        layout = packed_arguments(batch.spans, self.device) if batch.packed else {}
+        if batch.states_of_padding:
+            layout["attention_mask"] = batch.valid_BT
+        with self._captured_layer() as captured:
+            output = self.model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False, **layout)
+        head_weight_VD = self.model.get_output_embeddings().weight
+        if self.bottleneck is None:
+            return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)
+        settings, layer_hidden_BTD = self.bottleneck.settings, captured[0]
+        scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
+        width = self.bottleneck.head.decoder.in_features
+        return ib_ft_loss(
+            output.last_hidden_state,
+            batch.labels_BT,
+            head_weight_VD,
+            counts,
+            ib_head=self.bottleneck.head,
+            settings=settings,
+            layer_hidden_BTD=layer_hidden_BTD,
+            valid_BT=batch.valid_BT,
+            noise_NZ=draw_noise(batch, scope_BT, width, layer_hidden_BTD.dtype, seed),
+        )
+
+    @contextmanager
+    def _captured_layer(self) -> Iterator[list[Tensor]]:
+        """Catch the output of layer l* while the trunk runs, instead of keeping the states of all layers."""
+        captured: list[Tensor] = []
+        if self.bottleneck is None:
+            yield captured
+            return
+
+        def keep(_layer: nn.Module, _arguments: Any, output: Any) -> None:
+            captured.append(output[0] if isinstance(output, tuple) else output)
+
+        handle = self.model.get_decoder().layers[self.bottleneck.layer - 1].register_forward_hook(keep)
+        try:
+            yield captured
+        finally:
+            handle.remove()
+
+
+def draw_noise(batch: Batch, scope_BT: Tensor, width: int, dtype: torch.dtype, seed: StepSeed) -> Tensor:
+    """eps_NZ for the tokens in scope, from one stream per (training seed, step, example).
+
+    So it does not depend on which examples share a micro-batch, a row or a process.
+    """
+    noise = []
+    for index, in_scope in zip(batch.indices, torch.split(scope_BT.flatten(), list(batch.spans)), strict=True):
+        [stream] = np.random.SeedSequence([*seed, index]).generate_state(1, np.uint64)
+        generator = torch.Generator(scope_BT.device).manual_seed(int(stream))
+        noise.append(torch.randn(int(in_scope.sum()), width, generator=generator, device=scope_BT.device, dtype=dtype))
+    return torch.cat(noise)

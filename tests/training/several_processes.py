@@ -1,0 +1,76 @@
+"""What each of several processes does in test_several_processes.py: train in every way there is, into one folder.
+
+torchrun --nproc-per-node 2 tests/training/several_processes.py MODEL_FOLDER OUTPUT_FOLDER
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ibft.config import LoRA, Method, Training
+from ibft.models.loading import load_model, use_threads
+from ibft.training import loop
+from ibft.training.checkpoint import Checkpoints
+from ibft.training.processes import ALONE, Processes, join_processes
+from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.zero import start_deepspeed
+from tests.training.test_loop import EXAMPLES
+
+# 9 examples in batches of 4: the last batch has one, so that a process is idle; micro-batches differ in number.
+SETTINGS = Training(epochs=2, batch_size=4, learning_rate=1e-2, micro_batch_tokens=100, lora=LoRA(rank=4, dropout=0))
+WAYS = {"plain": None, "zero2": "zero2", "zero3": "zero3"}
+
+
+def run(base: Path, folder: Path, deepspeed: str | None = None, processes: Processes = ALONE) -> None:
+    """IB-FT with its noise, its log written to `folder`."""
+    model, tokenizer = load_model(base, None, "float32")
+    recipe = Recipe(Method(kind="ibft", bottleneck=8), layer=2, profile="chat", training=SETTINGS, seed=3)
+    checkpoints = Checkpoints(folder / "checkpoint.safetensors", 2, "key")
+    trained = fine_tune(
+        model,
+        tokenizer,
+        EXAMPLES.head(9),
+        recipe,
+        folder / "adapter",
+        checkpoints,
+        processes=processes,
+        deepspeed=deepspeed,
+    )
+    if processes.leads:
+        (folder / "log.json").write_text(json.dumps(trained.log))
+
+
+def dies_after(step: int) -> Any:
+    def track(items: Iterator[tuple[int, Any]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
+        for number, examples in items:
+            if number > step:
+                raise KeyboardInterrupt
+            yield number, examples
+
+    return track
+
+
+def main(base: Path, output: Path) -> None:
+    use_threads(1)
+    processes = join_processes()
+    try:
+        start_deepspeed()
+    except Exception as error:
+        (output / "cannot-start").write_text(f"DeepSpeed cannot start here: {error}")
+        return
+    track = loop.track
+    for way, deepspeed in WAYS.items():
+        run(base, output / way, deepspeed, processes)
+        loop.track = dies_after(3)
+        try:
+            run(base, output / f"{way}-resumed", deepspeed, processes)
+        except KeyboardInterrupt:
+            loop.track = track
+        run(base, output / f"{way}-resumed", deepspeed, processes)
+    processes.leave()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

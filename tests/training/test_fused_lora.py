@@ -1,0 +1,67 @@
+"""The fused LoRA layer is peft's, to rounding, and its dropout is dropout."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from ibft.config import LoRA
+from ibft.models.lora import add_lora
+from ibft.training.fused_lora import _draw_dropped, _LoraLinear, fuse_lora
+from tests.tiny_model import make_tiny_llama
+
+TOKENS_BT = torch.arange(3 * 9).view(3, 9)
+
+
+def outcome(*, fused: bool, precision: torch.dtype = torch.float64) -> tuple[Tensor, list[Tensor]]:
+    model = make_tiny_llama(64).to(precision)
+    torch.manual_seed(0)
+    add_lora(model.requires_grad_(False), LoRA(rank=4, alpha=12, dropout=0.0)).to(precision).train()
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.1)
+    if fused:
+        assert fuse_lora(model) == 3 * 7
+    logits_BTV = model(TOKENS_BT).logits
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return logits_BTV, list(torch.autograd.grad(logits_BTV.logsumexp(-1).sum(), trained))
+
+
+def test_outputs_and_gradients_are_those_of_peft() -> None:
+    expected, expected_gradients = outcome(fused=False)
+    found, gradients = outcome(fused=True)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    for gradient, correct in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, correct, rtol=1e-8, atol=1e-12)
+
+
+def test_half_precision_is_followed() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        expected, _ = outcome(fused=False, precision=torch.float32)
+        found, gradients = outcome(fused=True, precision=torch.float32)
+    assert found.dtype == expected.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.5)
+    assert {gradient.dtype for gradient in gradients} == {torch.float32}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_with_dropout_are_the_derivatives(bias: bool) -> None:
+    draw = torch.Generator().manual_seed(1)
+    x, w, a, b = (
+        torch.randn(size, generator=draw, dtype=torch.float64) for size in ((2, 3, 5), (6, 5), (2, 5), (6, 2))
+    )
+    offset = torch.randn(6, generator=draw, dtype=torch.float64) if bias else None
+
+    def layer(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        torch.manual_seed(7)
+        return _LoraLinear.apply(x, w, offset, a, b, 1.5, 0.4)
+
+    assert torch.autograd.gradcheck(layer, [tensor.requires_grad_() for tensor in (x, a, b)])
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    assert _draw_dropped(torch.empty(1001, 999), 0.05).double().mean().item() == pytest.approx(0.05, abs=1e-3)
+    ones, zero = torch.ones(20_000, 8), torch.zeros(1, 8)
+    y = _LoraLinear.apply(ones, zero, None, torch.ones(1, 8), torch.ones(1, 1), 2.0, 0.25)
+    assert y.mean().item() == pytest.approx(16, rel=0.01)
+    assert set((y / (2 / 0.75)).round().int().flatten().tolist()) <= set(range(9))
