@@ -18,7 +18,7 @@ rule pass_counts:
         runtime=30,
     params:
         code=code_of("count_passes.py"),
-        folder=f"{RESULTS}/verdicts",
+        folder=lambda wildcards, input: Path(input.verdicts[0]).parents[DRAW.count("/")],
         runs=json.dumps(list(drawn())),
     message:
         "Count passes"
