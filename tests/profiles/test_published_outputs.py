@@ -1,7 +1,7 @@
 """Published raw outputs through the extractor of their profile, then judged as they stand: the published numbers.
 
-A run would put the problem's header in front of what declares no module. The published evaluation of VeriCoder's outputs
-did not: 6 of the 1560 would pass besides.
+A run would put the problem's header in front of what declares no module. The published evaluation of VeriCoder's
+outputs did not: 6 of the 1560 would pass besides.
 """
 
 import json

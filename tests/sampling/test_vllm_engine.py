@@ -50,7 +50,7 @@ def adapters(model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
 
 @pytest.fixture(scope="module")
 def vllm(model: Path, adapters: list[Path]) -> Engine:
-    return VllmEngine(model, adapters, merge=False, precision="float32", threads=2)
+    return VllmEngine(model, adapters, merge=False, precision="float32", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +107,14 @@ def test_a_stop_string_ends_a_completion_in_both_engines_alike(vllm: Engine, pla
 
 
 @pytest.fixture
-def token_log_probabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[int, ...], list[float]]]:
-    """token_ids -> what vLLM said of each of them, of all completions that a test draws."""
-    seen: dict[tuple[int, ...], list[float]] = {}
+def token_log_probabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, list[float]]]:
+    """Seed -> what vLLM said of each token, of all completions that a test draws."""
+    seen: dict[int, list[float]] = {}
     complete = VllmEngine._completion
 
     def complete_and_keep(self: VllmEngine, prompt: Prompt, sample: int, output: Any, how: Decoding) -> Completion:
-        ids = tuple(output.token_ids)
-        seen[ids] = [choices[token].logprob for token, choices in zip(ids, output.logprobs, strict=True)]
+        pairs = zip(output.token_ids, output.logprobs, strict=True)
+        seen[prompt.seeds[sample]] = [choices[token].logprob for token, choices in pairs]
         return complete(self, prompt, sample, output, how)
 
     monkeypatch.setattr(VllmEngine, "_completion", complete_and_keep)
@@ -124,7 +124,7 @@ def token_log_probabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tu
 def test_base_and_adapters_are_drawn_in_one_submission(
     vllm: Engine, plain: Engine, model, adapters, problems, token_log_probabilities, tmp_path
 ) -> None:
-    few = problems[:3]
+    few = problems[:2]
     weights = [None, *adapters]
     groups = [
         Group(adapter, prompts(vllm, few, str(number), N), decoding(vllm, 0.6, 24))
@@ -137,13 +137,13 @@ def test_base_and_adapters_are_drawn_in_one_submission(
             found = drawn[number, prompt.task_id]
             assert [completion.sample for completion in found] == list(range(N))
             assert len({completion.token_ids for completion in found}) > 1
-            for completion in found:
+            for completion in found[:4]:
                 expected = scored(weighed, prompt, completion)
-                told = torch.tensor(token_log_probabilities[completion.token_ids])
+                told = torch.tensor(token_log_probabilities[prompt.seeds[completion.sample]])
                 torch.testing.assert_close(told, expected, atol=1e-3, rtol=0)
                 assert completion.log_likelihood == pytest.approx(float(told.sum()), abs=1e-4)
-    texts = [{c.text for (at, _), found in drawn.items() if at == number for c in found} for number in range(3)]
-    assert not texts[0] & texts[1] and not texts[0] & texts[2] and not texts[1] & texts[2]
+    texts = [tuple(c.text for (at, _), found in drawn.items() if at == number for c in found) for number in range(3)]
+    assert len(set(texts)) == 3
     assert completed(vllm, groups) == drawn
     ours = dict(list(plain.sample([replace(groups[1], prompts=groups[1].prompts[:1])])))
     for engine, completions in ((vllm, drawn[1, few[0].task_id]), (plain, ours[0])):

@@ -80,16 +80,20 @@ class VllmEngine:
 
     def sample(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Completion]]]:
         """See `Engine.sample`. All groups go into one batch, or all groups of one adapter where adapters are merged."""
-        if not self._merge:
-            yield from self._completions(groups, range(len(groups)))
-            return
-        for adapter, numbers in groupby(range(len(groups)), lambda number: groups[number].adapter):
-            self._exchange_weights(adapter)
+        for _, together in groupby(range(len(groups)), lambda number: self._shared_by_a_batch(groups[number])):
+            numbers = list(together)
+            if self._merge:
+                self._exchange_weights(groups[numbers[0]].adapter)
             yield from self._completions(groups, numbers)
 
-    def _completions(
-        self, groups: Sequence[Group], numbers: Iterator[int] | range
-    ) -> Iterator[tuple[int, list[Completion]]]:
+    def _shared_by_a_batch(self, group: Group) -> object:
+        """What neighbouring groups must have in common to be in one batch."""
+        if self._merge:
+            return group.adapter
+        # On a CPU vLLM would compute what has no adapter with the last adapter of its batch.
+        return torch.cuda.is_available() or group.adapter is None
+
+    def _completions(self, groups: Sequence[Group], numbers: Sequence[int]) -> Iterator[tuple[int, list[Completion]]]:
         wanted = (
             _Request(number, prompt, sample)
             for number in numbers
