@@ -32,9 +32,7 @@ rule samples:
         "../envs/sample.yaml"
     threads: 1 if DRAWN else CONFIG.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: (
-            2000 if DRAWN else CONFIG.compute.memory_mb
-        )
+        mem_mb=lambda wildcards, attempt: (2000 if DRAWN else CONFIG.compute.memory_mb)
         * attempt,
         runtime=CONFIG.compute.runtime_min,
         gpu=0 if DRAWN else CONFIG.compute.gpus,

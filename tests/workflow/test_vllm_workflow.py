@@ -13,6 +13,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
 pytestmark = pytest.mark.vllm
 
 
+@pytest.mark.timeout(1200)
 def test_it_runs_to_its_report_on_one_start_of_vllm(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "check out", head_width=32)  # the narrowest that vLLM computes on a CPU
     config = yaml.safe_load((checkout.work / "config.yaml").read_text())
