@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForCausalLM, PreTrainedModel
@@ -12,6 +13,7 @@ from ibft.errors import UserError
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Decoding, Prompt
 from ibft.sampling.seeds import draw_seed, uniform_numbers
+from ibft.sampling.slot_cache import SlotCache
 from tests.sampling.conftest import prompts
 from tests.tiny_model import make_tiny_llama
 
@@ -209,3 +211,12 @@ def test_half_precision_is_sampled(loaded):
     model = make_tiny_llama(len(tokenizer)).to(torch.bfloat16)
     found = by_task(Decoder(model, tokenizer, 8).sample(prompts(tokenizer, 2), SAMPLED))
     assert len(found) == 5
+
+
+def test_slots_that_nothing_was_written_to_take_no_memory():
+    states = torch.zeros(1, 4, 1, 64)
+    cache = SlotCache(slots=256, length=2048)
+    cache.fill(0)
+    before = psutil.Process().memory_info().rss
+    cache.update(states, states, layer_idx=0)
+    assert (psutil.Process().memory_info().rss - before) / 2**20 < 64  # of 1,024 MiB
