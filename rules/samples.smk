@@ -1,6 +1,14 @@
 # n completions of every problem in every trial, for one variant and temperature: one start of the engine for all trials.
 # `update` leaves finished trials where they are, so that more trials draw only what is new.
 # Or completions that somebody else drew, imported as one more method.
+# With sampling.jobs_per_model a job draws nothing: it takes its samples out of what `draws` drew. That input is
+# `ancient`, because it grows with every other draw of the model; what decides these samples are the other inputs.
+
+DRAWN = [
+    f"{RESULTS}/draws/{{model}}/shard{shard}of{CONFIG.sampling.jobs_per_model}/manifest.json"
+    for shard in range(CONFIG.sampling.jobs_per_model or 0)
+]
+SAMPLERS = ["draw.py", "collect_samples.py"] if DRAWN else ["sample.py"]
 
 
 rule samples:
@@ -8,6 +16,7 @@ rule samples:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
         adapter=adapter_of,
         problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
+        drawn=ancient(DRAWN),
     output:
         samples=update(
             expand(
@@ -24,24 +33,27 @@ rule samples:
         method=one_of(CONFIG.methods),
     conda:
         "../envs/sample.yaml"
-    threads: CONFIG.compute.threads
+    threads: 1 if DRAWN else CONFIG.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
+        mem_mb=lambda wildcards, attempt: (2000 if DRAWN else CONFIG.compute.memory_mb)
+        * attempt,
         runtime=CONFIG.compute.runtime_min,
-        gpu=CONFIG.compute.gpus,
+        gpu=0 if DRAWN else CONFIG.compute.gpus,
     params:
-        code=code_of("sample.py"),
+        code=[code_of(script) for script in SAMPLERS],
+        sampler=sampler_of,
         settings=lambda wildcards: as_json(
-            sampling_of(wildcards), without=("temperatures", "trials")
+            sampling_of(wildcards),
+            without=("temperatures", "trials", "profile", "jobs_per_model"),
         ),
-        profile=profile_of,
+        profile=sampling_profile_of,
         precision=precision_of,
         adapter=adapter_option,
         variant="{model}/{dataset}/{method}/seed{seed}",
     message:
         "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}"
     shell:
-        'python "$IBFT_SCRIPTS/sample.py" --model $(dirname {input.model:q}) {params.adapter} --problems {input.problems:q}'
+        'python "$IBFT_SCRIPTS"/{params.sampler} --model $(dirname {input.model:q}) {params.adapter} --problems {input.problems:q}'
         " --profile {params.profile} --settings {params.settings:q} --precision {params.precision}"
         " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
         " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature}"

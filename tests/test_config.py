@@ -108,6 +108,35 @@ def test_a_track_overrides_single_keys() -> None:
     assert seeds == [1, 2]
 
 
+def test_a_model_is_sampled_with_the_profile_that_it_was_trained_with_unless_the_configuration_says_otherwise() -> None:
+    def ibft_only(c: dict[str, Any]) -> None:
+        c["tracks"]["verilog"]["profile"] = "ibft"
+
+    def sampled_as_origen(c: dict[str, Any]) -> None:
+        ibft_only(c)
+        c["tracks"]["verilog"]["sampling"]["profile"] = "origen"
+
+    for change, expected in ((ibft_only, "ibft"), (sampled_as_origen, "origen")):
+        config = load(changed(change))
+        assert config.track_of("smollm2-135m", "rtl").profile == "ibft"
+        assert config.sampling_profile_of("smollm2-135m", "rtl") == expected
+        assert config.sampling_profile_of("smollm2-135m", "python-stdlib") == "chat"
+
+
+@pytest.mark.parametrize("key", ["engine", "adapters", "batch_size"])
+def test_tracks_that_share_an_engine_share_its_settings(key: str) -> None:
+    def own(c: dict[str, Any]) -> None:
+        c["tracks"]["verilog"]["sampling"][key] = {"engine": "vllm", "adapters": "merged", "batch_size": 8}[key]
+
+    def shared(c: dict[str, Any]) -> None:
+        own(c)
+        c["sampling"]["jobs_per_model"] = 2
+
+    load(changed(own))
+    with pytest.raises(UserError, match=rf"tracks\.verilog\.sampling\.{key}: set sampling\.{key} instead"):
+        load(changed(shared))
+
+
 def test_the_seed_of_a_base_model_is_always_0() -> None:
     config = load(changed(lambda c: c["training"].update(seeds=[3, 4])))
     assert [v for v in config.variants() if v.method == "base"] == [

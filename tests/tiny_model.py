@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ibft import storage
 
@@ -29,19 +30,19 @@ endmodule
 """
 
 
-def make_tiny_model(folder: Path, seed: int = 0, *, layers: int = LAYERS) -> Path:
+def make_tiny_model(folder: Path, seed: int = 0, *, layers: int = LAYERS, head_width: int = 8) -> Path:
     """Save the model and its tokenizer to `folder`, manifest included, as the `prepare` stage would; return `folder`.
 
     Equal seeds give equal weights. All text can be tokenized; texts get no BOS; eos == pad, as in SmolLM2.
     """
     tokenizer = make_tiny_tokenizer()
-    make_tiny_llama(len(tokenizer), seed, layers=layers).save_pretrained(folder)
+    make_tiny_llama(len(tokenizer), seed, layers=layers, head_width=head_width).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     storage.write_manifest(folder)
     return folder
 
 
-def make_tiny_llama(vocabulary: int, seed: int = 0, *, layers: int = LAYERS) -> LlamaForCausalLM:
+def make_tiny_llama(vocabulary: int, seed: int = 0, *, layers: int = LAYERS, head_width: int = 8) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=32,
@@ -49,6 +50,7 @@ def make_tiny_llama(vocabulary: int, seed: int = 0, *, layers: int = LAYERS) -> 
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=head_width,
         max_position_embeddings=1024,
         bos_token_id=1,
         eos_token_id=2,
@@ -59,6 +61,20 @@ def make_tiny_llama(vocabulary: int, seed: int = 0, *, layers: int = LAYERS) -> 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return LlamaForCausalLM(config).eval()
+
+
+def make_adapter(base: Path, folder: Path, seed: int = 0, *, rank: int = 4, size: float = 0.2) -> Path:
+    """Save a LoRA adapter whose random update of the model in `base` changes what it says; return `folder`."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        settings = LoraConfig(r=rank, lora_alpha=rank, target_modules=["q_proj", "down_proj"])
+        adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings)
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=size)
+    adapted.save_pretrained(folder)
+    storage.write_manifest(folder)
+    return folder
 
 
 def make_tiny_tokenizer() -> PreTrainedTokenizerFast:

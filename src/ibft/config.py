@@ -235,7 +235,17 @@ class Sampling(Section):
     top_p: Ratio = 0.95
     trials: Positive = 5
     max_new_tokens: Positive = 1024
+    profile: Profile | None = Field(None, description="null: that of the track, which is the one that is trained with")
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
+    adapters: Literal["lora", "merged"] = Field(
+        "lora",
+        description="of vLLM: kept beside the weights, all in one batch, or folded into them, one after the other",
+    )
+    jobs_per_model: Positive | None = Field(
+        None,
+        description="jobs that start one engine each and share all draws of a base model; another number draws again. "
+        "null: one job per variant, benchmark and temperature, each with its own engine",
+    )
 
 
 class Execution(Section):
@@ -295,7 +305,7 @@ class Track(Section):
     dataset: Name
     benchmarks: tuple[Name, ...] = Field(min_length=1)
     methods: tuple[Name, ...] = Field(min_length=1)
-    profile: Profile = "chat"
+    profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.profiles")
     training: dict[str, Any] = {}
     sampling: dict[str, Any] = {}
 
@@ -341,6 +351,10 @@ class Config(Section):
 
     def sampling_of(self, model: str, dataset: str) -> Sampling:
         return _overridden(self.sampling, self.track_of(model, dataset).sampling)
+
+    def sampling_profile_of(self, model: str, dataset: str) -> Profile:
+        """The profile that a model is sampled with: the one that it was trained with, unless `sampling` names one."""
+        return self.sampling_of(model, dataset).profile or self.track_of(model, dataset).profile
 
     def layer_index(self, model: str, layer: int | float) -> int:
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""

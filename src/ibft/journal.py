@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ibft.code_digest import code_digest
+from ibft.errors import UserError
 from ibft.storage import read_manifest
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,24 @@ class Journal:
     def _write(self, entry: Entry) -> None:
         self._stream.write(_line(entry))
         self._stream.flush()
+
+
+def finished_entries(path: Path, key: str) -> Iterator[Entry]:
+    """The entries of a journal that nobody is writing, one by one; it stays as it is.
+
+    Raises:
+        UserError: there is no such journal, or it belongs to other inputs, settings or code than `key` digests.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing: run Snakemake, which makes it")
+    with path.open("rb") as lines:
+        if _parse(lines.readline()) != {"key": key}:
+            raise UserError(f"{path} belongs to other inputs, settings or code: run Snakemake, which makes it anew")
+        for line in lines:
+            entry = _parse(line)
+            if entry is None:
+                return
+            yield entry
 
 
 def journal_path(output: Path) -> Path:

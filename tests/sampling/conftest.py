@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ibft import storage
 from ibft.models.loading import load_model
 from ibft.sampling.engine import Prompt
 from ibft.sampling.seeds import draw_seed
+from ibft.tables import PROBLEMS
 from tests.tiny_model import make_tiny_model
 
 TEXTS = (
@@ -19,9 +21,31 @@ TEXTS = (
 )
 
 
+TASKS = ("b", "a", "d", "c", "e")
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("problems") / "problems.parquet"
+    rows = [
+        {
+            "task_id": task,
+            "language": "verilog",
+            "description": f"Connect {task} to out." if task != "c" else None,
+            "prompt": f"module top_module (\n\tinput {task},\n\toutput out\n);\n",
+            "entry_point": "top_module",
+            "tests": "",
+            "reference_solution": "",
+        }
+        for task in TASKS
+    ]
+    storage.write_table(path, PROBLEMS, rows)
+    return path
 
 
 @pytest.fixture

@@ -15,29 +15,10 @@ from ibft.sampling import engines
 from ibft.sampling.engines import engine_name
 from ibft.tables import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
+from tests.sampling.conftest import TASKS
 
 SCRIPT = REPOSITORY / "workflow" / "scripts" / "sample.py"
 SETTINGS = {"n": 4, "max_new_tokens": 12, "batch_size": 8, "engine": "transformers"}
-TASKS = ("b", "a", "d", "c", "e")
-
-
-@pytest.fixture(scope="module")
-def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("problems") / "problems.parquet"
-    rows = [
-        {
-            "task_id": task,
-            "language": "verilog",
-            "description": f"Connect {task} to out." if task != "c" else None,
-            "prompt": f"module top_module (\n\tinput {task},\n\toutput out\n);\n",
-            "entry_point": "top_module",
-            "tests": "",
-            "reference_solution": "",
-        }
-        for task in TASKS
-    ]
-    storage.write_table(path, PROBLEMS, rows)
-    return path
 
 
 def command(model: Path, problems: Path, *outputs: Path, **changed: object) -> list[str]:
@@ -100,7 +81,7 @@ def test_a_run_that_dies_at_every_problem_ends_with_the_same_bytes(
         assert not output.exists()
     with caplog.at_level(logging.INFO):
         sample(*command(tiny_model, problems, output))
-    assert "sampling: 0 samples in" in caplog.text
+    assert "all 20 samples are drawn already" in caplog.text
     assert output.read_bytes() == undisturbed.read_bytes()
     assert not journal_path(output).exists()
 
@@ -141,7 +122,7 @@ def test_a_run_that_dies_between_two_trials_draws_nothing_again(tiny_model, prob
         sample(*command(tiny_model, problems, *killed))
     with caplog.at_level(logging.INFO):
         sample(*command(tiny_model, problems, *killed))
-    assert "sampling: 0 samples in" in caplog.text
+    assert "all 20 samples are drawn already" in caplog.text
     assert [path.read_bytes() for path in killed] == [path.read_bytes() for path in whole]
 
 

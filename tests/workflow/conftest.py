@@ -47,16 +47,22 @@ def _path_with_this_python() -> str:
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which the workflow has run to its end. Read only: take `checkout` to change something."""
-    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "check out")
+def new_checkout(root: Path, *, head_width: int = 8) -> Checkout:
+    """The sources, a tiny model and the configuration of the tests, in which nothing has run yet."""
+    checkout = Checkout(root)
     for folder in ("src", "rules", "workflow", "profiles", "config", "envs"):
         shutil.copytree(REPOSITORY / folder, checkout.root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(REPOSITORY / "Snakefile", checkout.root / "Snakefile")
     checkout.work.mkdir()
-    make_tiny_model(checkout.work / "tiny-model")
+    make_tiny_model(checkout.work / "tiny-model", head_width=head_width)
     shutil.copyfile(Path(__file__).with_name("config.yaml"), checkout.work / "config.yaml")
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which the workflow has run to its end. Read only: take `checkout` to change something."""
+    checkout = new_checkout(tmp_path_factory.mktemp("workflow") / "check out")
     run = checkout.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     return checkout

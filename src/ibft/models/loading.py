@@ -32,20 +32,39 @@ def load_model(
     Raises:
         UserError: the folder or the adapter is missing or damaged.
     """
-    storage.verify(folder)
     return_freed_memory()
-    transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
-    first = torch.float32 if adapter and merge else DTYPES[precision]
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=first, local_files_only=True)
-    if adapter:
-        storage.verify(adapter)
-        with_adapter = PeftModel.from_pretrained(model, adapter)
-        model = with_adapter.merge_and_unload() if merge else with_adapter
-    model = cast(PreTrainedModel, model).to(device=device(), dtype=DTYPES[precision])
+    model = _merged(folder, adapter, precision) if adapter and merge else _with_adapter(folder, adapter, precision)
+    model = model.to(device=device(), dtype=DTYPES[precision])
     model.requires_grad_(False)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     logger.info("loaded %s%s in %s on %s", folder, f" with {adapter}" if adapter else "", precision, model.device)
     return model.eval(), tokenizer
+
+
+def save_merged(folder: Path, adapter: Path, precision: str, target: Path) -> None:
+    """Write the model in `folder` with the adapter folded into its weights to `target`, for an engine that loads it.
+
+    Added in float32 and then cast, as in `load_model`; computed on the CPU, where the engine leaves room.
+    """
+    return_freed_memory()
+    _merged(folder, adapter, precision).save_pretrained(target)
+    logger.info("merged %s into %s in %s", adapter, folder, precision)
+
+
+def _merged(folder: Path, adapter: Path, precision: str) -> PreTrainedModel:
+    with_adapter = cast(PeftModel, _with_adapter(folder, adapter, "float32"))
+    return cast(PreTrainedModel, with_adapter.merge_and_unload()).to(DTYPES[precision])
+
+
+def _with_adapter(folder: Path, adapter: Path | None, precision: str) -> PreTrainedModel:
+    """On the CPU; the adapter is kept apart."""
+    storage.verify(folder)
+    transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[precision], local_files_only=True)
+    if adapter:
+        storage.verify(adapter)
+        model = PeftModel.from_pretrained(model, adapter)
+    return cast(PreTrainedModel, model)
 
 
 def device() -> torch.device:

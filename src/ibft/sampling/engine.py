@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from transformers import PreTrainedTokenizerBase
@@ -49,13 +50,30 @@ class Completion:
     log_likelihood: float
 
 
+@dataclass(frozen=True)
+class Group:
+    """Prompts that are completed by the same weights and in the same way.
+
+    Attributes:
+        adapter: folder of a LoRA adapter to put on the engine's base model; None for the base model itself.
+        prompts: with different task_ids.
+    """
+
+    adapter: Path | None
+    prompts: Sequence[Prompt]
+    decoding: Decoding
+
+
 class Engine(Protocol):
-    """A loaded model that completes prompts. Its name and version stand in every row of `samples`."""
+    """A loaded base model that completes prompts, with any of its adapters.
+
+    Its name and version stand in every row of `samples`.
+    """
 
     name: str
     version: str
     tokenizer: PreTrainedTokenizerBase
 
-    def sample(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[list[Completion]]:
-        """Yield each prompt's completions, ordered by sample, prompts in the order in which they finish."""
+    def sample(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Completion]]]:
+        """Yield each prompt's completions, ordered by sample, with the index of its group, as prompts finish."""
         ...

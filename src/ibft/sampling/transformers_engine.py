@@ -1,216 +1,50 @@
-"""Sampling with transformers' models and a decode loop made for n completions per prompt on a CPU.
+"""Sampling with transformers: one adapter after the other, each folded into the base model's weights."""
 
-What makes it fast, and what it does not change:
-
-- A prompt is computed once for its n samples.
-- Samples of a prompt are one *branch* for as long as their draws agree, which at low temperature is long: one row in
-  the batch, one slot in the cache. A branch splits where its samples draw different tokens.
-- Finished branches leave the batch and waiting prompts enter it, without padding and without copying the cache. The
-  batch is filled by its branches, not by the samples behind them: products of few rows waste most of a core.
-- Every sample draws with its own numbers from its own distribution, so the samples of a problem depend neither on the
-  order nor on the number of the others. A batch has at least `LEAST_ROWS` rows, since matrix products of fewer rows
-  are not only slow but round differently.
-"""
-
-from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
 import torch
 import transformers
-from numpy.typing import NDArray
-from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
 
-from ibft.errors import UserError
-from ibft.sampling.engine import Completion, Decoding, FinishReason, Prompt
-from ibft.sampling.nucleus import Nucleus, nuclei
-from ibft.sampling.seeds import uniform_numbers
-from ibft.sampling.slot_cache import SlotCache, causal_mask, use_slot_attention
-from ibft.sampling.text import StopStrings, continuation_text
-
-LEAST_ROWS = 16
-_SAMPLES_PER_ROW = 4  # in flight on a CPU, where memory is taken only by slots that are written
-
-
-@dataclass
-class _Branch:
-    """Samples of one prompt whose draws have agreed so far; branch i of the batch lives in slot i of the cache."""
-
-    prompt: Prompt
-    samples: list[int]
-    tokens: list[int] = field(default_factory=list)
-    log_likelihood: float = 0.0
-
-    @property
-    def length(self) -> int:
-        """Positions of the cache that hold it: all but its newest token."""
-        return len(self.prompt.token_ids) + max(len(self.tokens) - 1, 0)
+from ibft.models.loading import load_model
+from ibft.sampling.decoder import Decoder
+from ibft.sampling.engine import Completion, Group
 
 
 class TransformersEngine:
-    """A causal language model of transformers that attends; see `ibft.sampling.engine.Engine`."""
+    """The model in a folder; see `ibft.sampling.engine.Engine`.
+
+    Weights are read when the first group that needs them comes, and kept until one comes that needs others: groups of
+    one adapter should be neighbours.
+    """
 
     name = "transformers"
     version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int) -> None:
+    def __init__(self, model: Path, *, precision: str, batch_size: int) -> None:
         """
         Args:
-            batch_size: rows that are decoded together; no prompt enters a batch of so many. Those that are in it may
-                still branch: all samples of a prompt run at the same time, and all have a slot in the cache.
+            batch_size: see `Decoder`.
         """
-        unknown = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
-        if unknown:
-            raise UserError(
-                f"the transformers engine cannot decode a model with {', '.join(sorted(unknown))}: "
-                "set sampling.engine to vllm"
-            )
-        use_slot_attention(model)
-        self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
+        self.tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+        self._folder, self._precision, self._batch_size = model, precision, batch_size
+        self._adapter: Path | None = None
+        self._decoder: Decoder | None = None
 
-    def sample(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[list[Completion]]:
-        """See `Engine.sample`.
+    def sample(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Completion]]]:
+        """See `Engine.sample`; group after group.
 
         Raises:
-            UserError: a prompt and its completion do not fit the model's context.
+            UserError: the model or an adapter is missing or damaged, or a prompt does not fit the model's context.
         """
-        if prompts:
-            _check_context(self.model, prompts, decoding)
-            with torch.inference_mode():
-                yield from _Run(self, prompts, decoding).completions()
+        for number, group in enumerate(groups):
+            for completions in self._decoder_with(group.adapter).sample(group.prompts, group.decoding):
+                yield number, completions
 
-
-class _Run:
-    """One call of `TransformersEngine.sample`: the batch, its cache, and what has finished."""
-
-    def __init__(self, engine: TransformersEngine, prompts: Sequence[Prompt], decoding: Decoding) -> None:
-        self.model, self.tokenizer, self.decoding = engine.model, engine.tokenizer, decoding
-        self.waiting = deque(prompts)
-        self.batch_size = engine.batch_size
-        samples_per_row = _SAMPLES_PER_ROW if self.model.device.type == "cpu" else 1
-        self.most_samples = max(samples_per_row * engine.batch_size, *(len(prompt.seeds) for prompt in prompts))
-        longest = max(len(prompt.token_ids) for prompt in prompts) + decoding.max_new_tokens
-        self.cache = SlotCache(max(self.most_samples, LEAST_ROWS), longest)
-        self.stops = StopStrings(engine.tokenizer, decoding.stop_strings)
-        self.branches: list[_Branch] = []
-        self.numbers: dict[str, list[NDArray[np.float64]]] = {}
-        self.finished: defaultdict[str, dict[int, Completion]] = defaultdict(dict)
-
-    def completions(self) -> Iterator[list[Completion]]:
-        while self.waiting or self.branches:
-            while self.waiting and self._has_room_for(self.waiting[0]):
-                self._admit(self.waiting.popleft())
-                yield from self._whole_prompts()
-            if self.branches:
-                self._advance(range(len(self.branches)), self._step())
-                yield from self._whole_prompts()
-
-    def _has_room_for(self, prompt: Prompt) -> bool:
-        samples = sum(len(branch.samples) for branch in self.branches)
-        return len(self.branches) < self.batch_size and samples + len(prompt.seeds) <= self.most_samples
-
-    def _admit(self, prompt: Prompt) -> None:
-        """Compute `prompt` into the next free slot and draw its samples' first tokens."""
-        self.numbers[prompt.task_id] = [uniform_numbers(s, self.decoding.max_new_tokens) for s in prompt.seeds]
-        slot = len(self.branches)
-        self.branches.append(_Branch(prompt, list(range(len(prompt.seeds)))))
-        ids = torch.tensor([prompt.token_ids], device=self.model.device)
-        self.cache.fill(slot)
-        positions = torch.arange(ids.shape[1], device=ids.device)[None]
-        self._advance([slot], self._logits(ids, positions, causal_mask(ids.shape[1], ids.device)))
-
-    def _step(self) -> Tensor:
-        """Compute the newest token of every branch; logits (R, V) of what follows."""
-        rows = max(len(self.branches), LEAST_ROWS)
-        newest, positions = torch.zeros(2, rows, dtype=torch.long)
-        newest[: len(self.branches)] = torch.tensor([branch.tokens[-1] for branch in self.branches])
-        positions[: len(self.branches)] = torch.tensor([branch.length for branch in self.branches])
-        newest, positions = newest.to(self.model.device), positions.to(self.model.device)
-        mask = self.cache.step(positions)
-        return self._logits(newest[:, None], positions[:, None], mask)[: len(self.branches)]
-
-    def _logits(self, ids: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        logits_BTV: Tensor = self.model(
-            input_ids=ids,
-            position_ids=positions,
-            attention_mask=mask.to(self.model.dtype),
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits
-        return logits_BTV[:, -1].float()
-
-    def _advance(self, slots: Sequence[int], logits_RV: Tensor) -> None:
-        """Draw the next token of every sample in `slots`, then bring branches and slots in line again."""
-        ended: list[int] = []
-        for slot, nucleus in zip(slots, nuclei(logits_RV, self.decoding.temperature, self.decoding.top_p), strict=True):
-            parent = self.branches[slot]
-            length = parent.length + bool(parent.tokens)
-            children = [branch for branch in self._drawn(parent, nucleus) if not self._ends(branch)]
-            if children:
-                new_slots = range(len(self.branches), len(self.branches) + len(children) - 1)
-                self.cache.copy(slot, new_slots, length)
-                self.branches[slot] = children[0]
-                self.branches += children[1:]
-            else:
-                ended.append(slot)
-        for slot in reversed(ended):
-            self._leave(slot)
-
-    def _drawn(self, branch: _Branch, nucleus: Nucleus) -> list[_Branch]:
-        """`branch` continued by each token that some sample of it draws."""
-        by_choice: defaultdict[int, list[int]] = defaultdict(list)
-        for sample in branch.samples:
-            number = self.numbers[branch.prompt.task_id][sample][len(branch.tokens)]
-            by_choice[nucleus.draw(number)].append(sample)
-        return [
-            _Branch(
-                branch.prompt,
-                samples,
-                [*branch.tokens, int(nucleus.tokens[choice])],
-                branch.log_likelihood + float(nucleus.log_probabilities[choice]),
-            )
-            for choice, samples in by_choice.items()
-        ]
-
-    def _ends(self, branch: _Branch) -> bool:
-        """Whether `branch` is complete; if so, its samples are recorded as finished."""
-        stopped = branch.tokens[-1] in self.decoding.stop_token_ids or self.stops.hit(branch.tokens)
-        if not stopped and len(branch.tokens) < self.decoding.max_new_tokens:
-            return False
-        reason: FinishReason = "stop" if stopped else "length"
-        text = continuation_text(self.tokenizer, branch.prompt.token_ids, branch.tokens, self.decoding.stop_strings)
-        for sample in branch.samples:
-            self.finished[branch.prompt.task_id][sample] = Completion(
-                branch.prompt.task_id, sample, text, tuple(branch.tokens), reason, branch.log_likelihood
-            )
-        return True
-
-    def _leave(self, slot: int) -> None:
-        """Free `slot` and move the last branch there."""
-        last = self.branches.pop()
-        if slot < len(self.branches):
-            self.branches[slot] = last
-            self.cache.copy(len(self.branches), [slot], last.length)
-
-    def _whole_prompts(self) -> Iterator[list[Completion]]:
-        """Hand over the prompts whose samples have all finished."""
-        for task_id in [t for t, found in self.finished.items() if len(found) == len(self.numbers[t])]:
-            found = self.finished.pop(task_id)
-            del self.numbers[task_id]
-            yield [found[sample] for sample in sorted(found)]
-
-
-def _check_context(model: PreTrainedModel, prompts: Sequence[Prompt], decoding: Decoding) -> None:
-    """The cache keeps whole sequences, so they must fit the positions that the model knows, and its window if any."""
-    known = (getattr(model.config, "max_position_embeddings", None), getattr(model.config, "sliding_window", None))
-    limit = min((limit for limit in known if limit), default=None)
-    longest = max(prompts, key=lambda prompt: len(prompt.token_ids))
-    needed = len(longest.token_ids) + decoding.max_new_tokens
-    if limit is not None and needed > limit:
-        raise UserError(
-            f"problem {longest.task_id} needs {needed} tokens with its completion, and the model attends to {limit}: "
-            "lower sampling.max_new_tokens"
-        )
+    def _decoder_with(self, adapter: Path | None) -> Decoder:
+        if self._decoder is None or adapter != self._adapter:
+            self._decoder = None  # two models need not fit into memory
+            model, tokenizer = load_model(self._folder, adapter, self._precision, merge=True)
+            self._decoder, self._adapter = Decoder(model, tokenizer, self._batch_size), adapter
+        return self._decoder

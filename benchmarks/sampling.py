@@ -1,0 +1,229 @@
+"""Both sampling engines against transformers' own generate, and one engine start against several.
+
+python benchmarks/sampling.py --model results/models/smollm2-135m --vllm-python .venv-vllm/bin/python
+
+Every way completes the same HumanEval prompts, so many samples of each, in a process of its own, one after the other:
+
+    transformers    the transformers engine of this repository
+    generate        model.generate(num_return_sequences=...), --generate-prompts prompts a call
+    vllm            the vLLM engine, where --vllm-python names a Python that has vLLM (`make test-vllm` makes one)
+    one job         vLLM, three LoRA adapters served by one job, as `sampling.jobs_per_model` does it
+    three jobs      vLLM, a job for each of them
+
+A completion ends at the end token or at --tokens tokens; what counts are the tokens up to there. The first three print
+generated tokens per second with and without the start, which is all from the first import to the first prompt; the jobs
+are measured from start to exit. Lower --adapter-samples or --adapter-tokens and the start weighs more.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+
+from ibft import storage
+from ibft.config import Benchmark, Sampling
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.models.loading import load_model, use_threads
+from ibft.profiles import Problem, get_profile
+from ibft.sampling.draws import Draw
+from ibft.sampling.engine import Decoding, Engine, Group
+from ibft.sampling.engines import open_engine
+from ibft.sampling.requests import prompt_for
+from ibft.stage import run_stage, stage_parser
+from ibft.tables import PROBLEMS
+
+PROFILE = get_profile("chat")
+TEMPERATURE, TOP_P = 0.2, 0.95
+DRAWING = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "draw.py"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    if arguments.way:
+        print(json.dumps(WAYS[arguments.way](arguments)))
+        return
+    found = {}
+    for way in ("transformers", "generate", *(["vllm"] if arguments.vllm_python else [])):
+        found[way] = cost_of(way, arguments)
+        print_rate(way, found[way])
+    speed = found["transformers"]["rate"] / found["generate"]["rate"]
+    print(f"transformers over generate: {speed:.2f} x (goal 2)")
+    if not arguments.vllm_python:
+        print("vLLM is left out: name a Python that has it with --vllm-python")
+        return
+    together, apart = adapters_together_and_apart(arguments)
+    print(f"three adapters: one job {together:.1f} s, three jobs {apart:.1f} s: {together / apart:.2f} (goal 0.5)")
+
+
+def cost_of(way: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """Run this script once more, for one way alone."""
+    python = arguments.vllm_python if way == "vllm" else sys.executable
+    command = [str(python), *sys.argv, "--way", way]
+    started = time.perf_counter()
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    whole = time.perf_counter() - started
+    cost: dict[str, float] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    return {
+        **cost,
+        "start": whole - cost["seconds"],
+        "rate": cost["tokens"] / cost["seconds"],
+        "rate_with_start": cost["tokens"] / whole,
+    }
+
+
+def print_rate(way: str, cost: dict[str, float]) -> None:
+    print(
+        f"{way:14}{cost['tokens']:8.0f} tokens {cost['rate']:8.1f} tokens/s {cost['rate_with_start']:8.1f} with the"
+        f" start of {cost['start']:.1f} s {cost['tokens'] / cost['cpu_seconds']:8.1f} tokens per CPU second",
+        flush=True,
+    )
+
+
+def engine_way(arguments: argparse.Namespace) -> dict[str, float]:
+    use_threads(arguments.threads)
+    settings = Sampling(engine=arguments.way, batch_size=arguments.batch_size)
+    engine = open_engine(settings, arguments.model, [], precision="float32", threads=arguments.threads)
+    group = Group(None, list(prompts(engine, arguments)), decoding(engine, arguments))
+    if arguments.way == "transformers":  # weights are loaded with the first prompt
+        list(engine.sample([Group(None, group.prompts[:1], Decoding(0.0, 1.0, 1, (), ()))]))
+    return timed(lambda: sum(len(c.token_ids) for _, found in engine.sample([group]) for c in found))
+
+
+def generate_way(arguments: argparse.Namespace) -> dict[str, float]:
+    use_threads(arguments.threads)
+    model, tokenizer = load_model(arguments.model, None, "float32")
+    tokenizer.padding_side = "left"
+    texts = [tokenizer.decode(PROFILE.encode_problem(tokenizer, problem)) for problem in problems(arguments)]
+    ends = torch.tensor(PROFILE.stop_token_ids(tokenizer))
+
+    def generate() -> int:
+        tokens = 0
+        for first in range(0, len(texts), arguments.generate_prompts):
+            batch = tokenizer(texts[first : first + arguments.generate_prompts], return_tensors="pt", padding=True)
+            out_BT = model.generate(
+                **batch,
+                do_sample=True,
+                temperature=TEMPERATURE,
+                top_p=TOP_P,
+                top_k=0,
+                max_new_tokens=arguments.tokens,
+                num_return_sequences=arguments.samples,
+                eos_token_id=ends.tolist(),
+                pad_token_id=tokenizer.pad_token_id,
+            )[:, batch["input_ids"].shape[1] :]
+            ended_BT = torch.isin(out_BT, ends).cumsum(1)
+            tokens += int((ended_BT == 0).sum()) + int((ended_BT[:, -1] > 0).sum())  # the end token counts
+        return tokens
+
+    return timed(generate)
+
+
+WAYS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "transformers": engine_way,
+    "generate": generate_way,
+    "vllm": engine_way,
+}
+
+
+def timed(work: Callable[[], int]) -> dict[str, float]:
+    """What `work` took, and its result as the number of tokens."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    tokens = work()
+    return {
+        "tokens": tokens,
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+
+
+def problems(arguments: argparse.Namespace) -> list[Problem]:
+    benchmark = Benchmark(source="builtin:humaneval", language="python", problems=arguments.prompts)
+    return list(prepare_benchmark(benchmark).itertuples(index=False))
+
+
+def prompts(engine: Engine, arguments: argparse.Namespace) -> Iterator[Any]:
+    draw = Draw("benchmark", "humaneval", TEMPERATURE)
+    for problem in problems(arguments):
+        yield prompt_for(problem, PROFILE, engine.tokenizer, draw, [0], arguments.samples)
+
+
+def decoding(engine: Engine, arguments: argparse.Namespace) -> Decoding:
+    return Decoding(TEMPERATURE, TOP_P, arguments.tokens, (), PROFILE.stop_token_ids(engine.tokenizer))
+
+
+def adapters_together_and_apart(arguments: argparse.Namespace) -> tuple[float, float]:
+    """Seconds of one job of `draw.py` that serves three adapters, and of three jobs that serve one each."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        table = folder / "problems.parquet"
+        benchmark = Benchmark(source="builtin:humaneval", language="python", problems=arguments.prompts)
+        storage.write_table(table, PROBLEMS, prepare_benchmark(benchmark))
+        variants = {f"benchmark/x/ft/seed{seed}": str(adapter(arguments.model, folder, seed)) for seed in range(3)}
+        together = job(arguments, table, variants, folder / "together")
+        apart = sum(
+            job(arguments, table, {variant: path}, folder / str(number))
+            for number, (variant, path) in enumerate(variants.items())
+        )
+    return together, apart
+
+
+def job(arguments: argparse.Namespace, table: Path, variants: dict[str, str], output: Path) -> float:
+    sampling = {
+        "engine": "vllm",
+        "n": arguments.adapter_samples,
+        "trials": 1,
+        "temperatures": [TEMPERATURE],
+        "max_new_tokens": arguments.adapter_tokens,
+    }
+    track = {"profile": "chat", "sampling": sampling, "benchmarks": {"humaneval": str(table)}, "variants": variants}
+    command = [str(arguments.vllm_python), str(DRAWING), "--model", str(arguments.model), "--output", str(output)]
+    command += ["--tracks", json.dumps([track]), "--threads", str(arguments.threads)]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def adapter(model: Path, folder: Path, seed: int) -> Path:
+    """An adapter of the default size, whose update is small but not nothing."""
+    torch.manual_seed(seed)
+    weights, _ = load_model(model, None, "float32")
+    adapted = get_peft_model(weights, LoraConfig(r=32, lora_alpha=32, target_modules="all-linear"))
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=1e-3)
+    target = folder / f"adapter{seed}"
+    adapted.save_pretrained(target)
+    storage.write_manifest(target)
+    return target
+
+
+def parser() -> argparse.ArgumentParser:
+    arguments = stage_parser(__doc__)
+    arguments.add_argument("--model", type=Path, default=Path("results/models/smollm2-135m"))
+    arguments.add_argument("--prompts", type=int, default=16, help="of HumanEval, the shortest first")
+    arguments.add_argument("--samples", type=int, default=10, help="of each prompt")
+    arguments.add_argument("--tokens", type=int, default=128, help="at most, of each sample")
+    arguments.add_argument("--batch-size", type=int, default=24, help="of the transformers engine")
+    arguments.add_argument("--generate-prompts", type=int, default=1, help="in one call of generate")
+    arguments.add_argument("--adapter-samples", type=int, default=10, help="as --samples, for the three adapters")
+    arguments.add_argument("--adapter-tokens", type=int, default=128, help="as --tokens, for the three adapters")
+    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--vllm-python", type=Path, default=default_vllm_python(), help="a Python that has vLLM")
+    arguments.add_argument("--way", choices=WAYS, help="run one way alone and print what it cost as JSON")
+    return arguments
+
+
+def default_vllm_python() -> Path | None:
+    own = Path(".venv-vllm/bin/python")
+    return own if own.exists() else None
+
+
+if __name__ == "__main__":
+    run_stage(main, parser())

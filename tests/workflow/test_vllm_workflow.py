@@ -1,0 +1,34 @@
+"""The whole workflow with vLLM as its engine. Runs where vLLM is installed: `make test-vllm`."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ibft.storage import read_table
+from ibft.tables import METRICS, SAMPLES
+from tests.workflow.conftest import new_checkout
+
+pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
+pytestmark = pytest.mark.vllm
+
+
+@pytest.mark.timeout(1200)
+def test_it_runs_to_its_report_on_one_start_of_vllm(tmp_path: Path) -> None:
+    checkout = new_checkout(tmp_path / "check out", head_width=32)  # the narrowest that vLLM computes on a CPU
+    config = yaml.safe_load((checkout.work / "config.yaml").read_text())
+    config["sampling"] |= {"engine": "vllm", "jobs_per_model": 1, "trials": 2}
+    config["tracks"]["verilog"]["methods"] = ["base", "ft", "ibft"]
+    path = checkout.work / "vllm.yaml"
+    path.write_text(yaml.safe_dump(config))
+    run = checkout.snakemake(config=path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = checkout.work / "results"
+    samples = [read_table(table, SAMPLES) for table in (results / "samples").rglob("*.parquet")]
+    assert len(samples) == 3 * 2
+    assert {engine for table in samples for engine in table["engine"]} == {"vllm"}
+    assert all(len(table) == 3 * 4 and table["seed"].is_unique for table in samples)
+    assert len({tuple(table["completion"]) for table in samples}) == 3 * 2
+    assert set(read_table(results / "metrics" / "metrics.parquet", METRICS)["method"]) == {"base", "ft", "ibft"}
+    assert (results / "report.html").exists()
+    assert "Nothing to be done" in checkout.snakemake(config=path).stderr
