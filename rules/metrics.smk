@@ -83,4 +83,4 @@ rule tables:
         "Write the headline table"
     shell:
         'python "$IBFT_SCRIPTS/write_tables.py" --metrics {input.metrics:q} --labels {params.labels:q}'
-        " --settings {params.settings:q} --output-dir $(dirname {output.parquet:q}) --log {log:q}"
+        ' --settings {params.settings:q} --output-dir "$(dirname {output.parquet:q})" --log {log:q}'
