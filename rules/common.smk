@@ -68,12 +68,17 @@ def python_of(wildcards):
     return platform.python_version() if from_stdlib else "any"
 
 
-def draws():
-    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track."""
-    for v in CONFIG.variants():
+def draws(target=None):
+    """The wildcards of every set of samples: each variant on each benchmark, temperature and trial of its track.
+
+    Or those of them that a named target shows.
+    """
+    for v in CONFIG.variants(target):
         sampling = CONFIG.sampling_of(v.model, v.dataset)
-        for benchmark in CONFIG.track_of(v.model, v.dataset).benchmarks:
-            for temperature in sampling.temperatures:
+        for benchmark in kept(
+            CONFIG.track_of(v.model, v.dataset).benchmarks, target, "benchmarks"
+        ):
+            for temperature in kept(sampling.temperatures, target, "temperatures"):
                 for trial in range(sampling.trials):
                     yield dict(
                         model=v.model,
@@ -86,9 +91,17 @@ def draws():
                     )
 
 
-def draw_paths(folder):
+def draw_paths(folder, target=None):
     """One path per set of samples, under results/<folder>."""
-    return [f"{RESULTS}/{folder}/{DRAW}.parquet".format(**draw) for draw in draws()]
+    return [
+        f"{RESULTS}/{folder}/{DRAW}.parquet".format(**draw) for draw in draws(target)
+    ]
+
+
+def kept(values, target, key):
+    """Those of `values` that the filter of a target leaves."""
+    wanted = getattr(target, key, None)
+    return [value for value in values if wanted is None or value in wanted]
 
 
 def adapter_paths():
