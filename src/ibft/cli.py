@@ -1,4 +1,4 @@
-"""The command `ibft`: judge anyone's completions, and say what this machine offers.
+"""The command `ibft`: judge anyone's completions, say what a run would cost and what this machine offers.
 
 Nothing here imports torch.
 """
@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from ibft.execution import doctor, score
+from ibft.plan import command as plan
 from ibft.stage import run_stage
 
 
@@ -15,6 +16,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ibft", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--log", type=Path, help="append progress and errors here as well")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, doctor):
+    for command in (score, plan, doctor):
         command.add_parser(commands)
     run_stage(lambda arguments: arguments.run(arguments), parser)
