@@ -38,6 +38,7 @@ include: "rules/metrics.smk"
 include: "rules/geometry.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/shown.smk"
 include: "rules/targets.smk"
 
 
