@@ -3,14 +3,18 @@
 import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config import load_layers
-from ibft.plan.estimate import Correction, CostModel, corrections
+from ibft.plan.estimate import UNMEASURED, Correction, CostModel, corrections
 from ibft.plan.jobs import Job, list_jobs
 from ibft.plan.reasons import in_words
 
+FOOTNOTE = """\
+Hours and disk are of what is to run. CPU-hours count every core that a job holds. The assumptions are listed in
+src/ibft/plan/assumptions.py; measured jobs of a rule correct them by the factor that is shown."""
 _COLUMNS = ("rule", "jobs", "cached", "to run", "GPU-hours", "CPU-hours", "disk", "estimate")
 
 
@@ -26,16 +30,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> None:
     """Ask Snakemake twice, for all jobs and for those that it would start now, and print both with their costs."""
     snakefile = arguments.snakefile.absolute()
-    config = load_layers(arguments.configfile, snakefile.parent / "config" / "config.yaml")
+    layers = [path.absolute() for path in arguments.configfile]
     asked = ["--directory", str(arguments.directory)]
-    if arguments.configfile:
-        asked += ["--configfile", *map(str, arguments.configfile)]
+    if layers:
+        asked += ["--configfile", *map(str, layers)]
     every = list_jobs(snakefile, [*asked, "--forceall", "--", *arguments.targets])
     to_run = list_jobs(snakefile, [*asked, "--", *arguments.targets])
+    with chdir(arguments.directory):  # from where `path:` sources are looked up
+        config = load_layers(layers, snakefile.parent / "config" / "config.yaml")
     model = CostModel(config, arguments.directory)
     corrected = corrections(model, every, arguments.directory)
     lines = [line_of(rule, every, to_run, model, corrected) for rule in dict.fromkeys(job.rule for job in every)]
-    print("\n".join(["", *table(lines), "", *explanation(to_run), "", *footnotes(corrected)]))
+    print("\n".join(["", *table(lines), "", *explanation(to_run), "", FOOTNOTE]))
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,14 @@ class Line:
     gpu_hours: float
     cpu_hours: float
     disk: float
-    measured: int
+    correction: Correction
 
 
 def line_of(
     rule: str, every: Sequence[Job], to_run: Sequence[Job], model: CostModel, corrected: Mapping[str, Correction]
 ) -> Line:
     pending = [job for job in to_run if job.rule == rule]
-    correction = corrected.get(rule, Correction(1.0, 0))
+    correction = corrected.get(rule, UNMEASURED)
     costs = [(job, model.cost(job)) for job in pending]
     return Line(
         rule=rule,
@@ -64,7 +70,7 @@ def line_of(
         gpu_hours=sum(cost.seconds * job.gpus for job, cost in costs) * correction.factor / 3600,
         cpu_hours=sum(cost.seconds * job.threads for job, cost in costs) * correction.factor / 3600,
         disk=sum(cost.disk for _, cost in costs),
-        measured=correction.measured,
+        correction=correction,
     )
 
 
@@ -76,7 +82,7 @@ def table(lines: Sequence[Line]) -> list[str]:
         gpu_hours=sum(line.gpu_hours for line in lines),
         cpu_hours=sum(line.cpu_hours for line in lines),
         disk=sum(line.disk for line in lines),
-        measured=0,
+        correction=UNMEASURED,
     )
     rows = [_COLUMNS, *(_cells(line) for line in [*lines, total])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -92,17 +98,9 @@ def explanation(to_run: Sequence[Job]) -> list[str]:
     return ["Why:", *(f"  {rule:{width}}  {count:4d}  {words}" for (rule, words), count in reasons.items())]
 
 
-def footnotes(corrected: Mapping[str, Correction]) -> list[str]:
-    factors = ", ".join(f"{rule} × {found.factor:.2g}" for rule, found in corrected.items())
-    measured = f"corrected by earlier runs: {factors}" if factors else "of which no earlier run has corrected any"
-    return [
-        "Hours and disk are of what is to run; CPU-hours count every core that a job holds. They follow from the",
-        f"assumptions in src/ibft/plan/assumptions.py, {measured}.",
-    ]
-
-
 def _cells(line: Line) -> tuple[str, ...]:
-    source = f"measured on {line.measured}" if line.measured else "assumed"
+    measured = line.correction.measured
+    source = f"{measured} measured: × {line.correction.factor:.2g}" if measured else "assumed"
     return (
         line.rule,
         str(line.jobs),

@@ -152,6 +152,9 @@ class Correction:
     measured: int
 
 
+UNMEASURED = Correction(1.0, 0)
+
+
 def corrections(model: CostModel, jobs: Iterable[Job], folder: Path) -> Mapping[str, Correction]:
     """By rule, from the benchmark files that earlier runs of these jobs have left below `folder`."""
     sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
