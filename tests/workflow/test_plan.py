@@ -26,7 +26,7 @@ def test_a_finished_run_has_nothing_to_do_and_has_been_measured(finished: Checko
 
 def test_a_changed_key_is_named_with_what_it_makes_again(finished: Checkout) -> None:
     config = yaml.safe_load((finished.work / "config.yaml").read_text())
-    config["metrics"]["k"] = [1, 3]
+    config["geometry"]["pairs"] = 5
     config["sampling"]["temperatures"] = [0.5, 1.0]
     path = finished.work / "planned.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -34,4 +34,5 @@ def test_a_changed_key_is_named_with_what_it_makes_again(finished: Checkout) -> 
     assert any(line.startswith("training 5 5 0") for line in lines)
     assert any(line.startswith("samples 12 6 6") and "6 measured: ×" in line for line in lines)
     assert "samples 6 not made yet" in lines
-    assert "tables 1 k was [1, 2] and is [1, 3]" in lines
+    assert "geometry 3 pairs was 6 and is 5" in lines
+    assert "metrics 1 it reads other files than before" in lines
