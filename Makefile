@@ -3,12 +3,13 @@
 SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
 UV := uv run --frozen
+PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1
 
 # vLLM for CPUs cannot share an environment with vLLM for GPUs, and most of the tests need neither.
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-vllm lint format schema bench clean
+.PHONY: help setup run test test-vllm lint format schema bench rehearse clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +48,11 @@ schema:  ## write the JSON schema of the configuration
 
 bench: setup  ## measure speed and memory against named alternatives (minutes)
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(UV) python $$script; done
+
+rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1% of the rows (hours)
+	$(UV) python -c "from pathlib import Path; from tests.tiny_model import make_tiny_model as make; \
+	    [make(Path(f'results/rehearsal/tiny-{layers}'), layers=layers) for layers in (30, 32)]"
+	$(UV) snakemake --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
 
 clean:  ## delete results/
 	rm -rf results

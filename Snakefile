@@ -5,11 +5,17 @@
 #
 # A config that has every required section stands alone; anything less is laid over config/config.yaml.
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 from ibft.config import is_complete
+from ibft.locks import lock_notice
 
 min_version("9.0")
+
+if workflow.is_main_process and (notice := lock_notice(Path.cwd())):
+    logger.warning(notice)
 
 if not is_complete(workflow.config_settings.overwrite_config):
 
@@ -21,6 +27,7 @@ include: "rules/inputs.smk"
 include: "rules/models.smk"
 include: "rules/examples.smk"
 include: "rules/problems.smk"
+include: "rules/prefetch.smk"
 include: "rules/contamination.smk"
 include: "rules/memorization.smk"
 include: "rules/selection.smk"
@@ -32,6 +39,8 @@ include: "rules/metrics.smk"
 include: "rules/geometry.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/shown.smk"
+include: "rules/targets.smk"
 
 
 rule all:
@@ -39,6 +48,11 @@ rule all:
     input:
         report=rules.report.output.report,
         tables=rules.tables.output,
+        paper_tables=[
+            f"{RESULTS}/tables/{layout}.{kind}"
+            for layout in filled_layouts()
+            for kind in ("md", "tex")
+        ],
         metrics=rules.metrics.output,
         figures=figure_paths(),
     localrule: True

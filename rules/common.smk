@@ -14,7 +14,7 @@ from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
-from ibft.paper.layout import layouts_of
+from ibft.paper.layout import LAYOUTS, fillable
 from ibft.storage import sha256
 
 try:
@@ -78,16 +78,20 @@ def python_of(wildcards):
     return platform.python_version() if from_stdlib else "any"
 
 
-def drawn():
+def drawn(target=None):
     """Every set of samples, as products of the values of `ibft.metrics.runs.Run`: each variant on the benchmarks,
-    temperatures and trials of its track, and the imported ones."""
-    for v in CONFIG.variants():
+    temperatures and trials of its track, and the imported ones. Or those of them that a named target shows.
+    """
+    for v in CONFIG.variants(target):
         sampling = CONFIG.sampling_of(v.model, v.dataset)
-        benchmarks = CONFIG.track_of(v.model, v.dataset).benchmarks
+        benchmarks = kept(
+            CONFIG.track_of(v.model, v.dataset).benchmarks, target, "benchmarks"
+        )
+        temperatures = kept(sampling.temperatures, target, "temperatures")
         trials = range(sampling.trials)
         variant = [v.model], [v.dataset], [v.method], [v.seed]
-        yield [*variant, list(benchmarks), list(sampling.temperatures), list(trials)]
-    for name, own in CONFIG.samples.items():
+        yield [*variant, benchmarks, temperatures, list(trials)]
+    for name, own in CONFIG.samples.items() if target is None else ():
         yield [
             [own.model],
             [own.dataset],
@@ -99,15 +103,36 @@ def drawn():
         ]
 
 
-def draws():
-    """The wildcards of every set of samples."""
-    for run in expand_runs(drawn()):
+def draws(target=None):
+    """The wildcards of every set of samples, or of those that a named target shows."""
+    for run in expand_runs(drawn(target)):
         yield {**run._asdict(), "temperature": f"{run.temperature:g}"}
 
 
-def draw_paths(folder):
+def filled_layouts(target=None):
+    """The paper's tables that the run, or a named target, can fill."""
+    cells = {
+        (draw["dataset"], draw["benchmark"], float(draw["temperature"]))
+        for draw in draws(target)
+    }
+    return fillable(CONFIG, cells)
+
+
+def verdicts_folder(wildcards, input):
+    return Path(input.verdicts[0]).parents[DRAW.count("/")]
+
+
+def draw_paths(folder, target=None):
     """One path per set of samples, under results/<folder>."""
-    return [f"{RESULTS}/{folder}/{DRAW}.parquet".format(**draw) for draw in draws()]
+    return [
+        f"{RESULTS}/{folder}/{DRAW}.parquet".format(**draw) for draw in draws(target)
+    ]
+
+
+def kept(values, target, key):
+    """Those of `values` that the filter of a target leaves."""
+    wanted = getattr(target, key, None)
+    return [value for value in values if wanted is None or value in wanted]
 
 
 def adapter_paths():

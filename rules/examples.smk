@@ -8,6 +8,7 @@ rule examples:
         f"{RESULTS}/logs/examples/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/examples/{{dataset}}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     threads: 1

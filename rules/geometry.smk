@@ -18,7 +18,7 @@ rule geometry:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=CONFIG.compute.runtime_min,
+        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("measure_geometry.py"),
@@ -35,7 +35,7 @@ rule geometry:
     message:
         "Measure the geometry of {wildcards.dataset} in {wildcards.model} ({wildcards.method}, seed {wildcards.seed})"
     shell:
-        'python "$IBFT_SCRIPTS/measure_geometry.py" --model $(dirname {input.model:q}) {params.adapter}'
+        'python "$IBFT_SCRIPTS/measure_geometry.py" --model "$(dirname {input.model:q})" {params.adapter}'
         " --examples {input.examples:q} --memorization {input.memorization:q} --k {params.k}"
         " --layer {params.layer} --settings {params.settings:q} --batch-tokens {params.batch_tokens}"
         " --max-length {params.max_length}"

@@ -152,10 +152,10 @@ def run_figures():
     )
 
 
-def removal_is_swept():
+def removal_is_swept(target=None):
     """Whether some model is fine-tuned on several shares of a dataset that were selected in the same way."""
     shares = {}
-    for v in CONFIG.variants():
+    for v in CONFIG.variants(target):
         selection = CONFIG.methods[v.method].selection
         if selection is not None:
             key = (v.model, v.dataset, selection.by)
@@ -163,10 +163,10 @@ def removal_is_swept():
     return any(len(found) > 1 for found in shares.values())
 
 
-def bottleneck_is_swept():
+def bottleneck_is_swept(target=None):
     """Whether some model is trained on a dataset by IB-FT with several settings of the paper's objective."""
     settings = {}
-    for v in CONFIG.variants():
+    for v in CONFIG.variants(target):
         if v.method in BOTTLENECKS:
             key = (v.model, v.dataset)
             settings.setdefault(key, set()).add(tuple(BOTTLENECKS[v.method].values()))
@@ -193,9 +193,11 @@ def pair_figures():
 
 
 def run_figure_inputs(wildcards):
-    """KEY -> path of what a figure of the whole run is drawn from."""
+    """KEY -> path of what a figure of the whole run, or of a named target, is drawn from."""
     table = "pass_counts" if wildcards.figure in COUNT_FIGURES else "metrics"
-    return {table: f"{RESULTS}/metrics/{table}.parquet"}
+    target = wildcards.get("target")
+    folder = f"{RESULTS}/targets/{target}" if target else f"{RESULTS}/metrics"
+    return {table: f"{folder}/{table}.parquet"}
 
 
 def pair_figure_inputs(figure, model, dataset):

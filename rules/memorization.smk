@@ -18,7 +18,7 @@ rule memorization_shard:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=CONFIG.compute.runtime_min,
+        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("score_memorization.py"),
@@ -32,7 +32,7 @@ rule memorization_shard:
         "Score Min-K% Prob of {wildcards.dataset} on {wildcards.model}"
         " ({wildcards.method}, seed {wildcards.seed}, shard {wildcards.shard} of {wildcards.shards})"
     shell:
-        'python "$IBFT_SCRIPTS/score_memorization.py" --model $(dirname {input.model:q}) {params.adapter}'
+        'python "$IBFT_SCRIPTS/score_memorization.py" --model "$(dirname {input.model:q})" {params.adapter}'
         " --examples {input.examples:q} --settings {params.settings:q} --precision {params.precision}"
         " --shard {wildcards.shard}/{wildcards.shards}"
         " --threads {threads} --output {output.scores:q} --log {log:q}"
@@ -80,7 +80,7 @@ rule gradients_shard:
     threads: CONFIG.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=CONFIG.compute.runtime_min,
+        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("score_gradients.py"),
@@ -95,7 +95,7 @@ rule gradients_shard:
         "Score GraNd and EL2N of {wildcards.dataset} on {wildcards.model}"
         " (shard {wildcards.shard} of {wildcards.shards})"
     shell:
-        'python "$IBFT_SCRIPTS/score_gradients.py" --model $(dirname {input.model:q}) --examples {input.examples:q}'
+        'python "$IBFT_SCRIPTS/score_gradients.py" --model "$(dirname {input.model:q})" --examples {input.examples:q}'
         " --profile {params.profile} --settings {params.settings:q} --lora {params.lora:q}"
         " --max-length {params.max_length} --learning-rate {params.learning_rate} --seed {params.seed}"
         " --precision {params.precision} --shard {wildcards.shard}/{wildcards.shards}"

@@ -18,7 +18,7 @@ rule pass_counts:
         runtime=30,
     params:
         code=code_of("count_passes.py"),
-        folder=lambda wildcards, input: Path(input.verdicts[0]).parents[DRAW.count("/")],
+        folder=verdicts_folder,
         runs=json.dumps(list(drawn())),
     message:
         "Count passes"
@@ -66,11 +66,6 @@ rule tables:
         beside_paper_texts=expand(
             f"{RESULTS}/tables/beside_paper.{{kind}}", kind=["csv", "md"]
         ),
-        paper_tables=expand(
-            f"{RESULTS}/tables/{{name}}.{{kind}}",
-            name=layouts_of(CONFIG),
-            kind=["md", "tex"],
-        ),
     log:
         f"{RESULTS}/logs/tables.log",
     benchmark:
@@ -85,9 +80,36 @@ rule tables:
         code=code_of("write_tables.py"),
         labels=LABELS,
         settings=as_json(CONFIG.metrics),
-        paper_tables=layouts_of(CONFIG),
     message:
         "Write the tables"
     shell:
         'python "$IBFT_SCRIPTS/write_tables.py" --metrics {input.metrics:q} --labels {params.labels:q}'
-        " --settings {params.settings:q} --paper-tables {params.paper_tables} --output-dir $(dirname {output.parquet:q}) --log {log:q}"
+        ' --settings {params.settings:q} --output-dir "$(dirname {output.parquet:q})" --log {log:q}'
+
+
+rule paper_table:
+    input:
+        metrics=rules.metrics.output.metrics,
+    output:
+        markdown=f"{RESULTS}/tables/{{layout}}.md",
+        latex=f"{RESULTS}/tables/{{layout}}.tex",
+    log:
+        f"{RESULTS}/logs/tables/{{layout}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tables/{{layout}}.tsv"
+    wildcard_constraints:
+        layout=one_of(LAYOUTS),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        code=code_of("write_paper_table.py"),
+        labels=LABELS,
+    message:
+        "Fill the paper's {wildcards.layout}"
+    shell:
+        'python "$IBFT_SCRIPTS/write_paper_table.py" --layout {wildcards.layout} --metrics {input.metrics:q}'
+        " --labels {params.labels:q} --output-markdown {output.markdown:q} --output-latex {output.latex:q} --log {log:q}"

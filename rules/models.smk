@@ -8,6 +8,7 @@ rule model:
         f"{RESULTS}/logs/models/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/models/{{model}}.tsv"
+    localrule: True
     conda:
         "../envs/train.yaml"
     threads: 1
@@ -23,4 +24,4 @@ rule model:
         "Prepare model {wildcards.model}"
     shell:
         'python "$IBFT_SCRIPTS/prepare_model.py" --name {wildcards.model} --settings {params.settings:q}'
-        " --output $(dirname {output.manifest:q}) --log {log:q}"
+        ' --output "$(dirname {output.manifest:q})" --log {log:q}'

@@ -8,6 +8,7 @@ rule problems:
         f"{RESULTS}/logs/problems/{{benchmark}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/problems/{{benchmark}}.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     threads: 1

@@ -53,7 +53,7 @@ rule samples:
     message:
         "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}"
     shell:
-        'python "$IBFT_SCRIPTS"/{params.sampler} --model $(dirname {input.model:q}) {params.adapter} --problems {input.problems:q}'
+        'python "$IBFT_SCRIPTS"/{params.sampler} --model "$(dirname {input.model:q})" {params.adapter} --problems {input.problems:q}'
         " --profile {params.profile} --settings {params.settings:q} --precision {params.precision}"
         " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
         " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature}"

@@ -41,8 +41,8 @@ rule training:
     threads: CONFIG.compute.threads * CONFIG.compute.processes
     resources:
         mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=CONFIG.compute.runtime_min,
-        gpu=CONFIG.compute.gpus,
+        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
+        gpu=CONFIG.compute.gpus and max(CONFIG.compute.gpus, CONFIG.compute.processes),
         checkpoint_steps=CONFIG.compute.checkpoint_steps,
         launcher=TRAINING_LAUNCHER,
         options=TRAINING_OPTIONS,
@@ -61,8 +61,8 @@ rule training:
     message:
         "Train {wildcards.model} on {wildcards.dataset}: {wildcards.method}, seed {wildcards.seed}"
     shell:
-        '{resources.launcher} "$IBFT_SCRIPTS/train.py" --model $(dirname {input.model:q}) --examples {input.examples:q} {params.kept}'
+        '{resources.launcher} "$IBFT_SCRIPTS/train.py" --model "$(dirname {input.model:q})" --examples {input.examples:q} {params.kept}'
         " --method {params.method:q} --layer {params.layer} --profile {params.profile}"
         " --settings {params.settings:q} --precision {params.precision} --seed {wildcards.seed}"
-        " --checkpoint-steps {resources.checkpoint_steps} --threads {threads} --output $(dirname {output.adapter:q})"
+        ' --checkpoint-steps {resources.checkpoint_steps} --threads {threads} --output "$(dirname {output.adapter:q})"'
         " --training-log {output.training_log:q} --training-speed {output.training_speed:q} {resources.options} --log {log:q}"

@@ -15,7 +15,7 @@ Names used throughout, in code, paths, tables and plots:
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -35,6 +35,21 @@ Precision = Literal["float32", "bfloat16", "float16"]
 Language = Literal["python", "verilog"]
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
 Scope = Literal["sequence", "response"]
+Figure = Literal[
+    "pass_at_k",
+    "strict_pass",
+    "strict_pass_curve",
+    "overall",
+    "temperature",
+    "removal_ratio",
+    "sensitivity",
+    "pass_heatmap",
+    "status_composition",
+    "memorization",
+    "gradient_imbalance",
+    "training_curves",
+    "geometry",
+]
 
 
 def _or_a_list(schema: dict[str, Any]) -> None:
@@ -285,7 +300,7 @@ class Compute(Section):
     threads: Positive = Field(1, description="of a job that runs a model on the CPU")
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Positive = Field(2, description="completions judged at the same time")
-    gpus: int = Field(0, ge=0, description="of a job that runs a model")
+    gpus: int = Field(0, ge=0, description="of a job that runs a model; training has at least one per process")
     processes: Positive = Field(1, description="of a training job, each with one GPU or `threads` cores")
     deepspeed: str | None = Field(
         None,
@@ -308,6 +323,41 @@ class Track(Section):
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.profiles")
     training: dict[str, Any] = {}
     sampling: dict[str, Any] = {}
+
+
+class Target(Section):
+    """A table or figures of a part of the run, made by name: `snakemake fig4`. A filter that is left out keeps all.
+
+    `methods` may name methods that no track runs; they are then run for this target alone.
+    """
+
+    table: bool = Field(False, description="the headline table")
+    figures: tuple[Figure, ...] = ()
+    tracks: tuple[Name, ...] | None = None
+    models: tuple[Name, ...] | None = None
+    benchmarks: tuple[Name, ...] | None = None
+    methods: tuple[Name, ...] | None = None
+    temperatures: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if not self.table and not self.figures:
+            raise ValueError("a target shows a table (`table: true`), `figures`, or both")
+        return self
+
+
+PAPER_TARGETS = {
+    "table1": Target(table=True),
+    "tableA1": Target(table=True),
+    "fig1": Target(figures=("overall",)),
+    "fig2": Target(figures=("pass_at_k", "strict_pass")),
+    "fig3": Target(figures=("memorization",)),
+    "fig4": Target(figures=("removal_ratio",)),
+    "fig5": Target(figures=("geometry",)),
+    "fig6": Target(figures=("temperature",)),
+    "figA1": Target(figures=("removal_ratio",)),
+    "search": Target(figures=("sensitivity",)),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -341,6 +391,9 @@ class Config(Section):
     metrics: Metrics = Metrics()
     geometry: Geometry = Geometry()
     compute: Compute = Compute()
+    targets: dict[Name, Target] = Field(
+        {}, validate_default=True, description="added to, or in place of, the paper's table1, fig1, ..."
+    )
 
     def track_of(self, model: str, dataset: str) -> Track:
         """The one track that runs `model` on `dataset`."""
@@ -384,19 +437,31 @@ class Config(Section):
         of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.samples.values()]
         return list(dict.fromkeys([*of_tracks, *of_imports]))
 
-    def variants(self) -> Iterator[Variant]:
-        """Every variant that some track evaluates."""
-        for track in self.tracks.values():
+    def pairs(self, target: Target | None = None) -> Iterator[tuple[str, str]]:
+        """Every (model, dataset) that some track runs, or those of them that `target` shows."""
+        for name, track in self.tracks.items():
             for model in track.models:
-                seeds = self.training_of(model, track.dataset).seeds
-                for method in track.methods:
-                    for seed in seeds if self.methods[method].kind != "base" else (0,):
-                        yield Variant(model, track.dataset, method, seed)
+                if target is None or (_kept(name, target.tracks) and _kept(model, target.models)):
+                    yield model, track.dataset
+
+    def variants(self, target: Target | None = None) -> Iterator[Variant]:
+        """Every variant that some track evaluates, or those that `target` shows."""
+        for model, dataset in self.pairs(target):
+            methods = (target and target.methods) or self.track_of(model, dataset).methods
+            seeds = self.training_of(model, dataset).seeds
+            for method in methods:
+                for seed in seeds if self.methods[method].kind != "base" else (0,):
+                    yield Variant(model, dataset, method, seed)
 
     @field_validator("models", "datasets", "benchmarks", "methods", "tracks", "samples")
     @classmethod
     def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
         return dict(sorted(entries.items()))
+
+    @field_validator("targets")
+    @classmethod
+    def _the_papers_targets_stand_by_default(cls, targets: dict[str, Target]) -> dict[str, Target]:
+        return {**PAPER_TARGETS, **targets}
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -441,13 +506,29 @@ def is_complete(values: Mapping[str, Any]) -> bool:
 
 def load_file(path: Path) -> Config:
     """`load` a YAML file, read with the safe loader."""
+    return load(_read(path))
+
+
+def load_layers(paths: Sequence[Path], default: Path) -> Config:
+    """`load` YAML files laid over each other, and over `default` unless they are complete: as the Snakefile does."""
+    values: dict[str, Any] = {}
+    for path in paths:
+        values = _deep_merge(values, _read(path))
+    return load(values if is_complete(values) else _deep_merge(_read(default), values))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"config: {path} cannot be read as YAML: {error}") from None
     if not isinstance(values, dict):
         raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `tracks:`")
-    return load(values)
+    return values
+
+
+def _kept(name: str, filtered: tuple[str, ...] | None) -> bool:
+    return filtered is None or name in filtered
 
 
 def _overridden(section: Kind, override: Mapping[str, Any]) -> Kind:

@@ -39,6 +39,10 @@ def unknown_names(config: "Config") -> Iterator[str]:
         yield from check("memorization.score_methods", method, config.methods, "method")
     for method in config.geometry.methods or ():
         yield from check("geometry.methods", method, config.methods, "method")
+    for name, target in config.targets.items():
+        for key in ("tracks", "models", "benchmarks", "methods"):
+            for listed in getattr(target, key) or ():
+                yield from check(f"targets.{name}.{key}", listed, getattr(config, key), key[:-1])
 
 
 def contradictions(config: "Config") -> Iterator[str]:
@@ -60,8 +64,6 @@ def contradictions(config: "Config") -> Iterator[str]:
         yield from _training_possible(config, name, track)
         for model in track.models:
             yield from _layers_in_range(config, name, model, track)
-    if 0 < config.compute.gpus < config.compute.processes:
-        yield f"compute.processes: {config.compute.processes} processes need as many GPUs, not {config.compute.gpus}"
     for m in config.metrics.strict_m:
         if m > config.metrics.strict_k:
             yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"

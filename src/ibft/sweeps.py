@@ -28,10 +28,11 @@ def expand_sweeps(config: Values) -> dict[str, Any]:
         **config,
         "methods": {own: method for found in members.values() for own, method in found.items()},
     }
-    if isinstance(config.get("tracks"), Mapping):
-        expanded["tracks"] = {
-            track: _with_names_expanded(values, ("methods",), names) for track, values in config["tracks"].items()
-        }
+    for section in ("tracks", "targets"):
+        if isinstance(config.get(section), Mapping):
+            expanded[section] = {
+                name: _with_names_expanded(values, ("methods",), names) for name, values in config[section].items()
+            }
     for path in _LISTS_OF_METHODS:
         expanded = _with_names_expanded(expanded, path, names)
     return expanded

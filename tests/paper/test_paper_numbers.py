@@ -11,7 +11,7 @@ from ibft.config import load, load_file
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.headline import headline
 from ibft.paper.beside import beside_markdown, beside_paper
-from ibft.paper.layout import LAYOUTS, SETTINGS, layout_markdown, layouts_of, rows_of
+from ibft.paper.layout import LAYOUTS, SETTINGS, fillable, layout_markdown, rows_of
 from ibft.paper.numbers import LABELS, PROBLEMS, paper_metrics, paper_numbers
 from ibft.report.paper import beside_table
 from ibft.storage import write_table
@@ -128,12 +128,14 @@ def test_a_run_of_other_things_has_nothing_beside_the_paper() -> None:
     beside = beside_paper(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
     assert beside.empty
     assert "No model" in beside_markdown(beside)
-    assert layouts_of(load(synthetic_run.CONFIG)) == []
+    assert fillable(load(synthetic_run.CONFIG), [("rtl", "rtl-mini", 0.2)]) == []
 
 
 def test_the_papers_configuration_fills_both_tables_and_matches_all_its_numbers() -> None:
     config = load_file(REPOSITORY / "config" / "paper.yaml")
-    assert layouts_of(config) == list(LAYOUTS)
+    cells = {(track.dataset, benchmark, 0.2) for track in config.tracks.values() for benchmark in track.benchmarks}
+    assert fillable(config, cells) == list(LAYOUTS)
+    assert fillable(config, [cell for cell in cells if cell[1] != "eval-machine"]) == ["table_A1"]
     labelled = {
         (config.models[model].label, config.datasets[track.dataset].label, config.methods[method].label, own.label)
         for track in config.tracks.values()

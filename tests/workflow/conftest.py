@@ -25,11 +25,19 @@ class Checkout:
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on this copy; the `ibft` that it imports is this copy's, too."""
+        command = self.command("default", "--cores", "2", *arguments, config=config)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=self.environment(), cwd=self.root, check=False
+        )
+
+    def command(self, profile: str, *arguments: str, config: Path | None = None) -> list[str]:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
         command += ["--directory", str(self.work), "--configfile", str(config or self.work / "config.yaml")]
-        command += ["--workflow-profile", str(self.root / "profiles" / "default"), "--cores", "2", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": _path_with_this_python()}
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.root, check=False)
+        return [*command, "--workflow-profile", str(self.root / "profiles" / profile), *arguments]
+
+    def environment(self, *first_on_path: Path) -> dict[str, str]:
+        places = [*map(str, first_on_path), str(Path(sys.executable).parent), os.environ["PATH"]]
+        return {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places)}
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
         """How many jobs of each rule a run would start."""
@@ -41,10 +49,6 @@ class Checkout:
             for words in lines
             if len(words) == 2 and words[1].isdigit() and words[0] not in ("total", "all")
         }
-
-
-def _path_with_this_python() -> str:
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def new_checkout(root: Path, *, head_width: int = 8) -> Checkout:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ibft import storage
 from ibft.config import Dataset
 from ibft.data.datasets import prepare_dataset
+from ibft.data.hub import pinned
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES
 
@@ -26,8 +27,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    examples = prepare_dataset(Dataset.model_validate_json(arguments.settings))
-    storage.write_table(arguments.output, EXAMPLES, examples)
+    dataset = pinned(Dataset.model_validate_json(arguments.settings))
+    examples = prepare_dataset(dataset)
+    storage.write_table(arguments.output, EXAMPLES, examples, source=dataset.source, revision=dataset.revision)
     logger.info("%d examples to %s", len(examples), arguments.output)
 
 

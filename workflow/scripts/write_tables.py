@@ -1,10 +1,9 @@
-"""Write the headline table, ours beside the paper's numbers, and the paper's own tables where the run can fill them.
+"""Write the headline table, and ours beside the paper's numbers.
 
 python workflow/scripts/write_tables.py --metrics metrics.parquet --labels '{"methods": {"ft": "FT"}}' \\
     --settings '{"k": [1, 5, 10]}' --output-dir results/tables
 
-Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and .md, headline.tex, and each of
---paper-tables as .md and .tex.
+Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and .md, and headline.tex.
 """
 
 import argparse
@@ -16,7 +15,6 @@ from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
 from ibft.paper.beside import beside_markdown, beside_paper
-from ibft.paper.layout import LAYOUTS, layout_latex, layout_markdown, rows_of
 from ibft.paper.numbers import paper_numbers
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import BESIDE_PAPER, HEADLINE, METRICS
@@ -27,9 +25,6 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
     arguments.add_argument("--settings", required=True, help="config section `metrics`, as JSON")
-    arguments.add_argument(
-        "--paper-tables", nargs="*", choices=list(LAYOUTS), default=[], help="tables of the paper to fill"
-    )
     arguments.add_argument("--output-dir", type=Path, required=True)
     return arguments
 
@@ -48,10 +43,6 @@ def main(arguments: argparse.Namespace) -> None:
         storage.write_bytes(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
         storage.write_bytes(folder / f"{name}.md", text.encode())
     storage.write_bytes(folder / "headline.tex", latex(table).encode())
-    for name in arguments.paper_tables:
-        filled = rows_of(LAYOUTS[name], metrics, labels)
-        storage.write_bytes(folder / f"{name}.md", layout_markdown(LAYOUTS[name], filled).encode())
-        storage.write_bytes(folder / f"{name}.tex", layout_latex(LAYOUTS[name], filled).encode())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,19 @@ import datasets
 
 from ibft.config import Dataset
 from ibft.errors import UserError
+from ibft.hub import pin
+
+
+def pinned(dataset: Dataset) -> Dataset:
+    """`dataset` with the commit that its revision is now; one of another source as it is.
+
+    Raises:
+        UserError: as `ibft.hub.pin`.
+    """
+    kind, _, name = dataset.source.partition(":")
+    if kind != "hub":
+        return dataset
+    return dataset.model_copy(update={"revision": pin("dataset", name, dataset.revision).commit})
 
 
 def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:

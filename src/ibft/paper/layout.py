@@ -1,6 +1,6 @@
 """Table 1 and Table A1 as the paper lays them out: methods under their model, Pass@k and Pass@10^(m) per benchmark."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,24 +42,21 @@ LAYOUTS = {
 }
 
 
-def layouts_of(config: Config) -> list[str]:
-    """The tables that a run of `config` can fill: it has their dataset, benchmarks, temperature and k, so labelled."""
+def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[str]:
+    """The tables that (dataset, benchmark, temperature) `cells` of `config` can fill, so labelled, with their k."""
     labels = labels_of(config)
-    measured = {*config.metrics.k, config.metrics.strict_k}
-    found = []
-    for name, layout in LAYOUTS.items():
-        for track in config.tracks.values():
-            tested = {labels.benchmark(benchmark) for benchmark in track.benchmarks}
-            temperatures = config.sampling_of(track.models[0], track.dataset).temperatures
-            if (
-                labels.dataset(track.dataset) == layout.dataset
-                and set(layout.benchmarks) <= tested
-                and TEMPERATURE in temperatures
-                and {k for k, _ in _COLUMNS} <= measured
-            ):
-                found.append(name)
-                break
-    return found
+    tested = {
+        (labels.dataset(dataset), labels.benchmark(benchmark))
+        for dataset, benchmark, temperature in cells
+        if temperature == TEMPERATURE
+    }
+    if not {k for k, _ in _COLUMNS} <= {*config.metrics.k, config.metrics.strict_k}:
+        return []
+    return [
+        name
+        for name, layout in LAYOUTS.items()
+        if tested >= {(layout.dataset, benchmark) for benchmark in layout.benchmarks}
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+"""`ibft plan`: jobs per rule, what is cached, GPU-hours, CPU-hours and disk, and why something runs again."""
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+from ibft.config import load_layers
+from ibft.plan.estimate import UNMEASURED, Correction, CostModel, corrections
+from ibft.plan.jobs import Job, list_jobs
+from ibft.plan.reasons import in_words
+
+FOOTNOTE = """\
+Hours and disk are of what is to run. CPU-hours count every core that a job holds. The assumptions are listed in
+src/ibft/plan/assumptions.py; measured jobs of a rule correct them by the factor that is shown."""
+_COLUMNS = ("rule", "jobs", "cached", "to run", "GPU-hours", "CPU-hours", "disk", "estimate")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("plan", help="what a run would cost, and why it would run", description=__doc__)
+    parser.add_argument("targets", nargs="*", help="of Snakemake, such as table1 (default: everything)")
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="as for Snakemake")
+    parser.add_argument("--directory", type=Path, default=Path(), help="as for Snakemake")
+    parser.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Ask Snakemake twice, for all jobs and for those that it would start now, and print both with their costs."""
+    snakefile = arguments.snakefile.absolute()
+    layers = [path.absolute() for path in arguments.configfile]
+    asked = ["--directory", str(arguments.directory)]
+    if layers:
+        asked += ["--configfile", *map(str, layers)]
+    every = list_jobs(snakefile, [*asked, "--forceall", "--", *arguments.targets])
+    to_run = list_jobs(snakefile, [*asked, "--", *arguments.targets])
+    with chdir(arguments.directory):  # from where `path:` sources are looked up
+        config = load_layers(layers, snakefile.parent / "config" / "config.yaml")
+    model = CostModel(config, arguments.directory)
+    corrected = corrections(model, every, arguments.directory)
+    lines = [line_of(rule, every, to_run, model, corrected) for rule in dict.fromkeys(job.rule for job in every)]
+    print("\n".join(["", *table(lines), "", *explanation(to_run), "", FOOTNOTE]))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One rule. Hours and bytes are of what is still to run."""
+
+    rule: str
+    jobs: int
+    to_run: int
+    gpu_hours: float
+    cpu_hours: float
+    disk: float
+    correction: Correction
+
+
+def line_of(
+    rule: str, every: Sequence[Job], to_run: Sequence[Job], model: CostModel, corrected: Mapping[str, Correction]
+) -> Line:
+    pending = [job for job in to_run if job.rule == rule]
+    correction = corrected.get(rule, UNMEASURED)
+    costs = [(job, model.cost(job)) for job in pending]
+    return Line(
+        rule=rule,
+        jobs=sum(job.rule == rule for job in every),
+        to_run=len(pending),
+        gpu_hours=sum(cost.seconds * job.gpus for job, cost in costs) * correction.factor / 3600,
+        cpu_hours=sum(cost.seconds * job.threads for job, cost in costs) * correction.factor / 3600,
+        disk=sum(cost.disk for _, cost in costs),
+        correction=correction,
+    )
+
+
+def table(lines: Sequence[Line]) -> list[str]:
+    total = Line(
+        rule="total",
+        jobs=sum(line.jobs for line in lines),
+        to_run=sum(line.to_run for line in lines),
+        gpu_hours=sum(line.gpu_hours for line in lines),
+        cpu_hours=sum(line.cpu_hours for line in lines),
+        disk=sum(line.disk for line in lines),
+        correction=UNMEASURED,
+    )
+    rows = [_COLUMNS, *(_cells(line) for line in [*lines, total])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+
+
+def explanation(to_run: Sequence[Job]) -> list[str]:
+    """One line for each reason of each rule, in the order in which Snakemake would start them."""
+    if not to_run:
+        return ["Nothing is to be done."]
+    reasons = Counter((job.rule, in_words(job.reason)) for job in to_run)
+    width = max(len(rule) for rule, _ in reasons)
+    return ["Why:", *(f"  {rule:{width}}  {count:4d}  {words}" for (rule, words), count in reasons.items())]
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    measured = line.correction.measured
+    source = f"{measured} measured: × {line.correction.factor:.2g}" if measured else "assumed"
+    return (
+        line.rule,
+        str(line.jobs),
+        str(line.jobs - line.to_run),
+        str(line.to_run),
+        f"{line.gpu_hours:.1f}",
+        f"{line.cpu_hours:.1f}",
+        _size(line.disk),
+        "" if line.rule == "total" or not line.to_run else source,
+    )
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    last = len(row) - 1
+    return [
+        cell.ljust(w) if i in (0, last) else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+    ]
+
+
+def _size(found: float) -> str:
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if found >= scale:
+            return f"{found / scale:.1f} {unit}"
+    return f"{found / 1e3:.0f} kB"

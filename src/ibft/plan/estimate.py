@@ -1,0 +1,176 @@
+"""What a job costs: seconds and bytes, from the configuration, and corrected by the jobs that have been measured."""
+
+import csv
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ibft.config import Config
+from ibft.plan import assumptions as assumed
+from ibft.plan.jobs import Job
+from ibft.storage import count_rows, manifest_path, read_manifest
+
+
+@dataclass(frozen=True)
+class Cost:
+    seconds: float
+    disk: float  # bytes of the outputs
+
+
+class CostModel:
+    """Estimates for the jobs of one configuration, whose results lie below `folder`, Snakemake's working directory."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = config
+        self.results = folder / config.results
+
+    def cost(self, job: Job) -> Cost:
+        """What `job` costs by the assumptions alone."""
+        of_rule = {
+            "model": self._model,
+            "examples": self._examples,
+            "memorization_shard": self._memorization,
+            "gradients_shard": self._gradients,
+            "training": self._training,
+            "geometry": self._geometry,
+            "samples": self._samples,
+            "verdicts": self._verdicts,
+        }
+        if job.rule not in of_rule:
+            return Cost(assumed.SMALL_JOB_S, assumed.SMALL_FILE)
+        return of_rule[job.rule](job)
+
+    def parameters(self, model: str) -> float:
+        """Of a prepared model by its shape, else by the size that its name or source tells, such as 7b or 135m."""
+        prepared = self.results / "models" / model
+        if manifest_path(prepared).exists():
+            facts = read_manifest(prepared)
+            return float(12 * facts["layers"] * facts["width"] ** 2 + facts["vocabulary"] * facts["width"])
+        for text in (model, self.config.models[model].source):
+            size = re.search(r"(\d+(?:\.\d+)?)([bm])(?![a-z])", text.lower())
+            if size:
+                return float(size[1]) * {"b": 1e9, "m": 1e6}[size[2]]
+        return assumed.PARAMETERS
+
+    def rows(self, dataset: str) -> int:
+        """As prepared, or as configured, or as the hub's data set is known to have."""
+        prepared = self.results / "examples" / f"{dataset}.parquet"
+        if prepared.exists():
+            return count_rows(prepared)
+        entry = self.config.datasets[dataset]
+        place = entry.source.partition(":")[2]
+        return entry.examples or assumed.ROWS.get(place, assumed.UNKNOWN_ROWS)
+
+    def problems(self, benchmark: str) -> int:
+        prepared = self.results / "problems" / f"{benchmark}.parquet"
+        if prepared.exists():
+            return count_rows(prepared)
+        known = assumed.PROBLEMS.get(benchmark, assumed.UNKNOWN_PROBLEMS)
+        return self.config.benchmarks[benchmark].problems or known
+
+    def _model(self, job: Job) -> Cost:
+        weights = self._weights(job.wildcards["model"])
+        return Cost(assumed.START_S + weights / assumed.DOWNLOAD, weights)
+
+    def _examples(self, job: Job) -> Cost:
+        rows = self.rows(job.wildcards["dataset"])
+        return Cost(assumed.SMALL_JOB_S + rows / 1e4, rows * assumed.BYTES_PER_EXAMPLE)
+
+    def _memorization(self, job: Job) -> Cost:
+        """One forward pass over the shard: two operations per parameter and token."""
+        rows = self.rows(job.wildcards["dataset"]) / int(job.wildcards["shards"])
+        work = 2 * rows * self._tokens(self.config.memorization.max_length)
+        disk = rows * assumed.BYTES_PER_SCORE * len(self.config.memorization.k)
+        return Cost(self._passes(job, work), disk)
+
+    def _gradients(self, job: Job) -> Cost:
+        """Forward and backward for each initialisation, and the warm-up: six operations per parameter and token."""
+        settings = self.config.gradients
+        rows = self.rows(job.wildcards["dataset"]) / int(job.wildcards["shards"])
+        training = self.config.training_of(job.wildcards["model"], job.wildcards["dataset"])
+        scored = settings.initialisations * (rows + settings.warmup_steps * training.batch_size)
+        return Cost(self._passes(job, 6 * scored * self._tokens(training.max_length)), rows * assumed.BYTES_PER_SCORE)
+
+    def _training(self, job: Job) -> Cost:
+        """Forward and backward over the kept examples in every epoch: six operations per parameter and token."""
+        model, dataset = job.wildcards["model"], job.wildcards["dataset"]
+        training = self.config.training_of(model, dataset)
+        selection = self.config.methods[job.wildcards["method"]].selection
+        rows = self.rows(dataset) * (selection.keep if selection else 1.0)
+        work = 6 * rows * training.epochs * self._tokens(training.max_length)
+        layers = self.config.models[model].layers
+        width = math.sqrt(self.parameters(model) / (12 * layers))
+        adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections
+        return Cost(self._passes(job, work), adapter)
+
+    def _geometry(self, job: Job) -> Cost:
+        measured = 2 * min(self.config.geometry.pairs, self.rows(job.wildcards["dataset"]))
+        work = 2 * measured * self._tokens(self.config.memorization.max_length)
+        return Cost(self._passes(job, work), assumed.SMALL_FILE)
+
+    def _samples(self, job: Job) -> Cost:
+        """Decoding: as many tokens at a time as the batch holds."""
+        sampling = self.config.sampling_of(job.wildcards["model"], job.wildcards["dataset"])
+        completions = self.problems(job.wildcards["benchmark"]) * sampling.n * len(job.outputs)
+        tokens = completions * min(assumed.TOKENS_PER_COMPLETION, sampling.max_new_tokens)
+        speed = (assumed.GPU_DECODING if job.gpus else assumed.CORE_DECODING) / self.parameters(job.wildcards["model"])
+        seconds = self._start(job) + tokens / (speed * (job.gpus or job.threads))
+        return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
+
+    def _verdicts(self, job: Job) -> Cost:
+        sampling = self.config.sampling_of(job.wildcards["model"], job.wildcards["dataset"])
+        completions = self.problems(job.wildcards["benchmark"]) * sampling.n
+        seconds = assumed.SMALL_JOB_S + completions / (assumed.JUDGED_PER_SECOND * job.threads)
+        return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
+
+    def _passes(self, job: Job, work: float) -> float:
+        """Seconds for `work` operations per parameter of the job's model."""
+        speed = assumed.GPU_FLOPS * job.gpus if job.gpus else assumed.CORE_FLOPS * job.threads
+        return self._start(job) + work * self.parameters(job.wildcards["model"]) / speed
+
+    def _start(self, job: Job) -> float:
+        return assumed.START_S + self._weights(job.wildcards["model"]) / assumed.READING
+
+    def _weights(self, model: str) -> float:
+        """Bytes: two per parameter on the hub, four where the weights are kept in float32."""
+        entry = self.config.models[model]
+        return self.parameters(model) * (2 if entry.source.startswith("hub:") else 4)
+
+    @staticmethod
+    def _tokens(max_length: int) -> int:
+        return min(assumed.TOKENS_PER_EXAMPLE, max_length)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Measured seconds over estimated seconds of the jobs of one rule, and how many were measured."""
+
+    factor: float
+    measured: int
+
+
+UNMEASURED = Correction(1.0, 0)
+
+
+def corrections(model: CostModel, jobs: Iterable[Job], folder: Path) -> Mapping[str, Correction]:
+    """By rule, from the benchmark files that earlier runs of these jobs have left below `folder`."""
+    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for job in jobs:
+        seconds = measured_seconds(folder / job.benchmark) if job.benchmark else None
+        if seconds is not None:
+            sums[job.rule].append((seconds, model.cost(job).seconds))
+    return {
+        rule: Correction(sum(found for found, _ in pairs) / sum(estimated for _, estimated in pairs), len(pairs))
+        for rule, pairs in sums.items()
+    }
+
+
+def measured_seconds(benchmark: Path) -> float | None:
+    """The wall time in one of Snakemake's benchmark files; None where there is no such file."""
+    if not benchmark.is_file():
+        return None
+    with benchmark.open(newline="") as lines:
+        return float(next(csv.DictReader(lines, delimiter="\t"))["s"])

@@ -1,0 +1,53 @@
+"""The jobs of a workflow, as a dry run of Snakemake itself names them."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ibft.errors import UserError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. Paths are relative to Snakemake's working directory."""
+
+    rule: str
+    wildcards: dict[str, str]
+    outputs: tuple[str, ...]
+    benchmark: str | None  # the file in which its time is recorded; none for a target, which runs nothing
+    reason: str
+    threads: int
+    gpus: int
+
+    @property
+    def key(self) -> str:
+        """The same for the same job of two listings."""
+        return json.dumps([self.rule, sorted(self.wildcards.items())])
+
+
+def list_jobs(snakefile: Path, arguments: Sequence[str]) -> list[Job]:
+    """The jobs that `snakemake --snakefile SNAKEFILE ARGUMENTS` would start; targets, which run nothing, left out.
+
+    Raises:
+        UserError: Snakemake refuses the configuration or the target; the message is its own.
+    """
+    script = snakefile.parent / "workflow" / "scripts" / "list_jobs.py"
+    if not script.is_file():
+        raise UserError(f"{snakefile} is not the Snakefile of ibft: run this in a checkout, or give --snakefile")
+    with tempfile.TemporaryDirectory() as folder:
+        listing = Path(folder) / "jobs.jsonl"
+        command = [sys.executable, str(script), str(listing), "--snakefile", str(snakefile), *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if run.returncode != 0:
+            raise UserError(f"Snakemake cannot plan this run:\n{(run.stderr or run.stdout).strip()}")
+        jobs = [_job(line) for line in listing.read_text().splitlines()]
+    return [job for job in jobs if job.benchmark is not None]
+
+
+def _job(line: str) -> Job:
+    fields = json.loads(line)
+    return Job(**{**fields, "outputs": tuple(fields["outputs"]), "gpus": int(fields["gpus"])})

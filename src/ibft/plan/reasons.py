@@ -1,0 +1,49 @@
+"""Why Snakemake runs a job, in words."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_DIGEST = re.compile(r"\b[0-9a-f]{16}\b")  # of `ibft.code_digest`, the parameter `code` of every rule
+_SENTENCES = (  # the first that fits explains the rest
+    ("Forced execution", "you forced it"),
+    ("Incomplete output files", "an earlier run was killed in the middle of it"),
+    ("Code has changed", "the rule's command has changed"),
+    ("Software environment definition has changed", "its conda environment has changed"),
+    ("Set of input files has changed", "it reads other files than before"),
+    ("Missing output files", "not made yet"),
+    ("Input files updated by another job", "what it reads is made again"),
+    ("Updated input files", "what it reads is newer"),
+)
+
+
+def in_words(reason: str) -> str:
+    """Snakemake's `reason` for one job as a short phrase; a reason without one is given back as it is."""
+    _, changed, values = reason.partition("Params have changed since last execution: ")
+    if changed:
+        before, _, now = values.partition(" now: ")
+        return ", ".join(_changes(before, now)) or "its parameters have changed"
+    return next((words for start, words in _SENTENCES if start in reason), reason)
+
+
+def _changes(before: str, now: str) -> Iterator[str]:
+    if _DIGEST.search(before) and _DIGEST.search(now):
+        yield "its code has changed"
+    for old, new in zip(_objects(before), _objects(now), strict=False):
+        for key in sorted(set(old) | set(new)):
+            if old.get(key) != new.get(key):
+                yield f"{key} was {json.dumps(old.get(key))} and is {json.dumps(new.get(key))}"
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects in `text`, those with the same keys in the same place of the order."""
+    found, position = [], 0
+    while (position := text.find("{", position)) >= 0:
+        try:
+            value, position = json.JSONDecoder().raw_decode(text, position)
+        except json.JSONDecodeError:
+            position += 1
+            continue
+        found.append(value)
+    return sorted(found, key=sorted)

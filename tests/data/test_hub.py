@@ -1,0 +1,147 @@
+"""Models and data sets from the hub, by the real libraries and commands, against a stand-in on the loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ibft import storage
+from ibft.tables import EXAMPLES
+from tests.conftest import REPOSITORY
+from tests.hub_stand_in import COMMIT, OLDER, Hub, Repository, hub_stand_in
+from tests.tiny_model import LAYERS, make_tiny_model
+
+TOKEN = "hf_aSecretThatNobodyMayRead"
+MIB = 2**20
+MODEL, DATASET = "models/owner/tiny", "datasets/owner/rows"
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = make_tiny_model(tmp_path_factory.mktemp("tiny"))
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "manifest.json"}
+
+
+@pytest.fixture
+def hub(tiny_files: dict[str, bytes]) -> Iterator[Hub]:
+    older = {**tiny_files, "generation_config.json": b'{"max_length": 7}'}
+    model = Repository({COMMIT: tiny_files, OLDER: older}, large=("model.safetensors",))
+    rows = Repository({COMMIT: _rows("new"), OLDER: _rows("old")})
+    with hub_stand_in({MODEL: model, DATASET: rows}) as served:
+        yield served
+
+
+@pytest.fixture
+def prepare(hub: Hub, tmp_path: Path) -> Command:
+    """Run `prepare_model` or `prepare_dataset` as its rule would, with a home of its own, and HF_TOKEN set."""
+
+    def command(what: str, **keys: object) -> subprocess.CompletedProcess[str]:
+        endpoint = keys.pop("endpoint", hub.address)
+        environment = {**os.environ, "HF_ENDPOINT": str(endpoint), "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
+        environment |= {str(name): str(keys.pop(name)) for name in list(keys) if name.startswith("HF_")}
+        script = [sys.executable, str(REPOSITORY / "workflow" / "scripts" / f"prepare_{what}.py")]
+        if what == "model":
+            settings = {"source": "hub:owner/tiny", "layers": LAYERS, **keys}
+            script += ["--name", "tiny", "--output", str(tmp_path / "model")]
+        else:
+            settings = {"source": "hub:owner/rows", "language": "verilog", **keys}
+            script += ["--output", str(tmp_path / "examples.parquet")]
+        script += ["--settings", json.dumps(settings), "--log", str(tmp_path / "log")]
+        return subprocess.run(script, capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+    return command
+
+
+def _rows(answer: str) -> dict[str, bytes]:
+    lines = [json.dumps({"instruction": f"question {number}", "response": f"{answer} {number}"}) for number in range(5)]
+    return {"train.jsonl": "\n".join(lines).encode()}
+
+
+def test_the_commit_behind_main_is_recorded_and_the_files_are_checked(
+    prepare: Command, hub: Hub, tmp_path: Path
+) -> None:
+    run = prepare("model")
+    assert run.returncode == 0, run.stderr
+    manifest = storage.read_manifest(tmp_path / "model")
+    assert manifest["revision"] == COMMIT
+    storage.verify(tmp_path / "model")
+    assert not (tmp_path / "model" / ".cache").exists()
+    assert any(headers.get("authorization") == f"Bearer {TOKEN}" for _, headers in hub.requests)
+
+
+def test_a_pinned_revision_is_what_is_fetched(prepare: Command, tmp_path: Path) -> None:
+    assert prepare("model", revision=OLDER).returncode == 0
+    assert json.loads((tmp_path / "model" / "generation_config.json").read_text()) == {"max_length": 7}
+    run = prepare("dataset", revision=OLDER)
+    assert run.returncode == 0, run.stderr
+    examples = storage.read_table(tmp_path / "examples.parquet", EXAMPLES)
+    assert list(examples["response"]) == [f"old {number}" for number in range(5)]
+    assert storage.read_manifest(tmp_path / "examples.parquet")["revision"] == OLDER
+
+
+def test_a_broken_transfer_is_resumed_where_it_broke(prepare: Command, hub: Hub) -> None:
+    repository = hub.repositories[MODEL]
+    repository.files[COMMIT] = {**repository.files[COMMIT], "large.json": bytes(12 * MIB)}
+    repository.break_after = {"large.json": 11 * MIB}
+    run = prepare("model")
+    assert run.returncode == 0, run.stderr
+    ranges = [headers["range"] for path, headers in hub.requests if path.endswith("large.json") and "range" in headers]
+    assert ranges == [f"bytes={10 * MIB}-"]  # the library keeps what it has in pieces of 10 MiB
+
+
+def test_a_file_that_differs_from_the_recorded_sha256_is_deleted_and_named(
+    prepare: Command, hub: Hub, tmp_path: Path
+) -> None:
+    hub.repositories[MODEL].wrong_sha256 = ("model.safetensors",)
+    told = _refusal(prepare("model"), tmp_path)
+    assert "model.safetensors is not what the hub records for owner/tiny" in told
+    assert not (tmp_path / "model" / "model.safetensors").exists()
+    hub.repositories[MODEL].wrong_sha256 = ()
+    assert prepare("model").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "licence"),
+    [
+        ("model", 401, "https://huggingface.co/owner/tiny"),
+        ("model", 403, "https://huggingface.co/owner/tiny"),
+        ("dataset", 403, "https://huggingface.co/datasets/owner/rows"),
+    ],
+)
+def test_a_gated_repository_names_the_licence_and_the_variable(
+    prepare: Command, hub: Hub, tmp_path: Path, what: str, status: int, licence: str
+) -> None:
+    hub.repositories[MODEL].gated = hub.repositories[DATASET].gated = status
+    told = _refusal(prepare(what), tmp_path)
+    assert f"is gated: accept its licence at {licence}, then set the environment variable HF_TOKEN" in told
+
+
+@pytest.mark.parametrize(
+    ("what", "keys", "sentence"),
+    [
+        ("model", {"revision": 40 * "1"}, f"has no revision '{40 * '1'}'"),
+        ("model", {"source": "hub:owner/absent"}, "hub model owner/absent was not found: check `source`"),
+        ("dataset", {"split": "test"}, "split 'test'"),
+        ("dataset", {"response": "answer"}, "has no column 'answer'; it has instruction, response"),
+        ("model", {"endpoint": "http://127.0.0.1:9"}, "run `snakemake prefetch` on a machine that reaches the hub"),
+        ("dataset", {"HF_HUB_OFFLINE": 1}, "HF_HUB_OFFLINE is set: run `snakemake prefetch`"),
+    ],
+)
+def test_what_is_not_to_be_had_is_one_sentence(
+    prepare: Command, tmp_path: Path, what: str, keys: dict[str, object], sentence: str
+) -> None:
+    assert sentence in _refusal(prepare(what, **keys), tmp_path)
+
+
+def _refusal(run: "subprocess.CompletedProcess[str]", folder: Path) -> str:
+    """What a failed command said, which must be a sentence, and must not hold the token."""
+    told = run.stdout + run.stderr + (folder / "log").read_text()
+    assert run.returncode == 1, told
+    assert "Traceback" not in told
+    assert TOKEN not in told
+    return told

@@ -1,0 +1,81 @@
+"""What `ibft plan` makes of jobs, of measured times and of Snakemake's reasons."""
+
+from pathlib import Path
+
+import pytest
+
+from ibft.config import load_file
+from ibft.plan.estimate import CostModel, corrections
+from ibft.plan.jobs import Job
+from ibft.plan.reasons import in_words
+from tests.conftest import REPOSITORY
+
+PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
+OF_A_TRAINING = {"model": "llama-3-8b", "dataset": "evol-codealpaca-v1", "method": "ft", "seed": "0"}
+
+
+def job(rule: str, gpus: int = 1, **wildcards: str) -> Job:
+    name = "-".join(wildcards.values())
+    return Job(rule, {**OF_A_TRAINING, **wildcards}, (f"out/{name}",), f"benchmarks/{rule}/{name}.tsv", "", 8, gpus)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> CostModel:
+    return CostModel(load_file(REPOSITORY / "config" / "paper.yaml"), tmp_path)
+
+
+def test_training_on_fewer_examples_costs_less_in_proportion(model: CostModel) -> None:
+    origen = {"model": "codellama-7b-instruct", "dataset": "origen"}
+    whole = model.cost(job("training", method="ft", **origen)).seconds
+    most = model.cost(job("training", method="ft-mink-sweep-keep0.6", **origen)).seconds
+    start = 20 + 2 * 7e9 / 1e9
+    assert most - start == pytest.approx(0.6 * (whole - start))
+
+
+def test_a_gpu_is_worth_many_cores_and_two_are_worth_twice_one(model: CostModel) -> None:
+    core, one, two = (model.cost(job("training", gpus=gpus)).seconds for gpus in (0, 1, 2))
+    assert core > 100 * one > 150 * two
+
+
+def test_a_prepared_data_set_counts_with_its_rows(model: CostModel, tmp_path: Path) -> None:
+    import pandas as pd
+
+    assumed = model.cost(job("training")).seconds
+    prepared = tmp_path / "results" / "paper" / "examples" / "evol-codealpaca-v1.parquet"
+    prepared.parent.mkdir(parents=True)
+    pd.DataFrame({"example_id": range(1000)}).to_parquet(prepared)
+    assert model.rows("evol-codealpaca-v1") == 1000
+    assert model.cost(job("training")).seconds < assumed / 20
+
+
+def test_measured_jobs_correct_their_rule_by_one_factor(model: CostModel, tmp_path: Path) -> None:
+    jobs = [job("training", seed=str(seed)) for seed in range(3)]
+    folder = tmp_path / "benchmarks" / "training"
+    folder.mkdir(parents=True)
+    for measured, times in zip(jobs[:2], (2.0, 4.0), strict=True):
+        seconds = times * model.cost(measured).seconds
+        (tmp_path / str(measured.benchmark)).write_text(f"s\th:m:s\n{seconds}\t-\n")
+    found = corrections(model, jobs, tmp_path)
+    assert set(found) == {"training"}
+    assert found["training"].measured == 2
+    assert found["training"].factor == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("Missing output files: a.parquet, b.parquet", "not made yet"),
+        ("Missing output files: a; Input files updated by another job: b", "not made yet"),
+        ("Input files updated by another job: b", "what it reads is made again"),
+        ("Set of input files has changed since last execution", "it reads other files than before"),
+        (f"{PARAMS}before: 0123456789abcdef now: fedcba9876543210 ", "its code has changed"),
+        (
+            f'{PARAMS}before: {{"k":[1,5],"strict_k":10}} now: {{"k":[1,3],"strict_k":10}} ',
+            "k was [1, 5] and is [1, 3]",
+        ),
+        (f"{PARAMS}before: 20 now: 21 ", "its parameters have changed"),
+        ("Something that a later Snakemake says", "Something that a later Snakemake says"),
+    ],
+)
+def test_reasons_are_put_into_words(reason: str, words: str) -> None:
+    assert in_words(reason) == words
