@@ -1,5 +1,6 @@
 # The typed configuration, the paths of a variant, and digests of code, for all rules.
 
+import hashlib
 import json
 import os
 import platform
@@ -30,6 +31,8 @@ BOTTLENECKS = labels_of(CONFIG).bottlenecks
 DRAWS = f"{VARIANT}/{{benchmark}}/T{{temperature}}"
 DRAW = f"{DRAWS}/trial{{trial}}"
 SHARD = "shard{shard}of{shards}"
+SHARED_ENGINE = CONFIG.sampling.jobs_per_model is not None
+SAMPLING_OF_OTHER_JOBS = ("temperatures", "trials", "profile", "jobs_per_model")
 
 
 # Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and

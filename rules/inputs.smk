@@ -90,15 +90,15 @@ def kept_option(wildcards, input):
     return f"--kept {shlex.quote(input.kept)}" if input.get("kept") else ""
 
 
-def adapters_of_model(wildcards):
+def adapters_of_model(model):
     """The manifest of every adapter on a base model."""
-    own = [v for v in CONFIG.variants() if v.model == wildcards.model]
+    own = [v for v in CONFIG.variants() if v.model == model]
     return [path for path in map(adapter_of, own) if path]
 
 
-def problems_of_model(wildcards):
+def problems_of_model(model):
     """The problems of every benchmark that a base model is evaluated on."""
-    own = [t for t in CONFIG.tracks.values() if wildcards.model in t.models]
+    own = [t for t in CONFIG.tracks.values() if model in t.models]
     return sorted({problems_path(b) for track in own for b in track.benchmarks})
 
 
@@ -106,34 +106,69 @@ def problems_path(benchmark):
     return f"{RESULTS}/problems/{benchmark}.parquet"
 
 
-def draws_of_model(wildcards):
+def draws_of_model(model):
     """All draws of a base model, as JSON: a list of `ibft.sampling.draws.TrackOrders`."""
     return json.dumps(
         [
             {
-                "profile": CONFIG.sampling_profile_of(wildcards.model, track.dataset),
-                "sampling": CONFIG.sampling_of(
-                    wildcards.model, track.dataset
-                ).model_dump(exclude={"profile", "jobs_per_model"}),
+                "profile": CONFIG.sampling_profile_of(model, track.dataset),
+                "sampling": CONFIG.sampling_of(model, track.dataset).model_dump(
+                    exclude={"profile", "jobs_per_model"}
+                ),
                 "benchmarks": {b: problems_path(b) for b in track.benchmarks},
                 "variants": {
                     VARIANT.format(**vars(v)): adapter_folder(v)
                     for v in CONFIG.variants()
-                    if (v.model, v.dataset) == (wildcards.model, track.dataset)
+                    if (v.model, v.dataset) == (model, track.dataset)
                 },
             }
             for track in CONFIG.tracks.values()
-            if wildcards.model in track.models
+            if model in track.models
         ]
     )
 
 
-def sampler_of(wildcards, input):
+def complete_draw(draw):
+    """What says that one trial of a draw is complete in one job's share.
+
+    The name holds a digest of code and settings: after a change of them it is another file, which is missing. (Between
+    jobs that Snakemake reruns for what changed in `params`, it would not look behind an `ancient` file.)
+    """
+    model, dataset = draw["model"], draw["dataset"]
+    decisive = [
+        code_of("draw.py"),
+        CONFIG.sampling_profile_of(model, dataset),
+        as_json(CONFIG.sampling_of(model, dataset), SAMPLING_OF_OTHER_JOBS),
+        CONFIG.models[model].precision,
+    ]
+    digest = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
+    return f"{RESULTS}/draws/{model}/{SHARD}/{DRAW.format(**draw)}.{digest}"
+
+
+def complete_draws_of_model(model):
+    return [complete_draw(draw) for draw in draws() if draw["model"] == model]
+
+
+def complete_draws_of(wildcards):
+    """What says that all trials of one set of samples are drawn, by every job; nothing where they are drawn alone."""
+    jobs = CONFIG.sampling.jobs_per_model or 0
+    return [
+        complete_draw({**wildcards, "trial": trial})
+        .replace("{shards}", str(jobs))
+        .replace("{shard}", str(shard))
+        for shard in range(jobs)
+        for trial in range(CONFIG.sampling.trials)
+    ]
+
+
+def sampler_of(wildcards):
     """The command that makes the tables of one draw: it draws, or collects what was drawn with all others."""
-    if not input.drawn:
+    jobs = CONFIG.sampling.jobs_per_model
+    if not jobs:
         return "sample.py"
-    folders = [str(Path(manifest).parent) for manifest in input.drawn]
-    return f"collect_samples.py --drawn {shlex.join(folders)}"
+    folder = f"{RESULTS}/draws/{wildcards.model}"
+    shares = [f"{folder}/shard{shard}of{jobs}" for shard in range(jobs)]
+    return f"collect_samples.py --drawn {shlex.join(shares)}"
 
 
 def run_figures():

@@ -2,13 +2,9 @@
 # `update` leaves finished trials where they are, so that more trials draw only what is new.
 # Or completions that somebody else drew, imported as one more method.
 # With sampling.jobs_per_model a job draws nothing: it takes its samples out of what `draws` drew. That input is
-# `ancient`, because it grows with every other draw of the model; what decides these samples are the other inputs.
+# `ancient`, because it is renewed with every other draw of the model; what decides these samples are the other inputs.
 
-DRAWN = [
-    f"{RESULTS}/draws/{{model}}/shard{shard}of{CONFIG.sampling.jobs_per_model}/manifest.json"
-    for shard in range(CONFIG.sampling.jobs_per_model or 0)
-]
-SAMPLERS = ["draw.py", "collect_samples.py"] if DRAWN else ["sample.py"]
+SAMPLERS = ["draw.py", "collect_samples.py"] if SHARED_ENGINE else ["sample.py"]
 
 
 rule samples:
@@ -16,7 +12,7 @@ rule samples:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
         adapter=adapter_of,
         problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
-        drawn=ancient(DRAWN),
+        drawn=ancient(complete_draws_of),
     output:
         samples=update(
             expand(
@@ -33,18 +29,20 @@ rule samples:
         method=one_of(CONFIG.methods),
     conda:
         "../envs/sample.yaml"
-    threads: 1 if DRAWN else CONFIG.compute.threads
+    threads: 1 if SHARED_ENGINE else CONFIG.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: (2000 if DRAWN else CONFIG.compute.memory_mb)
+        mem_mb=lambda wildcards, attempt: (
+            2000 if SHARED_ENGINE else CONFIG.compute.memory_mb
+        )
         * attempt,
         runtime=CONFIG.compute.runtime_min,
-        gpu=0 if DRAWN else CONFIG.compute.gpus,
+        gpu=0 if SHARED_ENGINE else CONFIG.compute.gpus,
     params:
         code=[code_of(script) for script in SAMPLERS],
         sampler=sampler_of,
         settings=lambda wildcards: as_json(
             sampling_of(wildcards),
-            without=("temperatures", "trials", "profile", "jobs_per_model"),
+            without=SAMPLING_OF_OTHER_JOBS,
         ),
         profile=sampling_profile_of,
         precision=precision_of,

@@ -177,7 +177,7 @@ def test_a_job_that_is_killed_again_and_again_ends_with_the_same_tables(
             left = 13
             with pytest.raises(KeyboardInterrupt):
                 draw(tiny_model, problems, variants, folder)
-            assert not (folder / "manifest.json").exists()
+            assert not (folder / "engine.json").exists()
     draw(tiny_model, problems, variants, folder)
     lines = sum(content.count(b"\n") for content in journals(folder).values())
     draws = len(variants) * len(TEMPERATURES)

@@ -52,8 +52,8 @@ def test_a_second_run_says_that_nothing_is_to_be_done(shared: Checkout) -> None:
 
 def test_another_temperature_samples_only_that_temperature(shared: Checkout) -> None:
     planned = shared.planned(config=sampled(shared, temperatures=[0.5, 1.0]))
-    assert {rule: planned[rule] for rule in ("draws", "samples", "verdicts")} == {
-        "draws": JOBS,
+    assert {rule: planned[rule] for rule in ("draws_tiny", "samples", "verdicts")} == {
+        "draws_tiny": JOBS,
         "samples": 6,
         "verdicts": 6,
     }
@@ -62,7 +62,7 @@ def test_another_temperature_samples_only_that_temperature(shared: Checkout) -> 
 
 def test_another_trial_is_collected_for_every_variant(shared: Checkout) -> None:
     planned = shared.planned(config=sampled(shared, trials=2))
-    assert (planned["draws"], planned["samples"]) == (JOBS, 6)
+    assert (planned["draws_tiny"], planned["samples"]) == (JOBS, 6)
     assert not UPSTREAM & set(planned)
 
 
@@ -74,7 +74,7 @@ def test_an_edit_of_the_decoder_draws_again(shared: Checkout) -> None:
         planned = shared.planned(config=sampled(shared))
     finally:
         decoder.write_text(content)
-    assert (planned["draws"], planned["samples"]) == (JOBS, 6)
+    assert (planned["draws_tiny"], planned["samples"]) == (JOBS, 6)
     assert not UPSTREAM & set(planned)
 
 

@@ -8,11 +8,11 @@ Writes the tables that `sample.py` would. Refuses draws of other inputs, setting
 """
 
 import argparse
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from ibft import storage
 from ibft.errors import UserError
 from ibft.journal import Entry, finished_entries
 from ibft.sampling.draws import Order, absent, add_order_options, order_of, write_trials
@@ -42,10 +42,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _key(order: Order, folder: Path, arguments: argparse.Namespace) -> str:
-    """The key that the draw has in `folder`, whose manifest tells the engine."""
-    if not storage.manifest_path(folder).is_file():
+    """The key that the draw has in `folder`, where a file tells the engine."""
+    told = folder / "engine.json"
+    if not told.is_file():
         raise UserError(f"{folder} holds no finished draws: run Snakemake, which makes them")
-    engine: str = storage.read_manifest(folder)["engine"]
+    engine: str = json.loads(told.read_text())
     return order.key(DRAWN_BY, arguments.model, arguments.precision, engine)
 
 
