@@ -13,7 +13,7 @@ setup:  ## install uv, the locked environment and Icarus Verilog
 	@envs/setup.sh iverilog
 
 run: setup  ## run the main job: config/config.yaml, real model, real benchmarks, 2 cores
-	$(UV) snakemake --cores all
+	$(UV) ibft resume --cores all
 
 test: setup  ## set up and run the whole test suite
 	@envs/setup.sh iverilog chromium

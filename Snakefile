@@ -8,6 +8,7 @@
 from snakemake.utils import min_version
 
 from ibft.config import is_complete
+from ibft.resume import note_holder
 
 min_version("9.0")
 
@@ -83,6 +84,10 @@ rule all_figures:
     localrule: True
     message:
         "Every figure"
+
+
+onstart:
+    note_holder()
 
 
 onsuccess:

@@ -6,7 +6,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ibft import storage
+from ibft.manifests import write_manifest
 
 LAYERS = 3
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -37,7 +37,7 @@ def make_tiny_model(folder: Path, seed: int = 0, *, layers: int = LAYERS) -> Pat
     tokenizer = make_tiny_tokenizer()
     make_tiny_llama(len(tokenizer), seed, layers=layers).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    storage.write_manifest(folder)
+    write_manifest(folder)
     return folder
 
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ibft.code_digest import code_digest
-from ibft.storage import read_manifest
+from ibft.manifests import read_manifest
 
 logger = logging.getLogger(__name__)
 

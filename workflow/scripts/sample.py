@@ -18,6 +18,7 @@ from ibft import storage
 from ibft.config import Sampling
 from ibft.errors import UserError
 from ibft.journal import Journal, journal_key, journal_path
+from ibft.manifests import manifest_path, read_manifest, verify
 from ibft.models.loading import use_threads
 from ibft.profiles import Profile, get_profile
 from ibft.progress import track
@@ -96,12 +97,8 @@ def _absent(outputs: list[Path], key: str) -> dict[int, Path]:
     """The trials, and their outputs, that are not there yet as `key` would have them. The others count as made now."""
     absent = {}
     for trial, output in enumerate(outputs):
-        if (
-            output.exists()
-            and storage.manifest_path(output).exists()
-            and storage.read_manifest(output).get("key") == key
-        ):
-            storage.verify(output)
+        if output.exists() and manifest_path(output).exists() and read_manifest(output).get("key") == key:
+            verify(output)
             output.touch()
             logger.info("%s is drawn already", output)
         else:

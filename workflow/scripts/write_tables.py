@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ibft import storage
 from ibft.config import Metrics
+from ibft.manifests import write_output
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
@@ -45,13 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
         ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
     ):
         storage.write_table(folder / f"{name}.parquet", kind, rows)
-        storage.write_bytes(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
-        storage.write_bytes(folder / f"{name}.md", text.encode())
-    storage.write_bytes(folder / "headline.tex", latex(table).encode())
+        write_output(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
+        write_output(folder / f"{name}.md", text.encode())
+    write_output(folder / "headline.tex", latex(table).encode())
     for name in arguments.paper_tables:
         filled = rows_of(LAYOUTS[name], metrics, labels)
-        storage.write_bytes(folder / f"{name}.md", layout_markdown(LAYOUTS[name], filled).encode())
-        storage.write_bytes(folder / f"{name}.tex", layout_latex(LAYOUTS[name], filled).encode())
+        write_output(folder / f"{name}.md", layout_markdown(LAYOUTS[name], filled).encode())
+        write_output(folder / f"{name}.tex", layout_latex(LAYOUTS[name], filled).encode())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from ibft import storage
+from ibft.manifests import verify
 from ibft.models.allocator import return_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ def load_model(
     Raises:
         UserError: the folder or the adapter is missing or damaged.
     """
-    storage.verify(folder)
+    verify(folder)
     return_freed_memory()
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
     first = torch.float32 if adapter and merge else DTYPES[precision]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=first, local_files_only=True)
     if adapter:
-        storage.verify(adapter)
+        verify(adapter)
         with_adapter = PeftModel.from_pretrained(model, adapter)
         model = with_adapter.merge_and_unload() if merge else with_adapter
     model = cast(PreTrainedModel, model).to(device=device(), dtype=DTYPES[precision])

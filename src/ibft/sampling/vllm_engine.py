@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from ibft import storage
+from ibft.manifests import verify
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Prompt
 from ibft.sampling.text import continuation_text
 
@@ -41,7 +41,7 @@ class VllmEngine:
     name = "vllm"
 
     def __init__(self, model: Path, adapter: Path | None, *, precision: str, threads: int) -> None:
-        storage.verify(model)
+        verify(model)
         _set_environment(threads)
         vllm = importlib.import_module("vllm")
         self.version: str = vllm.__version__
@@ -114,7 +114,7 @@ def _set_environment(threads: int) -> None:
 
 
 def _lora_request(adapter: Path) -> Any:
-    storage.verify(adapter)
+    verify(adapter)
     return importlib.import_module("vllm.lora.request").LoRARequest(adapter.name, 1, str(adapter))
 
 
