@@ -18,18 +18,28 @@ class Checkout:
     """A copy of the sources, with a working directory that holds the tiny model and the results."""
 
     root: Path
+    folder: str = "work"
 
     @property
     def work(self) -> Path:
-        return self.root / "work"
+        return self.root / self.folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With the `ibft` of this copy."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": path}
+
+    def options(self, config: Path | None = None) -> list[str]:
+        """Of Snakemake, to run this copy."""
+        options = ["--snakefile", str(self.root / "Snakefile"), "--directory", str(self.work)]
+        options += ["--configfile", str(config or self.work / "config.yaml")]
+        return [*options, "--workflow-profile", str(self.root / "profiles" / "default"), "--cores", "2"]
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake on this copy; the `ibft` that it imports is this copy's, too."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
-        command += ["--directory", str(self.work), "--configfile", str(config or self.work / "config.yaml")]
-        command += ["--workflow-profile", str(self.root / "profiles" / "default"), "--cores", "2", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": _path_with_this_python()}
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.root, check=False)
+        """Run Snakemake on this copy."""
+        command = [sys.executable, "-m", "snakemake", *self.options(config), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=self.root, check=False)
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
         """How many jobs of each rule a run would start."""
@@ -41,10 +51,6 @@ class Checkout:
             for words in lines
             if len(words) == 2 and words[1].isdigit() and words[0] not in ("total", "all")
         }
-
-
-def _path_with_this_python() -> str:
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")
