@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
 UV := uv run --frozen
 
-.PHONY: help setup run test lint format schema bench clean
+.PHONY: help setup run test lint format schema bench chaos fuzz audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,16 @@ schema:  ## write the JSON schema of the configuration
 
 bench: setup  ## measure speed and memory against named alternatives (minutes)
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(UV) python $$script; done
+
+chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)
+	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400
+
+fuzz: setup  ## try anything on extractors, codec, config and metrics (ten minutes and more)
+	IBFT_FUZZ_TRIES=20000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
+
+audit: setup  ## look for known vulnerabilities in the locked packages (needs pypi.org)
+	uv export --frozen --no-emit-project --format requirements-txt --output-file .audit.txt --quiet
+	uv tool run pip-audit --requirement .audit.txt --disable-pip --no-deps
 
 clean:  ## delete results/
 	rm -rf results
