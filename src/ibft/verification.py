@@ -70,14 +70,14 @@ def outputs_of(results: Path) -> Iterator[Path]:
     folders = {path.parent for path in results.rglob("manifest.json")}
     found = set(folders)
     for path in results.rglob("*"):
-        first, *_, last = path.relative_to(results).parts
+        parts = path.relative_to(results).parts
         if (
             path.is_file()
-            and first not in _BY_SNAKEMAKE
-            and not last.endswith(_UNFINISHED)
+            and parts[0] not in _BY_SNAKEMAKE
+            and not path.name.endswith(_UNFINISHED)
             and not folders & set(path.parents)
         ):
-            found.add(path.with_name(last.removesuffix(".manifest.json")))
+            found.add(path.with_name(path.name.removesuffix(".manifest.json")))
     yield from sorted(found)
 
 
