@@ -93,6 +93,8 @@ def verify(path: Path, results: Path | None = None) -> None:
             raise UserError(f"{file} is missing: {REMEDY}")
         if sha256(file) != digest:
             raise UserError(f"{file} is damaged (its content differs from its manifest): {REMEDY}")
+    if path.is_dir() and (unknown := sorted(_files(path) - set(expected))):
+        raise UserError(f"{unknown[0]} was not there when {path} was written: {REMEDY}")
     place = _place(path, results or _results())
     if place and manifest["place"] and place != manifest["place"]:
         raise UserError(f"{path} is another output, {manifest['place']}, in its place: {REMEDY}")
@@ -110,8 +112,12 @@ def sha256(path: Path) -> str:
 def _digests(path: Path) -> str | dict[str, str]:
     if not path.is_dir():
         return sha256(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file != manifest_path(path))
-    return {str(file.relative_to(path)): sha256(file) for file in files}
+    return {str(file.relative_to(path)): sha256(file) for file in sorted(_files(path))}
+
+
+def _files(folder: Path) -> set[Path]:
+    """All that its manifest describes."""
+    return {path for path in folder.rglob("*") if path.is_file() and path != manifest_path(folder)}
 
 
 def _results() -> Path | None:

@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +19,16 @@ from ibft.manifests import manifest_path, read_manifest, write_manifest
 from ibft.verification import examine, outputs_of
 from tests.workflow.conftest import Checkout
 
+Reader = tuple[Callable[[Namespace], None], Namespace]  # a stage's main function, and what it is called with
+
 
 @dataclass(frozen=True)
 class Place:
-    """One output, one of the same kind (or else any other), and a file in each that can be damaged."""
+    """One output, one of the same kind (or else any other), and the stages that read it."""
 
     output: Path
     other: Path
+    readers: list[Reader]
 
     @property
     def file(self) -> Path:
@@ -64,6 +67,13 @@ def everything_of(output: Path) -> list[Path]:
     return [output] if output.is_dir() else [output, manifest_path(output)]
 
 
+def smuggle(place: Place) -> None:
+    """Something that no stage wrote; a lone file has no room for it, so that it is put at its end."""
+    stranger = place.output / "stranger.bin" if place.output.is_dir() else place.output
+    with stranger.open("ab") as stream:
+        stream.write(b"something else")
+
+
 def age(place: Place) -> None:
     """As an earlier version of ibft would have left it."""
     facts = read_manifest(place.output)
@@ -77,14 +87,14 @@ def age(place: Place) -> None:
 
 
 # Read by people alone, or only where the run asks for it.
-UNREAD = {"figures.png", "tables.csv", "tables.md", "tables.tex", "report.html.html", "training_speed"}
-DAMAGES: list[Callable[[Place], None]] = [truncate, flip, delete, swap, age]
+UNREAD = {"figures.png", "tables.csv", "tables.md", "tables.tex", "report.html", "training_speed"}
+DAMAGES: list[Callable[[Place], None]] = [truncate, flip, delete, swap, smuggle, age]
 
 
 def kind(output: Path, results: Path) -> str:
     """Tables by name, everything else by where it lies."""
     manifest = read_manifest(output)
-    return str(manifest.get("table") or f"{output.relative_to(results).parts[0]}{output.suffix}")
+    return str(manifest.get("table") or Path(output.relative_to(results).parts[0]).stem + output.suffix)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +112,12 @@ def places(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict
     def other(output: Path, alike: list[Path]) -> Path:
         return next(path for path in [*alike, *(folders if output.is_dir() else files)] if path != output)
 
-    return {name: Place(outputs[-1], other(outputs[-1], outputs)) for name, outputs in by_kind.items()}
+    with pytest.MonkeyPatch.context() as moved:
+        moved.chdir(results.parent)  # scripts are named as seen from there
+        return {
+            name: Place(outputs[-1], other(outputs[-1], outputs), list(readers_of(outputs[-1], results.parent)))
+            for name, outputs in by_kind.items()
+        }
 
 
 @pytest.fixture
@@ -124,43 +139,48 @@ def test_damage_is_noticed_before_use(places: dict[str, Place], work: Path, dama
         with damaged(place, damage):
             finding = examine(place.output, work / "results")
             assert finding and place.output.name in finding.reason, (name, damage.__name__)
-            readers = list(readers_of(place.output, work))
-            for main, arguments in readers:
-                with pytest.raises(UserError, match=r"missing|damaged|manifest|another|version"):
+            for main, arguments in place.readers:
+                with pytest.raises(UserError, match=r"missing|damaged|manifest|another|version|was not there"):
                     main(arguments)
-            if not readers:
+            if not place.readers:
                 unread.add(name)
     assert unread == UNREAD
+
+
+def files_of(parts: list[Path]) -> list[Path]:
+    return [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]) if file.is_file()]
 
 
 @contextmanager
 def damaged(place: Place, damage: Callable[[Place], None]) -> Iterator[None]:
     """Inside, the outputs of `place` are damaged; outside they are as before."""
     parts = [part for output in (place.output, place.other) for part in everything_of(output)]
-    files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]) if file.is_file()]
-    saved = {file: file.read_bytes() for file in files}
+    saved = {file: file.read_bytes() for file in files_of(parts)}
     damage(place)
     try:
         yield
     finally:
+        for file in files_of(parts):
+            file.unlink()
         for file, content in saved.items():
             file.write_bytes(content)
 
 
-def readers_of(output: Path, work: Path) -> Iterator[tuple[Callable[[Namespace], None], Namespace]]:
+def readers_of(output: Path, work: Path) -> Iterator[Reader]:
     """The commands of the run that read `output`, one for each script, ready to be called again."""
-    read = output.relative_to(work).as_posix()
+    place = output.relative_to(work)
+    read = {place.as_posix(), *(folder.as_posix() for folder in place.parents[:-2])}  # some take a whole folder
     seen = set()
     for command in commands(work):
         script, *words = shlex.split(command)
-        if script not in seen and any(read in (word, word.partition("=")[2]) for word in words):
+        reads = command != read_manifest(output)["command"] and any({w, w.partition("=")[2]} & read for w in words)
+        if reads and script not in seen:
             seen.add(script)
             names = run_path(script)
-            parser: ArgumentParser = names["parser"]()
-            yield names["main"], parser.parse_args(words)
+            yield names["main"], names["parser"]().parse_args(words)
 
 
 @cache
 def commands(work: Path) -> list[str]:
-    """The command lines that made the outputs, without those that only write what is asked about."""
+    """The command lines that made the outputs."""
     return [read_manifest(output)["command"] for output in outputs_of(work / "results")]
