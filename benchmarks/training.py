@@ -264,7 +264,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--baseline-records", type=int, default=4, help="for the released code's way")
     arguments.add_argument("--baseline-batch", type=int, default=1, help="examples per pass of the released code's way")
     arguments.add_argument("--max-length", type=int, default=2048)
-    arguments.add_argument("--micro-batch-tokens", type=int, default=8192)
+    arguments.add_argument("--micro-batch-tokens", type=int, default=512)
     arguments.add_argument("--packing", action=argparse.BooleanOptionalAction, default=True)
     arguments.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     arguments.add_argument("--threads", type=int, default=1)
