@@ -9,7 +9,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-vllm lint format schema bench rehearse clean
+.PHONY: help setup run test test-vllm lint format schema bench rehearse chaos fuzz audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ setup:  ## install uv, the locked environment and Icarus Verilog
 	@envs/setup.sh iverilog
 
 run: setup  ## run the main job: config/config.yaml, real model, real benchmarks, 2 cores
-	$(UV) snakemake --cores all
+	$(UV) ibft resume --cores all
 
 test: setup  ## set up and run the whole test suite
 	@envs/setup.sh iverilog chromium
@@ -53,6 +53,16 @@ rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1%
 	$(UV) python -c "from pathlib import Path; from tests.tiny_model import make_tiny_model as make; \
 	    [make(Path(f'results/rehearsal/tiny-{layers}'), layers=layers) for layers in (30, 32)]"
 	$(UV) snakemake --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
+
+chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)
+	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400
+
+fuzz: setup  ## try anything on extractors, codec, config and metrics (ten minutes and more)
+	IBFT_FUZZ_TRIES=20000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
+
+audit: setup  ## look for known vulnerabilities in the locked packages (needs pypi.org)
+	uv export --frozen --no-emit-project --format requirements-txt --output-file .audit.txt --quiet
+	uv tool run pip-audit --requirement .audit.txt --disable-pip --no-deps
 
 clean:  ## delete results/
 	rm -rf results

@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ibft.config import is_complete
-from ibft.locks import lock_notice
+from ibft.locks import lock_notice, note_holder
 
 min_version("9.0")
 
@@ -98,6 +98,10 @@ rule all_figures:
     localrule: True
     message:
         "Every figure"
+
+
+onstart:
+    note_holder(Path.cwd())
 
 
 onsuccess:

@@ -31,6 +31,7 @@ from peft import LoraConfig, get_peft_model
 from ibft import storage
 from ibft.config import Benchmark, Sampling
 from ibft.data.benchmarks import prepare_benchmark
+from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.profiles import Problem, get_profile
 from ibft.sampling.draws import Draw
@@ -200,7 +201,7 @@ def adapter(model: Path, folder: Path, seed: int) -> Path:
             torch.nn.init.normal_(parameter, std=1e-3)
     target = folder / f"adapter{seed}"
     adapted.save_pretrained(target)
-    storage.write_manifest(target)
+    write_manifest(target)
     return target
 
 

@@ -22,8 +22,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from ibft.errors import UserError
 from ibft.figures.style import panel_grid, styled, titled
 from ibft.journal import journal_path
+from ibft.manifests import write_manifest
 from ibft.stage import run_stage, stage_parser
-from ibft.storage import table_writer, write_manifest
+from ibft.storage import table_writer
 from ibft.tables import EXAMPLES
 
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "score_memorization.py"

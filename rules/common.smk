@@ -10,13 +10,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.code_digest import code_digest
 from ibft.config import Selection, load
 from ibft.errors import UserError
+from ibft.lifeline import WORKFLOW_VARIABLE
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
-from ibft.storage import sha256
 
 try:
     CONFIG = load(config)
@@ -41,6 +42,12 @@ os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(workflow.basedir) / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+# What manifests record, and whose end ends the jobs.
+os.environ[RESULTS_VARIABLE] = RESULTS
+os.environ[CONFIG_VARIABLE] = hashlib.sha256(
+    CONFIG.model_dump_json().encode()
+).hexdigest()[:16]
+os.environ[WORKFLOW_VARIABLE] = str(os.getpid())
 
 
 envvars:

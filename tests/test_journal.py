@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ibft import storage
 from ibft.journal import Journal, journal_key
+from ibft.manifests import write_manifest
 
 
 def entries(path: Path, key: str = "key") -> list[dict[str, object]]:
@@ -62,9 +62,9 @@ def test_the_key_follows_code_settings_and_content(tmp_path: Path) -> None:
     def key(code: str = "x = 1", content: bytes = b"1", weights: str = "w", setting: str = "s") -> str:
         script.write_text(code)
         data.write_bytes(content)
-        storage.write_manifest(data)
+        write_manifest(data)
         (folder / "weights").write_text(weights)
-        storage.write_manifest(folder)
+        write_manifest(folder)
         return journal_key(Path(str(script)), [data, folder], setting)
 
     keys = [key(), key(content=b"2"), key(weights="v"), key(setting="t")]

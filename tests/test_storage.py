@@ -8,6 +8,8 @@ import pytest
 
 from ibft import storage
 from ibft.errors import UserError
+from ibft.files import atomic, write_bytes
+from ibft.manifests import manifest_path, read_manifest, verify, write_manifest
 from ibft.tables import EXAMPLES, GRADIENTS, SELECTION
 
 ROWS = [{"example_id": f"e{i}", "score": i / 7} for i in range(5)]
@@ -23,7 +25,7 @@ def test_equal_rows_give_equal_bytes_whatever_the_facts(tmp_path: Path) -> None:
     storage.write_table(tmp_path / "a.parquet", SELECTION, ROWS, seconds=1)
     storage.write_table(tmp_path / "b.parquet", SELECTION, pd.DataFrame(ROWS), seconds=2)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
-    assert storage.read_manifest(tmp_path / "a.parquet")["seconds"] == 1
+    assert read_manifest(tmp_path / "a.parquet")["seconds"] == 1
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,7 @@ def test_equal_rows_give_equal_bytes_whatever_the_facts(tmp_path: Path) -> None:
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
         lambda path: path.write_bytes(bytes(byte ^ (i == 40) for i, byte in enumerate(path.read_bytes()))),
         lambda path: path.unlink(),
-        lambda path: storage.manifest_path(path).unlink(),
+        lambda path: manifest_path(path).unlink(),
     ],
     ids=["truncated", "flipped", "deleted", "no manifest"],
 )
@@ -60,8 +62,8 @@ def test_wrong_columns_and_nulls_are_bugs(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    storage.write_bytes(path, b"old")
-    with pytest.raises(RuntimeError), storage.atomic(path) as stream:
+    write_bytes(path, b"old")
+    with pytest.raises(RuntimeError), atomic(path) as stream:
         stream.write(b"new")
         raise RuntimeError
     assert path.read_bytes() == b"old"
@@ -72,8 +74,8 @@ def test_a_damaged_file_of_a_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     folder.mkdir()
     (folder / "weights").write_bytes(b"1234")
-    storage.write_manifest(folder, steps=3)
-    storage.verify(folder)
+    write_manifest(folder, steps=3)
+    verify(folder)
     (folder / "weights").write_bytes(b"1235")
     with pytest.raises(UserError, match="weights is damaged"):
-        storage.verify(folder)
+        verify(folder)

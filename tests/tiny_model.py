@@ -7,7 +7,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ibft import storage
+from ibft.manifests import write_manifest
 
 LAYERS = 3
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -38,7 +38,7 @@ def make_tiny_model(folder: Path, seed: int = 0, *, layers: int = LAYERS, head_w
     tokenizer = make_tiny_tokenizer()
     make_tiny_llama(len(tokenizer), seed, layers=layers, head_width=head_width).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    storage.write_manifest(folder)
+    write_manifest(folder)
     return folder
 
 
@@ -73,7 +73,7 @@ def make_adapter(base: Path, folder: Path, seed: int = 0, *, rank: int = 4, size
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=size)
     adapted.save_pretrained(folder)
-    storage.write_manifest(folder)
+    write_manifest(folder)
     return folder
 
 

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from ibft.code_digest import code_digest
 from ibft.errors import UserError
-from ibft.storage import read_manifest
+from ibft.manifests import read_manifest
 
 logger = logging.getLogger(__name__)
 

@@ -33,10 +33,22 @@ def start_logging(log: Path | None) -> None:
     handlers: list[logging.Handler] = [terminal]
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="a"))
+        handlers.append(_LogFile(log, mode="a"))
     logging.basicConfig(
         level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
+
+
+class _LogFile(logging.FileHandler):
+    """A log file whose disk may be full, which is told once, not with a traceback per line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        logging.getLogger().removeHandler(self)
+        logger.warning("%s ends here: %s", self.baseFilename, error.strerror)
 
 
 def track(

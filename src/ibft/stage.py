@@ -5,15 +5,31 @@ if __name__ == "__main__":
 """
 
 import argparse
+import errno
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from ibft.errors import UserError
+from ibft.lifeline import end_with_workflow
 from ibft.progress import start_logging
 
 logger = logging.getLogger(__name__)
+
+_SHORTAGES = {
+    errno.ENOSPC: ("no space is left on the disk", "free some"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EROFS: ("the file system is read-only", "make it writable, or set `results` to a folder elsewhere,"),
+    errno.EACCES: ("permission is denied", "grant it, or set `results` to a folder of your own,"),
+    errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
+    errno.ENOMEM: ("the memory of this machine is used up", "free some"),
+    errno.ESTALE: ("a network file system has lost a file", "mount it again"),
+}
+# torch's allocators raise RuntimeError.
+_NO_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)
 
 
 def stage_parser(doc: str | None) -> argparse.ArgumentParser:
@@ -27,14 +43,33 @@ def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.Argum
     """Parse the command line, run `main`, and exit 1 with a sentence (`UserError`) or a logged traceback (a bug)."""
     arguments = parser.parse_args()
     start_logging(arguments.log)
+    end_with_workflow()
     try:
         main(arguments)
-    except UserError as error:
-        logger.error("%s", error)
-        sys.exit(1)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has had enough
     except KeyboardInterrupt:
         logger.error("interrupted; a rerun continues from here")
         sys.exit(130)
-    except Exception:
-        logger.exception("this is a bug in ibft")
+    except Exception as error:
+        sentence = str(error) if isinstance(error, UserError) else shortage(error)
+        if sentence is None:
+            logger.exception("this is a bug in ibft")
+        else:
+            logger.error("%s", sentence)
         sys.exit(1)
+
+
+def shortage(error: Exception) -> str | None:
+    """What the machine lacks, where that and no bug is behind `error`, and what to do."""
+    if isinstance(error, OSError) and error.errno in _SHORTAGES:
+        what, remedy = _SHORTAGES[error.errno]
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{what}{where}: {remedy} and run the same command again; it continues from here"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
+        return (
+            "the memory of this machine or job is used up: give the job more (compute.memory_mb on a cluster) or lower "
+            "its batch size, and run the same command again; it continues from here"
+        )
+    return None

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from ibft.errors import UserError
-from ibft.storage import read_manifest, read_table, write_table
+from ibft.manifests import read_manifest
+from ibft.storage import read_table, write_table
 from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
 from tests.contamination.conftest import examples
 from tests.memorization.conftest import script

@@ -16,6 +16,7 @@ from ibft import storage
 from ibft.config import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.errors import UserError
+from ibft.manifests import sha256
 from ibft.tables import PROBLEMS
 
 HEADER = "module top_module (\n\tinput a,\n\toutput y\n);\n"
@@ -157,7 +158,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_download_is_used_only_with_the_right_checksum(tmp_path: Path, server: str) -> None:
-    digest = storage.sha256(write_lines(tmp_path / "p.jsonl", [verilog_row("a")]))
+    digest = sha256(write_lines(tmp_path / "p.jsonl", [verilog_row("a")]))
     source = f"url:{server}/p.jsonl"
     assert len(prepare_benchmark(Benchmark(source=source, sha256=digest, language="verilog"))) == 1
     with pytest.raises(UserError, match=f"has SHA-256 {digest}, not the configured 0000"):

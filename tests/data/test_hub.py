@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ibft import storage
+from ibft.manifests import read_manifest, verify
 from ibft.tables import EXAMPLES
 from tests.conftest import REPOSITORY
 from tests.hub_stand_in import COMMIT, OLDER, Hub, Repository, hub_stand_in
@@ -67,9 +68,9 @@ def test_the_commit_behind_main_is_recorded_and_the_files_are_checked(
 ) -> None:
     run = prepare("model")
     assert run.returncode == 0, run.stderr
-    manifest = storage.read_manifest(tmp_path / "model")
+    manifest = read_manifest(tmp_path / "model")
     assert manifest["revision"] == COMMIT
-    storage.verify(tmp_path / "model")
+    verify(tmp_path / "model")
     assert not (tmp_path / "model" / ".cache").exists()
     assert any(headers.get("authorization") == f"Bearer {TOKEN}" for _, headers in hub.requests)
 
@@ -81,7 +82,7 @@ def test_a_pinned_revision_is_what_is_fetched(prepare: Command, tmp_path: Path) 
     assert run.returncode == 0, run.stderr
     examples = storage.read_table(tmp_path / "examples.parquet", EXAMPLES)
     assert list(examples["response"]) == [f"old {number}" for number in range(5)]
-    assert storage.read_manifest(tmp_path / "examples.parquet")["revision"] == OLDER
+    assert read_manifest(tmp_path / "examples.parquet")["revision"] == OLDER
 
 
 def test_a_broken_transfer_is_resumed_where_it_broke(prepare: Command, hub: Hub) -> None:

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from ibft.journal import journal_path
-from ibft.storage import read_manifest, read_table, write_table
+from ibft.manifests import read_manifest
+from ibft.storage import read_table, write_table
 from ibft.tables import PROBLEMS, SAMPLES, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.execution.problems import PYTHON, frame

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host, hostile_verilog
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
-SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=1.0, memory_mb=512)
+SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=2.0, memory_mb=512)
 SECRET = "ibft-secret-value"
 
 

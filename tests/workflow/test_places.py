@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ibft.locks import lock_notice
-from ibft.storage import verify
+from ibft.manifests import verify
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 

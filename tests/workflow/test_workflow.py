@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from ibft.storage import read_table, verify
+from ibft.manifests import verify
+from ibft.storage import read_table
 from ibft.tables import METRICS, SELECTION
 from tests.workflow.conftest import Checkout
 

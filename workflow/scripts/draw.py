@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from ibft import storage
+from ibft.files import write_bytes
 from ibft.journal import Journal
 from ibft.models.loading import use_threads
 from ibft.sampling.drawing import Work, draw_missing
@@ -68,9 +68,9 @@ def main(arguments: argparse.Namespace) -> None:
 
     with ExitStack() as journals:
         draw_missing([work(order) for order in orders], start_engine)
-    storage.write_bytes(arguments.output / "engine.json", json.dumps(identity).encode())
+    write_bytes(arguments.output / "engine.json", json.dumps(identity).encode())
     for path in arguments.complete:
-        storage.write_bytes(path, b"")
+        write_bytes(path, b"")
 
 
 if __name__ == "__main__":

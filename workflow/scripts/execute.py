@@ -22,8 +22,8 @@ from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer,
 from ibft.journal import journal_key, journal_path
 from ibft.progress import track
 from ibft.stage import run_stage, stage_parser
-from ibft.storage import read_table, verify
-from ibft.tables import PROBLEMS
+from ibft.storage import check_table, read_table
+from ibft.tables import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     settings = Execution.model_validate_json(arguments.settings)
     problems = read_table(arguments.problems, PROBLEMS)
-    verify(arguments.samples)
+    check_table(arguments.samples, SAMPLES)
     tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
     tally = Tally()
     with Judge(problems, settings, arguments.workers, as_is=arguments.as_is) as judge:

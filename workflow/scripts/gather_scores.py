@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ibft.errors import UserError
+from ibft.manifests import read_manifest
 from ibft.stage import run_stage, stage_parser
-from ibft.storage import read_manifest, read_table, write_table
+from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION
 
 TABLES = {table.name: table for table in (MEMORIZATION, GRADIENTS)}

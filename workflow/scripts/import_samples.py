@@ -14,6 +14,7 @@ from pathlib import Path
 from ibft import storage
 from ibft.config import ImportedSamples
 from ibft.data.records import read_records
+from ibft.manifests import sha256
 from ibft.sampling.imported import import_samples
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import PROBLEMS, SAMPLES
@@ -34,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     source = Path(settings.source.removeprefix("path:"))
     problems = storage.read_table(arguments.problems, PROBLEMS)
     samples = import_samples(read_records(source), problems, settings.profile)
-    facts = {"source": settings.source, "source_sha256": storage.sha256(source)}
+    facts = {"source": settings.source, "source_sha256": sha256(source)}
     storage.write_table(arguments.output, SAMPLES, samples, **facts)
     logger.info("%d samples of %d problems from %s", len(samples), len(problems), source)
 

@@ -7,8 +7,8 @@ python workflow/scripts/prepare_model.py --name smollm2-135m \\
 import argparse
 from pathlib import Path
 
-from ibft import storage
 from ibft.config import Model
+from ibft.manifests import write_manifest
 from ibft.models.prepare import prepare_model
 from ibft.stage import run_stage, stage_parser
 
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     facts = prepare_model(arguments.name, Model.model_validate_json(arguments.settings), arguments.output)
-    storage.write_manifest(arguments.output, **facts)
+    write_manifest(arguments.output, **facts)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ibft import storage
 from ibft.config import Metrics
 from ibft.figures import overall, pass_at_k, strict_pass
 from ibft.figures.style import save
+from ibft.manifests import write_output
 from ibft.paper.layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
 from ibft.paper.numbers import LABELS, paper_metrics, paper_numbers
 from ibft.stage import run_stage, stage_parser
@@ -31,8 +32,8 @@ def main(arguments: argparse.Namespace) -> None:
     storage.write_table(folder / "metrics.parquet", METRICS, metrics)
     for layout in LAYOUTS.values():
         rows = rows_of(layout, metrics, LABELS)
-        storage.write_bytes(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())
-        storage.write_bytes(folder / f"{layout.name}.tex", layout_latex(layout, rows).encode())
+        write_output(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())
+        write_output(folder / f"{layout.name}.tex", layout_latex(layout, rows).encode())
     of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]
     for name, figure in {
         "figure_1b": overall.draw(of_table_1, LABELS, Metrics(k=(1, 10))),

@@ -16,6 +16,7 @@ from pathlib import Path
 from ibft import storage
 from ibft.config import Method, Training
 from ibft.journal import journal_key
+from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG, TRAINING_SPEED
@@ -84,7 +85,7 @@ def main(arguments: argparse.Namespace) -> None:
     if processes.leads:
         storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
         storage.write_table(arguments.training_speed, TRAINING_SPEED, trained.speed)
-        storage.write_manifest(
+        write_manifest(
             arguments.output,
             examples=len(examples),
             steps=len(trained.log),

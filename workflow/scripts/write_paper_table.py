@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from ibft import storage
+from ibft.manifests import write_output
 from ibft.metrics.labels import Labels
 from ibft.paper.layout import LAYOUTS, layout_latex, layout_markdown, rows_of
 from ibft.stage import run_stage, stage_parser
@@ -27,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     layout = LAYOUTS[arguments.layout]
     rows = rows_of(layout, storage.read_table(arguments.metrics, METRICS), Labels.model_validate_json(arguments.labels))
-    storage.write_bytes(arguments.output_markdown, layout_markdown(layout, rows).encode())
-    storage.write_bytes(arguments.output_latex, layout_latex(layout, rows).encode())
+    write_output(arguments.output_markdown, layout_markdown(layout, rows).encode())
+    write_output(arguments.output_latex, layout_latex(layout, rows).encode())
 
 
 if __name__ == "__main__":

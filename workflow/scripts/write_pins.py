@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from ibft import storage
 from ibft.figures.inputs import keyed_path
+from ibft.manifests import read_manifest, write_output
 from ibft.stage import run_stage, stage_parser
 
 
@@ -28,13 +28,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     pins = {"models": revisions(arguments.models), "datasets": revisions(arguments.datasets)}
-    storage.write_bytes(arguments.output, yaml.safe_dump(pins).encode())
-    storage.write_manifest(arguments.output)
+    write_output(arguments.output, yaml.safe_dump(pins).encode())
 
 
 def revisions(entries: list[tuple[str, Path]]) -> dict[str, Any]:
     """`{NAME: {"revision": COMMIT}}` of what comes from the hub; everything else is pinned by where it comes from."""
-    found = {name: storage.read_manifest(path)["revision"] for name, path in entries}
+    found = {name: read_manifest(path)["revision"] for name, path in entries}
     return {name: {"revision": revision} for name, revision in found.items() if revision}
 
 

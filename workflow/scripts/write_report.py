@@ -22,6 +22,7 @@ from ibft import storage
 from ibft.config import Config
 from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
+from ibft.manifests import write_output
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
 from ibft.metrics.runs import Run, describe, excluded_problems, paths_of, read_runs, runs_of
@@ -128,7 +129,7 @@ def main(arguments: argparse.Namespace) -> None:
         index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
         chunks=chunks,
     )
-    storage.write_bytes(arguments.output, page.encode())
+    write_output(arguments.output, page.encode())
 
 
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:

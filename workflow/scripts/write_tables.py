@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ibft import storage
 from ibft.config import Metrics
+from ibft.manifests import write_output
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
@@ -40,9 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
         ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
     ):
         storage.write_table(folder / f"{name}.parquet", kind, rows)
-        storage.write_bytes(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
-        storage.write_bytes(folder / f"{name}.md", text.encode())
-    storage.write_bytes(folder / "headline.tex", latex(table).encode())
+        write_output(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
+        write_output(folder / f"{name}.md", text.encode())
+    write_output(folder / "headline.tex", latex(table).encode())
 
 
 if __name__ == "__main__":

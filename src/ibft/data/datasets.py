@@ -14,7 +14,7 @@ from ibft.config import Dataset
 from ibft.data import fictitious_authors, python_stdlib
 from ibft.data.draw import positions, stream
 from ibft.data.hub import load_rows
-from ibft.data.records import Record, read_records
+from ibft.data.records import Record, read_records, storable
 from ibft.data.rtl import generator as rtl
 from ibft.errors import UserError
 from ibft.tables import EXAMPLES
@@ -95,4 +95,4 @@ def _cell(record: Record, column: str) -> str:
         raise UserError(f"{where}: there is no column {column!r}; it has {', '.join(sorted(row)) or 'none'}")
     if not isinstance(row[column], str | None):
         raise UserError(f"{where}: {column!r} must be a string, not {type(row[column]).__name__}")
-    return row[column] or ""
+    return storable(row[column] or "")

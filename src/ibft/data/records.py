@@ -57,8 +57,12 @@ def text_field(record: Record, key: str) -> str:
         raise UserError(f"{where}: {key!r} is missing; this row has {', '.join(sorted(row)) or 'no keys'}")
     if not isinstance(row[key], str):
         raise UserError(f"{where}: {key!r} must be a string, not {type(row[key]).__name__}")
-    text: str = row[key]
-    return text
+    return storable(row[key])
+
+
+def storable(text: str) -> str:
+    """`text` with U+FFFD for half a surrogate pair, which JSON can spell and no file can hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _text(content: bytes, name: str) -> str:

@@ -48,7 +48,7 @@ def defines_what_is_used(code: str, tests: str) -> bool:
     """
     try:
         statements = ast.parse(code).body
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
         return True
     defined: set[str] = set()
     for node in statements:

@@ -22,7 +22,7 @@ from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import Reference, measure_reference
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
-from ibft.storage import write_bytes
+from ibft.files import write_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from ibft.execution.verdict import Status
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_path
+from ibft.manifests import sha256
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.progress import track
-from ibft.storage import sha256
 
 logger = logging.getLogger(__name__)
 

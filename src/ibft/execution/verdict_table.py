@@ -16,7 +16,8 @@ from ibft.execution.judge import Judge, Judged, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.verdict import Verdict
 from ibft.execution.verdict_journal import VerdictJournal
-from ibft.storage import atomic, write_manifest
+from ibft.files import atomic
+from ibft.manifests import write_manifest
 from ibft.tables import VERDICTS
 
 _ROWS_PER_GROUP = 4096

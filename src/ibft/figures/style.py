@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.errors import UserError
+from ibft.manifests import write_output
 from ibft.metrics.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
-from ibft.storage import write_bytes
 
 Arguments = ParamSpec("Arguments")
 
@@ -121,7 +121,7 @@ def save(figure: Figure, png: Path, svg: Path) -> None:
         for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": "ibft"})):
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=_DPI, metadata=metadata)
-            write_bytes(path, content.getvalue())
+            write_output(path, content.getvalue())
 
 
 def panel_grid(

@@ -17,6 +17,7 @@ import pandas as pd
 from ibft import storage
 from ibft.config import Metrics
 from ibft.errors import UserError
+from ibft.files import write_bytes
 from ibft.metrics.aggregate import CELL, Cell, cells
 from ibft.metrics.compare import holm, sign_flip_p_values
 from ibft.metrics.grid import Grid, headline_grid
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     before, after = (list(cells(pass_counts_of(folder))) for folder in (arguments.before, arguments.after))
     rows = moved(before, after, Metrics())
     if arguments.output:
-        storage.write_bytes(arguments.output, rows.to_csv(index=False, float_format="%.6g").encode())
+        write_bytes(arguments.output, rows.to_csv(index=False, float_format="%.6g").encode())
     print(told(rows, arguments.all))
     for name, cell in only_in_one(before, after):
         print(f"only in {arguments.before if name == 'before' else arguments.after}: {'/'.join(map(str, cell.key))}")

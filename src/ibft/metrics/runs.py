@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ibft.errors import UserError
-from ibft.storage import read_manifest, read_table
+from ibft.manifests import read_manifest
+from ibft.storage import read_table
 from ibft.tables import Table
 
 _TAIL = re.compile(

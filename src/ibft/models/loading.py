@@ -9,7 +9,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from ibft import storage
+from ibft.manifests import verify
 from ibft.models.allocator import return_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -58,11 +58,11 @@ def _merged(folder: Path, adapter: Path, precision: str) -> PreTrainedModel:
 
 def _with_adapter(folder: Path, adapter: Path | None, precision: str) -> PreTrainedModel:
     """On the CPU; the adapter is kept apart."""
-    storage.verify(folder)
+    verify(folder)
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[precision], local_files_only=True)
     if adapter:
-        storage.verify(adapter)
+        verify(adapter)
         model = PeftModel.from_pretrained(model, adapter)
     return cast(PreTrainedModel, model)
 

@@ -14,10 +14,10 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from ibft import storage
 from ibft.config import Model
 from ibft.errors import UserError
 from ibft.hub import pin, refusal
+from ibft.manifests import sha256
 
 _KEPT = ("*.json", "*.safetensors", "*.model", "*.jinja", "tokenizer*")
 
@@ -60,7 +60,7 @@ def _from_hub(place: str, revision: str | None, folder: Path) -> str:
         raise refusal("model", place, pinned.commit, error) from None
     for name, expected in pinned.sha256.items():
         file = folder / name
-        if file.exists() and storage.sha256(file) != expected:
+        if file.exists() and sha256(file) != expected:
             file.unlink()
             raise UserError(
                 f"{file} is not what the hub records for {place} at {pinned.commit} (SHA-256 {expected}): it was "

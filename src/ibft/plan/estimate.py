@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config import Config
+from ibft.manifests import manifest_path, read_manifest
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
-from ibft.storage import count_rows, manifest_path, read_manifest
+from ibft.storage import count_rows
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from ibft.errors import UserError
 from ibft.figures.catalogue import CATALOGUE
+from ibft.manifests import verify
 from ibft.metrics.rendering import blocks, number
 from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
@@ -55,6 +56,7 @@ def picture(key: str, path: Path) -> Picture:
         raise UserError(f"unknown figure {name!r}; valid are {', '.join(CATALOGUE)}")
     if path.suffix not in _MEDIA:
         raise UserError(f"the report can show PNG and SVG, but {path} is neither")
+    verify(path)
     content = base64.b64encode(path.read_bytes()).decode("ascii")
     entry = CATALOGUE[name]
     return Picture(entry.title, subject, entry.caption, f"data:{_MEDIA[path.suffix]};base64,{content}")

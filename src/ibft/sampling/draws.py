@@ -18,6 +18,7 @@ from ibft import storage
 from ibft.config import Sampling
 from ibft.errors import UserError
 from ibft.journal import Entry, journal_key
+from ibft.manifests import manifest_path, read_manifest, verify
 from ibft.profiles import Problem, get_profile
 from ibft.tables import PROBLEMS, SAMPLES
 
@@ -132,12 +133,8 @@ def absent(outputs: Sequence[Path], key: str) -> dict[int, Path]:
     """The trials, and their outputs, that are not there yet as `key` would have them. The others count as made now."""
     wanted = {}
     for trial, output in enumerate(outputs):
-        if (
-            output.exists()
-            and storage.manifest_path(output).exists()
-            and storage.read_manifest(output).get("key") == key
-        ):
-            storage.verify(output)
+        if output.exists() and manifest_path(output).exists() and read_manifest(output).get("key") == key:
+            verify(output)
             output.touch()
             logger.info("%s is drawn already", output)
         else:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoTokenizer
 
-from ibft import storage
+from ibft.manifests import verify
 from ibft.models.loading import save_merged
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Group, Prompt
 from ibft.sampling.text import continuation_text
@@ -60,7 +60,7 @@ class VllmEngine:
                 `merge`, they are folded into the weights, and groups of another adapter wait until those are exchanged.
         """
         for folder in (model, *adapters):
-            storage.verify(folder)
+            verify(folder)
         _set_environment(threads)
         vllm = importlib.import_module("vllm")
         self.version: str = vllm.__version__

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ibft import storage
+from ibft.files import write_bytes
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -53,7 +53,7 @@ def save_checkpoint(
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].cpu().contiguous()
     metadata = {"key": key, "step": str(step), "rows": json.dumps(rows)}
-    storage.write_bytes(path, save(tensors, metadata=metadata))
+    write_bytes(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(

@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft import storage
 from ibft.config import Method, Training
 from ibft.errors import UserError
+from ibft.files import write_bytes
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
 from ibft.profiles import get_profile
@@ -173,4 +173,4 @@ def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> Non
         file.chmod(0o644)
     head = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
     if head:
-        storage.write_bytes(adapter / "ib_head.safetensors", save(head))
+        write_bytes(adapter / "ib_head.safetensors", save(head))

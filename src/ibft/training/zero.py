@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ibft import storage
 from ibft.config import Training
+from ibft.files import write_bytes
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.learner import Learner, StepSeed
@@ -90,7 +90,7 @@ class ZeroUpdates:
                 "step": step,
                 "rows": rows,
             }
-            storage.write_bytes(self._checkpoints.folder / "finished.json", json.dumps(note).encode())
+            write_bytes(self._checkpoints.folder / "finished.json", json.dumps(note).encode())
             for older in self._checkpoints.folder.glob("step*"):
                 if older.name != tag:
                     shutil.rmtree(older)

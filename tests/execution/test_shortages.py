@@ -1,0 +1,50 @@
+"""A full disk or used-up memory is one sentence, and what was finished is not lost."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.execution.test_commands import execute, stage
+
+__all__ = ["stage"]
+
+# Runs a command on a small disk, then again after the disk has grown.
+ON_A_SMALL_DISK = """
+disk=$1; out=$2; shift 2
+mount -t tmpfs -o size=16k none "$disk" || exit 9
+"$@"; echo "exit $?"
+mount -o remount,size=64m "$disk" || exit 9
+"$@"; echo "exit $?"
+cat "$disk"/*.log
+cp "$disk/verdicts.parquet" "$out"
+"""
+
+
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(stage: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("user namespaces are refused here")
+    whole = stage / "whole.parquet"
+    subprocess.run(execute(stage, whole), check=True)
+    disk, out = stage / "disk", stage / "out.parquet"
+    disk.mkdir()
+    command = [*alone, ON_A_SMALL_DISK, "sh", disk, out, *execute(stage, disk / "verdicts.parquet")]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[:1] == ["exit 1"], run.stdout + run.stderr
+    assert "no space is left on the disk" in run.stderr and "it continues from here" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "exit 0" in run.stdout.splitlines()
+    assert "continuing after them" in run.stdout
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("allocation", ["bytearray(1 << 40)", "torch.ones(1 << 38)"])
+def test_used_up_memory_is_one_sentence(allocation: str) -> None:
+    stage = f"import torch\nfrom ibft.stage import *\nrun_stage(lambda _: {allocation}, stage_parser(''))"
+    run = subprocess.run([sys.executable, "-c", stage], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "the memory of this machine or job is used up" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,184 @@
+"""What must hold for any input at all. `make fuzz` tries for ten minutes what CI tries for seconds."""
+
+import copy
+import json
+import math
+import os
+from itertools import combinations
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ibft.config import load
+from ibft.errors import UserError
+from ibft.execution.assemble import assemble
+from ibft.execution.python_text import cannot_tell, defines_what_is_used
+from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, loads
+from ibft.execution.verilog_text import blanked, is_empty, own_names
+from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.profiles import PROFILES
+from ibft.sampling.seeds import draw_seed, uniform_numbers
+
+TRIES = int(os.environ.get("IBFT_FUZZ_TRIES", "60"))
+anything = settings(max_examples=TRIES, deadline=2000, suppress_health_check=list(HealthCheck))
+
+PYTHON = SimpleNamespace(
+    task_id="p/1",
+    language="python",
+    description=None,
+    prompt='import math\n\ndef area(r: float) -> float:\n    """Of a circle."""\n',
+    entry_point="area",
+)
+VERILOG = SimpleNamespace(
+    task_id="v/1",
+    language="verilog",
+    description="A wire.",
+    prompt="module top_module(input in, output out);\n",
+    entry_point="top_module",
+)
+# What completions are made of, so that chance meets the cases that matter; and any text besides.
+MARKS = "``` ' \" # // /* */ \\ ( ) [ { } ; : @ \x00 \u202e \ud800 é ﬀ <s> </s> [INST]"
+WORDS = "module top_module endmodule begin end if case endcase assign `define `include def area(r): return class import"
+LINES = (
+    "```python\n",
+    "```verilog\n",
+    '"""',
+    "\n",
+    "\r",
+    "\u2028",
+    "    ",
+    "Here is the code:",
+    "if __name__ == '__main__':",
+)
+PIECES = st.sampled_from([*MARKS.split(), *WORDS.split(), *LINES])
+completions = st.one_of(
+    st.text(st.characters(exclude_categories=[]), max_size=400),
+    st.lists(PIECES, max_size=60).map(" ".join),
+    st.lists(PIECES, max_size=60).map("\n".join),
+)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=20,
+)
+wires = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    | st.tuples(st.sampled_from(["int", "float", "list", "dict", "set", "bytes", "complex"]), inner).map(list),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@anything
+@given(completions, st.sampled_from(sorted(PROFILES)))
+def test_extractors_return_text_for_any_completion(completion: str, name: str) -> None:
+    profile = PROFILES[name]
+    for problem in (PYTHON, VERILOG):
+        if profile.language in (None, problem.language):
+            first = profile.extract(completion, problem)
+            assert isinstance(first, str)
+            assert profile.extract(completion, problem) == first
+
+
+@anything
+@given(completions)
+def test_programs_are_assembled_from_any_completion(completion: str) -> None:
+    for problem in (PYTHON, VERILOG):
+        program = assemble(problem.language, problem.prompt, problem.entry_point, completion)
+        assert isinstance(program, str)
+        if problem is PYTHON:
+            assert isinstance(cannot_tell(program), bool)
+            defines_what_is_used(program, "check(candidate)")
+        else:
+            is_empty(program, problem.entry_point)
+            own_names(program, problem.entry_point)
+
+
+@anything
+@given(completions)
+def test_blanking_keeps_every_place(text: str) -> None:
+    assert len(blanked(text)) == len(text)
+
+
+@anything
+@given(plain)
+def test_plain_values_cross_unchanged(value: Any) -> None:
+    arrived = decode(loads(dumps(encode(value))))
+    assert arrived == value and repr(arrived) == repr(value)
+
+
+@anything
+@given(wires)
+def test_whatever_comes_is_decoded_or_refused(wire: Any) -> None:
+    try:
+        encode(decode(wire))
+    except CannotCrossError:
+        return
+
+
+@anything
+@given(st.binary())
+def test_whatever_bytes_come_are_json_or_refused(line: bytes) -> None:
+    try:
+        loads(line)
+    except CannotCrossError:
+        return
+
+
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=8), st.integers(), max_size=3),
+)  # fmt: skip
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+PLACES = places(DEFAULT)[1:]
+
+
+@anything
+@given(st.sampled_from(PLACES), VALUES)
+def test_a_config_with_anything_anywhere_is_taken_or_refused_in_words(place: tuple[Any, ...], value: Any) -> None:
+    config = copy.deepcopy(DEFAULT)
+    node = config
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    try:
+        load(config)
+    except UserError as error:
+        assert str(error)
+
+
+@anything
+@given(st.data())
+def test_pass_at_k_m_is_the_share_of_draws(data: st.DataObject) -> None:
+    n = data.draw(st.integers(1, 7))
+    c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
+    m = data.draw(st.integers(1, k))
+    draws = [sum(draw) for draw in combinations([1] * c + [0] * (n - c), k)]
+    assert math.isclose(pass_at_k_m(n, c, k, m), sum(passed >= m for passed in draws) / len(draws))
+
+
+NAMES = st.tuples(st.text(), st.text(), st.floats(0, 2), st.integers(0, 9), st.text(), st.integers(0, 99))
+
+
+@anything
+@given(NAMES, NAMES)
+def test_different_draws_have_different_seeds(first: Any, second: Any) -> None:
+    assert (draw_seed(*first) == draw_seed(*second)) == (json.dumps(first) == json.dumps(second))
+    assert 0 <= draw_seed(*first) < 2**63
+
+
+@anything
+@given(st.integers(0, 2**63 - 1), st.integers(0, 40), st.integers(0, 40))
+def test_a_longer_stream_begins_like_a_shorter_one(seed: int, count: int, more: int) -> None:
+    assert list(uniform_numbers(seed, count + more)[:count]) == list(uniform_numbers(seed, count))

@@ -1,0 +1,171 @@
+"""A thousand hostile completions under hostile names, through the whole chain into the report, in a real browser."""
+
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ibft.storage import read_table
+from ibft.tables import VERDICTS
+from tests.conftest import REPOSITORY
+from tests.execution import hostile_python, hostile_python_host
+
+SAMPLES = 50  # of each of 20 problems
+NAMES = (
+    "../../../../tmp/escaped",
+    "/etc/passwd",
+    "..",
+    "<script>window.pwned=1</script>",
+    "<img src=x onerror=window.pwned=1>",
+    "</script><script>window.pwned=1</script>",
+    '=HYPERLINK("http://127.0.0.1/","x")',
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "\u202eesrever\u202c",
+    "tab\tand\x1b[2Jescape",
+    "line\nbreak",
+    "' OR '1'='1",
+    "$(touch escaped)",
+    "`touch escaped`",
+    "; touch escaped #",
+    "{{7*7}}{% raw %}",
+    "!!python/object/apply:os.system ['touch escaped']",
+    "%s%n%x",
+    "long" * 2000,
+    "\u2028\ufeff\U0001f600",
+)
+TEXTS = (
+    "<script>window.pwned=1</script>",
+    "</script><script>window.pwned=1</script><!--",
+    "<img src=x onerror=window.pwned=1>",
+    "<svg onload=window.pwned=1>",
+    "<iframe src=javascript:parent.pwned=1>",
+    "]]>\x00\x07\x1b]0;pwned\x07",
+    "=cmd|' /C calc'!A0",
+    "\u202e\u2066\u200b",
+    "{{constructor.constructor('window.pwned=1')()}}",
+    "\\u003cscript>window.pwned=1</script>",
+)
+TESTS = "def check(candidate):\n    assert candidate([1, 2], 3) == 6\n    assert candidate([], 0) == 0\n"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything has been judged and reported, and a list of what was there before."""
+    folder = tmp_path_factory.mktemp("hostile")
+    problems = [
+        {
+            "task_id": name,
+            "prompt": "def total(values, extra):\n",
+            "entry_point": "total",
+            "canonical_solution": "    return sum(values) + extra\n",
+            "test": TESTS,
+        }
+        for name in NAMES
+    ]
+    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
+    (folder / "samples.jsonl").write_text("\n".join(map(json.dumps, completions(folder))))
+    config = {
+        "benchmarks": {"hostile": {"source": "path:problems.jsonl", "language": "python"}},
+        "tracks": {},
+        "samples": {
+            "theirs": {
+                "source": "path:samples.jsonl",
+                "model": "somebody",
+                "dataset": "unknown",
+                "benchmark": "hostile",
+                "temperature": 1.0,
+                "profile": "chat",
+                "label": "<b onclick=window.pwned=1>theirs</b>",
+            }
+        },
+        "execution": {"python_timeout_s": 0.5},
+        "metrics": {"k": [1, 10], "strict_k": 10, "strict_m": [10], "bootstrap": 100},
+    }
+    (folder / "canary").write_text("unharmed")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    return folder
+
+
+def completions(folder: Path) -> list[dict[str, str]]:
+    """Attacks on the judge, hostile text, and both in one, each a text of its own."""
+    attacks = [
+        text.replace("CANARY", str(folder / "canary")).replace("PORT", "9").replace("SECRET", "no secret")
+        for text in (hostile_python.ATTACKS | hostile_python_host.ATTACKS).values()
+    ]
+    draw = random.Random(0)
+    return [
+        {"task_id": name, "completion": f"{draw.choice(attacks)}\n# {i} {draw.choice(TEXTS)}"}
+        if i % 3
+        else {"task_id": name, "completion": f"{draw.choice(TEXTS)} {i}"}
+        for name in NAMES
+        for i in range(SAMPLES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def before(work: Path) -> dict[str, str]:
+    return everything_in(work)
+
+
+def everything_in(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file() and not {"results", ".snakemake"} & set(path.parts)]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def judged(work: Path, before: dict[str, str]) -> str:
+    """What the run printed."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(work), "--configfile", str(work / "config.yaml"), "--cores", "2"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PATH": path}, cwd=work, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_a_thousand_hostile_samples_change_nothing_and_pass_nothing(
+    work: Path, before: dict[str, str], judged: str
+) -> None:
+    assert "\x1b[2J" not in judged
+    [table] = (work / "results" / "verdicts").rglob("*.parquet")
+    verdicts = read_table(table, VERDICTS)
+    assert len(verdicts) == len(NAMES) * SAMPLES == 1000
+    assert not verdicts["passed"].any()
+    assert everything_in(work) == before
+    assert not Path("/tmp/escaped").exists()
+
+
+@pytest.mark.usefixtures("judged")
+def test_the_report_shows_them_inert_in_a_browser(work: Path, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no chromium is installed")
+    probe = Path(__file__).with_name("hostile.js").read_text().replace("SAMPLES", str(SAMPLES))
+    page = (work / "results" / "report.html").read_text()
+    probed = tmp_path / "probed.html"
+    probed.write_text(page.replace("</body>", f"<script>{probe}</script></body>"))
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+    command += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=120000", "--dump-dom"]
+    run = subprocess.run([*command, probed.as_uri()], capture_output=True, text=True, timeout=240, check=True)
+    assert "CONSOLE" not in run.stderr, run.stderr
+    found = re.search(r'data-result="([^"]*)"', run.stdout)
+    assert found, "the page's script stopped before its end"
+    assert json.loads(found[1].replace("&quot;", '"')) == {
+        "opened": len(NAMES) * SAMPLES,
+        "shown": len(NAMES),
+        "foreign": 0,
+        "pwned": "undefined",
+        "title": "ibft: report of a run",
+        "requests": 0,
+    }

@@ -1,0 +1,103 @@
+"""Kill the workflow, a stage or a worker, anywhere: one command goes on, to the tables of an undisturbed run.
+
+IBFT_KILLS says how often; `make chaos` kills 50 times.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+import yaml
+
+from tests.workflow.conftest import Checkout
+
+KILLS = int(os.environ.get("IBFT_KILLS", "4"))
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+VICTIMS = ("workflow", "stage", "worker")
+LATEST_S = 15.0  # after the start of a run
+GONE_S = 60.0  # within which everything that a killed run had started has ended
+
+
+@pytest.fixture(scope="module")
+def small(finished: Checkout) -> Checkout:
+    """The shortest run that has every kind of stage, before its start."""
+    config = yaml.safe_load((finished.work / "config.yaml").read_text())
+    config["tracks"]["verilog"]["methods"] = ["base", "ft-mink", "ibft"]
+    config["methods"] = {name: config["methods"][name] for name in ("base", "ft-mink", "ibft")}
+    config["methods"]["ft-mink"]["selection"]["keep"] = 0.5
+    config["methods"]["ft"] = {"kind": "ft"}
+    work = finished.root / "small"
+    work.mkdir()
+    shutil.copytree(finished.work / "tiny-model", work / "tiny-model")
+    (work / "config.yaml").write_text(yaml.safe_dump(config))
+    return Checkout(finished.root, "small")
+
+
+def test_a_killed_run_is_finished_by_one_command(small: Checkout) -> None:
+    undisturbed = tables_after(small)
+    draw = random.Random(int(os.environ.get("IBFT_CHAOS_SEED", "0")))
+    kills, runs_to_the_end = 0, 0
+    while kills < KILLS:
+        victim, number = draw.choice(VICTIMS), draw.choice(SIGNALS)
+        killed = start_and_kill(small, victim, number, draw.uniform(0, LATEST_S))
+        print(f"{victim} {number.name}: {'killed' if killed else 'had finished'}")
+        kills += killed
+        if not killed:
+            runs_to_the_end += 1
+            assert tables(small) == undisturbed
+            shutil.rmtree(small.work / "results")
+    assert tables_after(small) == undisturbed
+
+
+def tables_after(checkout: Checkout) -> dict[str, bytes]:
+    run = subprocess.run(command(checkout), capture_output=True, text=True, env=checkout.environment(), check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return tables(checkout)
+
+
+def tables(checkout: Checkout) -> dict[str, bytes]:
+    """The content of every table but those of speed, which no two runs share."""
+    results = checkout.work / "results"
+    found = [path for pattern in ("*.parquet", "*.csv", "*.md") for path in results.rglob(pattern)]
+    return {str(path.relative_to(results)): path.read_bytes() for path in found if path.stem != "training_speed"}
+
+
+def command(checkout: Checkout) -> list[str]:
+    return [sys.executable, "-c", "from ibft.cli import main; main()", "resume", *checkout.options(), "--cores", "2"]
+
+
+def start_and_kill(checkout: Checkout, victim: str, number: signal.Signals, after_s: float) -> bool:
+    """Start a run and kill it after some time; False where it was finished by then. Nothing of it is left."""
+    log = (checkout.work / "run.log").open("w")
+    run = psutil.Popen(command(checkout), stdout=log, stderr=log, env=checkout.environment())
+    try:
+        if run.wait(timeout=after_s) == 0:
+            return False
+        raise AssertionError((checkout.work / "run.log").read_text())
+    except psutil.TimeoutExpired:
+        pass
+    started = [run, *run.children(recursive=True)]
+    chosen = choose(run, started, victim)
+    chosen.send_signal(number)
+    _, alive = psutil.wait_procs(started, timeout=GONE_S)
+    assert not alive, f"{[process.cmdline() for process in alive]} outlived {victim} {number.name}"
+    return True
+
+
+def choose(run: psutil.Process, started: list[psutil.Process], victim: str) -> psutil.Process:
+    """A process of the wanted sort, or the run itself where there is none at this moment."""
+
+    def is_stage(process: psutil.Process) -> bool:
+        try:
+            return any("workflow/scripts" in word for word in process.cmdline()[:2])
+        except psutil.NoSuchProcess:
+            return False
+
+    stages = [process for process in started if is_stage(process)]
+    workers = [child for stage in stages for child in stage.children(recursive=True)]
+    return {"workflow": [run], "stage": stages[:1] or [run], "worker": workers[-1:] or stages[:1] or [run]}[victim][0]
