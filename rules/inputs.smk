@@ -162,13 +162,16 @@ def complete_draws_of(wildcards):
 
 
 def sampler_of(wildcards):
-    """The command that makes the tables of one draw: it draws, or collects what was drawn with all others."""
+    """The script that makes the tables of one draw: it draws, or collects what was drawn with all others."""
+    return "collect_samples.py" if CONFIG.sampling.jobs_per_model else "sample.py"
+
+
+def drawn_option(wildcards):
+    """`--drawn FOLDER ...` for the script that collects; nothing for the one that draws."""
     jobs = CONFIG.sampling.jobs_per_model
-    if not jobs:
-        return "sample.py"
     folder = f"{RESULTS}/draws/{wildcards.model}"
-    shares = [f"{folder}/shard{shard}of{jobs}" for shard in range(jobs)]
-    return f"collect_samples.py --drawn {shlex.join(shares)}"
+    shares = [f"{folder}/shard{shard}of{jobs}" for shard in range(jobs or 0)]
+    return f"--drawn {shlex.join(shares)}" if shares else ""
 
 
 def run_figures():

@@ -40,6 +40,7 @@ rule samples:
     params:
         code=[code_of(script) for script in SAMPLERS],
         sampler=sampler_of,
+        drawn=drawn_option,
         settings=lambda wildcards: as_json(
             sampling_of(wildcards),
             without=SAMPLING_OF_OTHER_JOBS,
@@ -51,7 +52,8 @@ rule samples:
     message:
         "Sample {wildcards.benchmark} from {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}"
     shell:
-        'python "$IBFT_SCRIPTS"/{params.sampler} --model "$(dirname {input.model:q})" {params.adapter} --problems {input.problems:q}'
+        'python "$IBFT_SCRIPTS/{params.sampler}" {params.drawn} --model "$(dirname {input.model:q})" {params.adapter}'
+        " --problems {input.problems:q}"
         " --profile {params.profile} --settings {params.settings:q} --precision {params.precision}"
         " --variant {wildcards.model}/{wildcards.dataset}/{wildcards.method}/seed{wildcards.seed}"
         " --benchmark {wildcards.benchmark} --temperature {wildcards.temperature}"
