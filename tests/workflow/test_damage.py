@@ -140,7 +140,7 @@ def test_damage_is_noticed_before_use(places: dict[str, Place], work: Path, dama
             finding = examine(place.output, work / "results")
             assert finding and place.output.name in finding.reason, (name, damage.__name__)
             for main, arguments in place.readers:
-                with pytest.raises(UserError, match=r"missing|damaged|manifest|another|version|was not there"):
+                with pytest.raises(UserError, match=r"missing|lacks|damaged|manifest|another|version|was not there"):
                     main(arguments)
             if not place.readers:
                 unread.add(name)
