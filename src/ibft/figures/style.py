@@ -6,6 +6,7 @@ distinction for print. A method looks the same in every figure of a run.
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -29,6 +30,8 @@ Arguments = ParamSpec("Arguments")
 GREY = "#6b7280"
 PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.1  # inches
 _COLUMNS = 2
+_LETTERS_PER_INCH, _SMALL_LETTERS_PER_INCH = 12, 14  # of 9 and 8 points
+_HANDLE_INCHES = 0.6  # of an entry of a legend, with the space round it
 _DPI = 200
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -179,12 +182,14 @@ def legend_below(figure: Figure, axes: Iterable[Axes], note: str = "", columns: 
     for each in axes:
         for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    width = figure.get_figwidth()
+    entry_width = _HANDLE_INCHES + max(map(len, handles), default=0) / _LETTERS_PER_INCH
     figure.legend(
         list(handles.values()),
         list(handles),
         loc="outside lower center",
-        ncols=min(len(handles), columns),
-        title=note or None,
+        ncols=max(1, min(len(handles), columns, int(width / entry_width))),
+        title=textwrap.fill(note, int(width * _SMALL_LETTERS_PER_INCH)) or None,
         title_fontproperties={"size": 8},
     )
 
