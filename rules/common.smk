@@ -10,11 +10,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.code_digest import code_digest
 from ibft.config import Selection, load
 from ibft.errors import UserError
 from ibft.lifeline import WORKFLOW_VARIABLE
+from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable

@@ -19,7 +19,7 @@ def copy_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def digest(root: Path, script: str) -> str:
     module._content.cache_clear()
-    module._imports.cache_clear()
+    module.imports_of.cache_clear()
     return module.code_digest(root / "workflow" / "scripts" / script)
 
 

@@ -15,12 +15,12 @@ _SOURCE = Path(__file__).resolve().parents[1]
 
 def code_digest(script: Path) -> str:
     """A short digest of `script` and, transitively, of every module of `ibft` that it imports by name."""
-    pending, seen = set(_imports(script)), {script}
+    pending, seen = set(imports_of(script)), {script}
     while pending:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
-            pending |= _imports(module)
+            pending |= imports_of(module)
     digest = hashlib.sha256()
     for path in sorted(seen, key=str):
         digest.update(_content(path))
@@ -41,7 +41,8 @@ def _content(path: Path) -> bytes:
 
 
 @cache
-def _imports(path: Path) -> frozenset[Path]:
+def imports_of(path: Path) -> frozenset[Path]:
+    """The files of `ibft` that one Python file imports by name, and what lies beside them; none for other files."""
     if path.suffix != ".py":
         return frozenset()
     names: set[str] = set()

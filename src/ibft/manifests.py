@@ -16,8 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ibft.code_digest import code_digest
 from ibft.errors import UserError
 from ibft.files import write_bytes
@@ -150,5 +148,5 @@ def _host() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "cpus": os.cpu_count(),
-        "memory_mib": psutil.virtual_memory().total >> 20,
+        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
     }
