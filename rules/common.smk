@@ -48,6 +48,11 @@ os.environ[CONFIG_VARIABLE] = hashlib.sha256(
     CONFIG.model_dump_json().encode()
 ).hexdigest()[:16]
 os.environ[WORKFLOW_VARIABLE] = str(os.getpid())
+# Read by the SLURM executor, which takes no path relative to a profile. One of the user's own comes first.
+os.environ.setdefault(
+    "SNAKEMAKE_SLURM_PARTITIONS",
+    str(Path(workflow.basedir) / "profiles" / "slurm" / "partitions.yaml"),
+)
 
 
 envvars:

@@ -37,6 +37,19 @@ def test_a_gpu_is_worth_many_cores_and_two_are_worth_twice_one(model: CostModel)
     assert core > 100 * one > 150 * two
 
 
+def test_shared_draws_cost_what_all_samples_cost_but_their_starts(tmp_path: Path) -> None:
+    paper = load_file(REPOSITORY / "config" / "paper.yaml")
+    shared = paper.model_copy(update={"sampling": paper.sampling.model_copy(update={"jobs_per_model": 4})})
+    start = 20 + 2 * 8e9 / 1e9
+    alone, together = CostModel(paper, tmp_path), CostModel(shared, tmp_path)
+    outputs = tuple(f"trial{trial}" for trial in range(5))
+    one = Job("samples", {**OF_A_TRAINING, "benchmark": "humaneval"}, outputs, None, "", 8, 1)
+    share = Job("draws_llama-3-8b", {"shard": "0", "shards": "4"}, outputs, None, "", 8, 1)
+    decoding = 3 * 3 * (alone.cost(one).seconds - start)  # methods x temperatures
+    assert together.cost(share).seconds - start == pytest.approx(decoding / 4)
+    assert together.cost(one).seconds < start < alone.cost(one).seconds
+
+
 def test_a_prepared_data_set_counts_with_its_rows(model: CostModel, tmp_path: Path) -> None:
     import pandas as pd
 

@@ -15,6 +15,9 @@ from ibft.plan.jobs import Job
 from ibft.storage import count_rows
 
 
+_SHARED_DRAWS = "draws_"  # before a model's name: the rule of rules/draws.smk
+
+
 @dataclass(frozen=True)
 class Cost:
     seconds: float
@@ -40,6 +43,8 @@ class CostModel:
             "samples": self._samples,
             "verdicts": self._verdicts,
         }
+        if job.rule.startswith(_SHARED_DRAWS):
+            return self._shared_draws(job)
         if job.rule not in of_rule:
             return Cost(assumed.SMALL_JOB_S, assumed.SMALL_FILE)
         return of_rule[job.rule](job)
@@ -113,27 +118,52 @@ class CostModel:
         return Cost(self._passes(job, work), assumed.SMALL_FILE)
 
     def _samples(self, job: Job) -> Cost:
-        """Decoding: as many tokens at a time as the batch holds."""
-        sampling = self.config.sampling_of(job.wildcards["model"], job.wildcards["dataset"])
-        completions = self.problems(job.wildcards["benchmark"]) * sampling.n * len(job.outputs)
-        tokens = completions * min(assumed.TOKENS_PER_COMPLETION, sampling.max_new_tokens)
-        speed = (assumed.GPU_DECODING if job.gpus else assumed.CORE_DECODING) / self.parameters(job.wildcards["model"])
-        seconds = self._start(job) + tokens / (speed * (job.gpus or job.threads))
+        """Decoding, or, where another job has done that, taking samples out of its journals."""
+        model, dataset, benchmark = (job.wildcards[name] for name in ("model", "dataset", "benchmark"))
+        completions = self._completions(model, dataset, benchmark) * len(job.outputs)
+        if self.config.sampling.jobs_per_model:
+            return Cost(assumed.SMALL_JOB_S, completions * assumed.BYTES_PER_COMPLETION)
+        return self._decoding(job, model, completions, completions * self._completion_tokens(model, dataset))
+
+    def _shared_draws(self, job: Job) -> Cost:
+        """Decoding a share of everything that is drawn from one base model."""
+        model = job.rule.removeprefix(_SHARED_DRAWS)
+        completions = tokens = 0.0
+        for variant in self.config.variants():
+            if variant.model == model:
+                sampling = self.config.sampling_of(model, variant.dataset)
+                for benchmark in self.config.track_of(model, variant.dataset).benchmarks:
+                    draws = len(sampling.temperatures) * sampling.trials / int(job.wildcards["shards"])
+                    found = draws * self._completions(model, variant.dataset, benchmark)
+                    completions += found
+                    tokens += found * self._completion_tokens(model, variant.dataset)
+        return self._decoding(job, model, completions, tokens)
+
+    def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
+        """As many tokens at a time as the batch holds."""
+        speed = (assumed.GPU_DECODING if job.gpus else assumed.CORE_DECODING) / self.parameters(model)
+        seconds = self._start(model) + tokens / (speed * (job.gpus or job.threads))
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
+    def _completions(self, model: str, dataset: str, benchmark: str) -> int:
+        """Of one trial."""
+        return self.problems(benchmark) * self.config.sampling_of(model, dataset).n
+
+    def _completion_tokens(self, model: str, dataset: str) -> int:
+        return min(assumed.TOKENS_PER_COMPLETION, self.config.sampling_of(model, dataset).max_new_tokens)
+
     def _verdicts(self, job: Job) -> Cost:
-        sampling = self.config.sampling_of(job.wildcards["model"], job.wildcards["dataset"])
-        completions = self.problems(job.wildcards["benchmark"]) * sampling.n
+        completions = self._completions(*(job.wildcards[name] for name in ("model", "dataset", "benchmark")))
         seconds = assumed.SMALL_JOB_S + completions / (assumed.JUDGED_PER_SECOND * job.threads)
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
     def _passes(self, job: Job, work: float) -> float:
         """Seconds for `work` operations per parameter of the job's model."""
         speed = assumed.GPU_FLOPS * job.gpus if job.gpus else assumed.CORE_FLOPS * job.threads
-        return self._start(job) + work * self.parameters(job.wildcards["model"]) / speed
+        return self._start(job.wildcards["model"]) + work * self.parameters(job.wildcards["model"]) / speed
 
-    def _start(self, job: Job) -> float:
-        return assumed.START_S + self._weights(job.wildcards["model"]) / assumed.READING
+    def _start(self, model: str) -> float:
+        return assumed.START_S + self._weights(model) / assumed.READING
 
     def _weights(self, model: str) -> float:
         """Bytes: two per parameter on the hub, four where the weights are kept in float32."""
