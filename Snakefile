@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from ibft.config import is_complete
+from ibft.config.loading import is_complete
 from ibft.locks import lock_notice, note_holder
 
 min_version("9.0")

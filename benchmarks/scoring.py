@@ -16,7 +16,7 @@ import torch
 from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_comparison
 from transformers import PreTrainedModel
 
-from ibft.config import Scoring
+from ibft.config.memorization import Scoring
 from ibft.journal import Journal
 from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads

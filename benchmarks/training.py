@@ -36,7 +36,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
 from ibft import storage
-from ibft.config import LoRA, Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.models.lora import add_lora
 from ibft.stage import run_stage, stage_parser

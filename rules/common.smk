@@ -11,7 +11,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ibft.code_digest import code_digest
-from ibft.config import Selection, load
+from ibft.config.loading import load
+from ibft.config.methods import Selection
 from ibft.errors import UserError
 from ibft.lifeline import WORKFLOW_VARIABLE
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import Benchmark
+from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ibft.config import Metrics, load
+from ibft.config.loading import load
+from ibft.config.metrics import Metrics
 from ibft.metrics.counting import count_passes
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import Run

@@ -41,6 +41,14 @@ def test_an_indirect_import_counts(copy_of_the_sources: Path) -> None:
     assert digest(copy_of_the_sources, "train.py") != before
 
 
+def test_another_section_of_the_configuration_reruns_no_stage_that_does_not_read_it(copy_of_the_sources: Path) -> None:
+    scripts = ("train.py", "score_memorization.py", "sample.py", "draw.py", "execute.py")
+    before = {script: digest(copy_of_the_sources, script) for script in scripts}
+    append(copy_of_the_sources / "src" / "ibft" / "config" / "sampling.py", "\nADDED = 1\n")
+    after = {script: digest(copy_of_the_sources, script) for script in scripts}
+    assert [script for script in scripts if before[script] != after[script]] == ["sample.py", "draw.py"]
+
+
 def test_comments_formatting_docstrings_and_touch_do_not_count(copy_of_the_sources: Path) -> None:
     before = digest(copy_of_the_sources, "train.py")
     loop = copy_of_the_sources / "src" / "ibft" / "training" / "loop.py"

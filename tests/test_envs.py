@@ -46,13 +46,18 @@ def test_every_script_finds_what_it_imports_in_its_environment() -> None:
     for rule, environment, script in found:
         dependencies = yaml.safe_load((REPOSITORY / "envs" / f"{environment}.yaml").read_text())["dependencies"]
         pins = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
-        installed = set().union(*(with_requirements(pin.split("==")[0].lower()) for pin in pins))
+        installed = set().union(*(with_requirements(normal(pin.split("==")[0])) for pin in pins))
         missing = {name for name in imported(SCRIPTS / script) if not distributions(name) & installed}
         assert not missing, f"{rule} runs {script} in envs/{environment}.yaml, which lacks {sorted(missing)}"
 
 
 def distributions(package: str) -> set[str]:
-    return {name.lower() for name in DISTRIBUTIONS.get(package, [package])}
+    return {normal(name) for name in DISTRIBUTIONS.get(package, [package])}
+
+
+def normal(distribution: str) -> str:
+    """Its name as registries compare names."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def imported(script: Path) -> set[str]:
@@ -81,5 +86,5 @@ def with_requirements(distribution: str) -> frozenset[str]:
             needed = [line for line in requires(name) or [] if "extra ==" not in line]
         except PackageNotFoundError:  # vLLM, which is not installed here
             continue
-        pending |= {re.split(r"[^\w.-]", line)[0].lower() for line in needed} - found
+        pending |= {normal(re.split(r"[^\w.-]", line)[0]) for line in needed} - found
     return frozenset(found)

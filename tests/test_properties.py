@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ibft.config import load
+from ibft.config.loading import load
 from ibft.errors import UserError
 from ibft.execution.assemble import assemble
 from ibft.execution.python_text import cannot_tell, defines_what_is_used

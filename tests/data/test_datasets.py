@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ibft import storage
-from ibft.config import Dataset
+from ibft.config.inputs import Dataset
 from ibft.data.datasets import prepare_dataset
 from ibft.errors import UserError
 from ibft.tables import EXAMPLES

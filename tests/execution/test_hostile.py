@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, Judged
 from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host, hostile_verilog

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.errors import UserError
 from ibft.execution.isolation import Zygote, ZygoteLostError
 from ibft.execution.judge import Judge, judge, unjudgeable

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from ibft.config import Memorization, Metrics
+from ibft.config.memorization import Memorization
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.figures import (
     geometry,

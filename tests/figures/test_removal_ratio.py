@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import load
+from ibft.config.loading import load
 from ibft.errors import UserError
 from ibft.figures import pass_at_k, removal_ratio
 from ibft.figures.style import save

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibft.config import load
+from ibft.config.loading import load
 from ibft.errors import UserError
 from ibft.figures import sensitivity
 from ibft.figures.style import save

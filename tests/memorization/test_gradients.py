@@ -10,7 +10,8 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config import Gradients, LoRA
+from ibft.config.gradients import Gradients
+from ibft.config.training import LoRA
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.gradients import GradientScoring, score_gradients

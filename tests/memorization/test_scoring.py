@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config import LoRA, Scoring
+from ibft.config.memorization import Scoring
+from ibft.config.training import LoRA
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.manifests import write_manifest

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare, holm, sign_flip_p_values

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from ibft.config import Metrics, load
+from ibft.config.loading import load
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.headline import headline

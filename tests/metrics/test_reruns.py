@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.aggregate import cells
 from ibft.metrics.reruns import moved, only_in_one, pass_counts_of, told

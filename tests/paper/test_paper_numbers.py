@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config import load, load_file
+from ibft.config.loading import load, load_file
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.headline import headline
 from ibft.paper.beside import beside_markdown, beside_paper

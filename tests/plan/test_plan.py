@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config import load_file
+from ibft.config.loading import load_file
 from ibft.plan.estimate import CostModel, corrections
 from ibft.plan.jobs import Job
 from ibft.plan.reasons import in_words
@@ -39,6 +39,7 @@ def test_a_gpu_is_worth_many_cores_and_two_are_worth_twice_one(model: CostModel)
 
 def test_shared_draws_cost_what_all_samples_cost_but_their_starts(tmp_path: Path) -> None:
     paper = load_file(REPOSITORY / "config" / "paper.yaml")
+    assert paper.sampling.jobs_per_model is None
     shared = paper.model_copy(update={"sampling": paper.sampling.model_copy(update={"jobs_per_model": 4})})
     start = 20 + 2 * 8e9 / 1e9
     alone, together = CostModel(paper, tmp_path), CostModel(shared, tmp_path)

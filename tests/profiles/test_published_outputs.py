@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.execution.judge import Judge
 from ibft.execution.references import iverilog_version
 from ibft.metrics.pass_at_k import pass_at_k_m

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibft.config import Benchmark
+from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.profiles import PROFILES, get_profile
 from ibft.profiles.python import is_stub, reachable, without_docstring

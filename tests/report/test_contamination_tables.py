@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from ibft.config import Contamination
+from ibft.config.contamination import Contamination
 from ibft.errors import UserError
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable

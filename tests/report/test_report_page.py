@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config import Contamination, load
+from ibft.config.contamination import Contamination
+from ibft.config.loading import load
 from ibft.contamination.measure import Problems, measure
 from ibft.errors import UserError
 from ibft.figures import pass_at_k

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ibft import storage
-from ibft.config import Benchmark, Model
+from ibft.config.inputs import Benchmark, Model
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ibft.config import LoRA, Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints

@@ -11,7 +11,8 @@ import torch
 from peft import PeftModel
 
 from ibft import storage
-from ibft.config import LoRA, Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import LoRA, Training
 from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora

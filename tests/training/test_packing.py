@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ibft.config import LoRA, Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import LoRA, Training
 from ibft.errors import UserError
 from ibft.models.attention import packed_arguments
 from ibft.models.lora import add_lora

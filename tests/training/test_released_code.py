@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
-from ibft.config import Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import Training
 from ibft.training import learner
 from ibft.training.batches import EncodedExample, collate
 from ibft.training.learner import Bottleneck, Learner

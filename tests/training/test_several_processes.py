@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from ibft.config import Training
+from ibft.config.training import Training
 from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.training.processes import Processes

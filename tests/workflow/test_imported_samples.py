@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibft.config import Benchmark
+from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.storage import read_table
 from ibft.tables import METRICS, VERDICTS

@@ -17,11 +17,17 @@ PROMISED = {name: [int(cell) for cell in cells.split("|")[:-1]] for name, cells 
 COUNTED = ("training", "memorization", "samples", "verdicts")
 
 
-def jobs(folder: Path, *targets: str) -> Counter[str]:
-    """How many jobs of each rule Snakemake would start in an empty folder, which has no results."""
+def jobs(folder: Path, *targets: str, over: str | None = None) -> Counter[str]:
+    """How many jobs of each rule Snakemake would start in an empty folder, which has no results.
+
+    `over` is a configuration to lay over the paper's.
+    """
     listing = folder / "jobs.jsonl"
     command = [sys.executable, str(REPOSITORY / "workflow" / "scripts" / "list_jobs.py"), str(listing)]
     command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "config" / "paper.yaml")]
+    if over is not None:
+        (folder / "over.yaml").write_text(over)
+        command.append(str(folder / "over.yaml"))
     subprocess.run([*command, "--", *targets], check=True, cwd=REPOSITORY, capture_output=True, timeout=300)
     return Counter(json.loads(line)["rule"] for line in listing.read_text().splitlines())
 
@@ -29,6 +35,13 @@ def jobs(folder: Path, *targets: str) -> Counter[str]:
 def test_everything_is_exactly_what_the_table_says(tmp_path: Path) -> None:
     promised = {name: int(cells.split("|")[0]) for name, cells in ROW.findall(EVERYTHING)}
     assert jobs(tmp_path) == Counter({**promised, "all": 1})
+
+
+def test_four_engine_starts_for_each_model_are_enough(tmp_path: Path) -> None:
+    promised = {name: int(cells.split("|")[0]) for name, cells in ROW.findall(EVERYTHING)}
+    models = ("codellama-7b-instruct", "deepseek-coder-7b-base-v1.5", "deepseek-coder-7b-instruct-v1.5", "llama-3-8b")
+    found = jobs(tmp_path, over="sampling: {jobs_per_model: 4}")
+    assert found == Counter({**promised, **{f"draws_{model}": 4 for model in models}, "all": 1})
 
 
 @pytest.mark.parametrize("target", PROMISED)

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
 from ibft.stage import run_stage, stage_parser

@@ -23,7 +23,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ibft import storage
-from ibft.config import Memorization, Metrics
+from ibft.config.memorization import Memorization
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.figures import (
     geometry,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.verdict_journal import VerdictJournal

@@ -12,7 +12,7 @@ import logging
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import ImportedSamples
+from ibft.config.samples import ImportedSamples
 from ibft.data.records import read_records
 from ibft.manifests import sha256
 from ibft.sampling.imported import import_samples

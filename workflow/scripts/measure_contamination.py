@@ -7,7 +7,7 @@ python workflow/scripts/measure_contamination.py --examples results/examples/rtl
 import argparse
 from pathlib import Path
 
-from ibft.config import Contamination
+from ibft.config.contamination import Contamination
 from ibft.contamination.measure import Problems, measure
 from ibft.progress import track
 from ibft.stage import run_stage, stage_parser

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config import Geometry
+from ibft.config.geometry import Geometry
 from ibft.errors import UserError
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states

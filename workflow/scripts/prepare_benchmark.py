@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Benchmark
+from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import PROBLEMS

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Dataset
+from ibft.config.inputs import Dataset
 from ibft.data.datasets import prepare_dataset
 from ibft.data.hub import pinned
 from ibft.stage import run_stage, stage_parser

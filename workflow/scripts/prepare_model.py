@@ -7,7 +7,7 @@ python workflow/scripts/prepare_model.py --name smollm2-135m \\
 import argparse
 from pathlib import Path
 
-from ibft.config import Model
+from ibft.config.inputs import Model
 from ibft.manifests import write_manifest
 from ibft.models.prepare import prepare_model
 from ibft.stage import run_stage, stage_parser

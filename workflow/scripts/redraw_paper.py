@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.figures import overall, pass_at_k, strict_pass
 from ibft.figures.style import save
 from ibft.manifests import write_output

@@ -13,7 +13,8 @@ import logging
 from pathlib import Path
 
 from ibft.batching import WHOLE, Shard
-from ibft.config import Gradients, LoRA
+from ibft.config.gradients import Gradients
+from ibft.config.training import LoRA
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.gradients import GradientScoring, score_gradients
 from ibft.models.loading import load_model, use_threads

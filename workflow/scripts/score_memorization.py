@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from ibft.batching import WHOLE, WINDOW, Shard
-from ibft.config import Scoring
+from ibft.config.memorization import Scoring
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads

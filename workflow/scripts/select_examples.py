@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config import Selection
+from ibft.config.methods import Selection
 from ibft.errors import UserError
 from ibft.selection.coresets import align, random_scores, select
 from ibft.stage import run_stage, stage_parser

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import Training
 from ibft.journal import journal_key
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads

@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 
 from ibft import storage
-from ibft.config import Config
+from ibft.config.configuration import Config
 from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
 from ibft.manifests import write_output

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from ibft import storage
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.manifests import write_output
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels

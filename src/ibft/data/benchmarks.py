@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config import Benchmark
-from ibft.config_checks import BUILTIN_BENCHMARKS
+from ibft.config.inputs import BUILTIN_BENCHMARKS, Benchmark
 from ibft.data.records import Record, parse_records, read_records, text_field
 from ibft.data.rtl_mini.records import records as rtl_mini_records
 from ibft.errors import UserError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config import Dataset
+from ibft.config.inputs import Dataset
 from ibft.data import fictitious_authors, python_stdlib
 from ibft.data.draw import positions, stream
 from ibft.data.hub import load_rows

@@ -4,7 +4,7 @@ from typing import Any
 
 import datasets
 
-from ibft.config import Dataset
+from ibft.config.inputs import Dataset
 from ibft.errors import UserError
 from ibft.hub import pin
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 import pandas as pd
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.errors import UserError
 from ibft.execution.isolation import Zygote, best_level
 from ibft.execution.judge_python import judge_python

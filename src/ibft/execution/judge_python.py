@@ -4,7 +4,7 @@ import json
 import signal
 from dataclasses import replace
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.execution import official
 from ibft.execution.cells import Ended, run_examined, run_one
 from ibft.execution.isolation import Zygote

@@ -9,7 +9,7 @@ import signal
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.execution.cells import Ended, run_one
 from ibft.execution.isolation import Zygote
 from ibft.execution.limits import Limits

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ibft.config import Execution
+from ibft.config.execution import Execution
 from ibft.errors import UserError
 from ibft.execution.isolation import Zygote
 from ibft.execution.judge_python import judge_python

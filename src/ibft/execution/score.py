@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.config import Benchmark, Execution, Metrics
+from ibft.config.execution import Execution
+from ibft.config.inputs import Benchmark
+from ibft.config.metrics import Metrics
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.errors import UserError
 from ibft.execution.judge import Judge, Sample

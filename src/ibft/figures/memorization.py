@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.config import Memorization
+from ibft.config.memorization import Memorization
 from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled

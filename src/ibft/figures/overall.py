@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
 from ibft.metrics.labels import Labels, in_order

@@ -17,7 +17,8 @@ import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.batching import WHOLE, Shard, length_batches, windows
-from ibft.config import Gradients, LoRA
+from ibft.config.gradients import Gradients
+from ibft.config.training import LoRA
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.lora_gradients import LabelledText, example_gradients

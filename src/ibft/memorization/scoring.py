@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.batching import WHOLE, Shard, length_batches
-from ibft.config import Scoring
+from ibft.config.memorization import Scoring
 from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob

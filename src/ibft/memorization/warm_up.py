@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ibft.batching import length_batches, pad_right
-from ibft.config import LoRA
+from ibft.config.training import LoRA
 from ibft.memorization.lora_gradients import LabelledText, head_gradient, response_mask
 from ibft.models.lora import add_lora
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.aggregate import CELL, Cell, cells, check_k
 from ibft.metrics.grid import headline_grid

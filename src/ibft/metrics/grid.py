@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 
 Grid = list[tuple[int, int]]
 

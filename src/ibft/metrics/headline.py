@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.grid import Grid, headline_grid, rows_at
 from ibft.metrics.labels import Labels, in_order

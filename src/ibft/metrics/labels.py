@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from ibft.config import Benchmark, Config, Method, Model, Section
+from ibft.config.configuration import Config
+from ibft.config.inputs import Benchmark, Model
+from ibft.config.methods import Method
+from ibft.config.section import Section
 
 Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ibft import storage
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.metrics.aggregate import CELL, Cell, cells

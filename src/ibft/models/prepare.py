@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from ibft.config import Model
+from ibft.config.inputs import Model
 from ibft.errors import UserError
 from ibft.hub import pin, refusal
 from ibft.manifests import sha256

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ibft.config import Config, Metrics
+from ibft.config.configuration import Config
+from ibft.config.metrics import Metrics
 from ibft.errors import UserError
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels, labels_of

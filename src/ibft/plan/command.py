@@ -7,7 +7,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft.config import load_layers
+from ibft.config.loading import load_layers
 from ibft.plan.estimate import UNMEASURED, Correction, CostModel, corrections
 from ibft.plan.jobs import Job, list_jobs
 from ibft.plan.reasons import in_words

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ibft.config import Contamination
+from ibft.config.contamination import Contamination
 from ibft.errors import UserError
 from ibft.metrics.labels import Labels, in_order
 from ibft.report.facts import FactTable

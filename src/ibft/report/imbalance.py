@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ibft.config import Gradients
+from ibft.config.gradients import Gradients
 from ibft.metrics.labels import Labels
 from ibft.report.facts import FactTable
 

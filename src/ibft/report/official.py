@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ibft.config import Metrics
+from ibft.config.metrics import Metrics
 from ibft.metrics.grid import headline_grid, rows_at
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import raised

@@ -15,7 +15,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from ibft import storage
-from ibft.config import Sampling
+from ibft.config.sampling import Sampling
 from ibft.errors import UserError
 from ibft.journal import Entry, journal_key
 from ibft.manifests import manifest_path, read_manifest, verify

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ibft.config import Sampling
+from ibft.config.sampling import Sampling
 from ibft.errors import UserError
 from ibft.sampling.engine import Engine
 from ibft.sampling.transformers_engine import TransformersEngine

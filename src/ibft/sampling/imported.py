@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.config_errors import suggestion
+from ibft.config.sentences import suggestion
 from ibft.data.records import Record, text_field
 from ibft.errors import UserError
 from ibft.profiles import get_profile

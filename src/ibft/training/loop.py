@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibft.config import Training
+from ibft.config.training import Training
 from ibft.errors import UserError
 from ibft.progress import track
 from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack

@@ -13,7 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config import Method, Training
+from ibft.config.methods import Method
+from ibft.config.training import Training
 from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.models.attention import can_pack, packed_attention

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ibft.config import Training
+from ibft.config.training import Training
 from ibft.files import write_bytes
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints

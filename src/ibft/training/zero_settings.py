@@ -2,17 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ibft.config.training import Training
 from ibft.errors import UserError
-
-if TYPE_CHECKING:  # `ibft.config` imports this module to check itself
-    from ibft.config import Training
 
 _OURS = ("optimizer", "scheduler", "gradient_clipping", "bf16", "fp16")
 
 
-def zero_settings(deepspeed: str, training: "Training", processes: int) -> dict[str, Any]:
+def zero_settings(deepspeed: str, training: Training, processes: int) -> dict[str, Any]:
     """The DeepSpeed configuration for `deepspeed`: zero2, zero3, or path:FILE with a JSON of one's own.
 
     Batches are made by the training loop, whatever DeepSpeed believes them to be: it is told that every process takes

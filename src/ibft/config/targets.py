@@ -1,0 +1,58 @@
+"""Tables and figures by name."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ibft.config.section import Name, Section
+
+Figure = Literal[
+    "pass_at_k",
+    "strict_pass",
+    "strict_pass_curve",
+    "overall",
+    "temperature",
+    "removal_ratio",
+    "sensitivity",
+    "pass_heatmap",
+    "status_composition",
+    "memorization",
+    "gradient_imbalance",
+    "training_curves",
+    "geometry",
+]
+
+
+class Target(Section):
+    """A table or figures of a part of the run, made by name: `snakemake fig4`. A filter that is left out keeps all.
+
+    `methods` may name methods that no track runs; they are then run for this target alone.
+    """
+
+    table: bool = Field(False, description="the headline table")
+    figures: tuple[Figure, ...] = ()
+    tracks: tuple[Name, ...] | None = None
+    models: tuple[Name, ...] | None = None
+    benchmarks: tuple[Name, ...] | None = None
+    methods: tuple[Name, ...] | None = None
+    temperatures: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if not self.table and not self.figures:
+            raise ValueError("a target shows a table (`table: true`), `figures`, or both")
+        return self
+
+
+PAPER_TARGETS = {
+    "table1": Target(table=True),
+    "tableA1": Target(table=True),
+    "fig1": Target(figures=("overall",)),
+    "fig2": Target(figures=("pass_at_k", "strict_pass")),
+    "fig3": Target(figures=("memorization",)),
+    "fig4": Target(figures=("removal_ratio",)),
+    "fig5": Target(figures=("geometry",)),
+    "fig6": Target(figures=("temperature",)),
+    "figA1": Target(figures=("removal_ratio",)),
+    "search": Target(figures=("sensitivity",)),
+}
