@@ -32,6 +32,6 @@ for _model in CONFIG.in_use("models") if CONFIG.sampling.jobs_per_model else ():
         message:
             "Draw what is missing of a model's samples: job {wildcards.shard} of {wildcards.shards}"
         shell:
-            'python "$IBFT_SCRIPTS/draw.py" --model $(dirname {input.model:q}) --tracks {params.tracks:q}'
+            'python "$IBFT_SCRIPTS/draw.py" --model "$(dirname {input.model:q})" --tracks {params.tracks:q}'
             " --precision {params.precision} --shard {wildcards.shard} --shards {wildcards.shards} --threads {threads}"
             " --output {params.folder:q} --complete {output.complete:q} --log {log:q}"

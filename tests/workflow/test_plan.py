@@ -35,4 +35,5 @@ def test_a_changed_key_is_named_with_what_it_makes_again(finished: Checkout) -> 
     assert any(line.startswith("samples 12 6 6") and "6 measured: ×" in line for line in lines)
     assert "samples 6 not made yet" in lines
     assert "geometry 3 pairs was 6 and is 5" in lines
-    assert "metrics 1 it reads other files than before" in lines
+    assert "verdicts 6 not made yet" in lines
+    assert "metrics 1 what it reads is made again" in lines

@@ -29,7 +29,6 @@ DELETED = (  # what the cluster has to make again: one method, from scoring to m
     "training/tiny/rtl/ft",
     "samples/tiny/rtl/ft",
     "verdicts/tiny/rtl/ft",
-    "pass_counts/tiny/rtl/ft",
     "metrics",
 )
 UNSTEADY_PYTHON = """#!/bin/sh
