@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
 UV := uv run --frozen
-PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1
+PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 
 # vLLM for CPUs cannot share an environment with vLLM for GPUs, and most of the tests need neither.
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
@@ -49,9 +49,8 @@ schema:  ## write the JSON schema of the configuration
 bench: setup  ## measure speed and memory against named alternatives (minutes)
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(UV) python $$script; done
 
-rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1% of the rows (hours)
-	$(UV) python -c "from pathlib import Path; from tests.tiny_model import make_tiny_model as make; \
-	    [make(Path(f'results/rehearsal/tiny-{layers}'), layers=layers) for layers in (30, 32)]"
+rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1% of the rows
+	$(UV) python -m tests.tiny_model results/rehearsal/tiny-model
 	$(UV) snakemake --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
 
 chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)

@@ -1,5 +1,9 @@
-"""A tiny, randomly initialised Llama with a byte-level tokenizer and a chat template: the model of the tests."""
+"""A tiny, randomly initialised Llama with a byte-level tokenizer and a chat template: the model of the tests.
 
+`python -m tests.tiny_model FOLDER` saves one.
+"""
+
+import sys
 from pathlib import Path
 
 import torch
@@ -30,24 +34,24 @@ endmodule
 """
 
 
-def make_tiny_model(folder: Path, seed: int = 0, *, layers: int = LAYERS, head_width: int = 8) -> Path:
+def make_tiny_model(folder: Path, seed: int = 0, *, head_width: int = 8) -> Path:
     """Save the model and its tokenizer to `folder`, manifest included, as the `prepare` stage would; return `folder`.
 
     Equal seeds give equal weights. All text can be tokenized; texts get no BOS; eos == pad, as in SmolLM2.
     """
     tokenizer = make_tiny_tokenizer()
-    make_tiny_llama(len(tokenizer), seed, layers=layers, head_width=head_width).save_pretrained(folder)
+    make_tiny_llama(len(tokenizer), seed, head_width=head_width).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     write_manifest(folder)
     return folder
 
 
-def make_tiny_llama(vocabulary: int, seed: int = 0, *, layers: int = LAYERS, head_width: int = 8) -> LlamaForCausalLM:
+def make_tiny_llama(vocabulary: int, seed: int = 0, *, head_width: int = 8) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=layers,
+        num_hidden_layers=LAYERS,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=head_width,
@@ -95,3 +99,7 @@ def make_tiny_tokenizer() -> PreTrainedTokenizerFast:
         pad_token="<|im_end|>",
         chat_template=CHAT_TEMPLATE,
     )
+
+
+if __name__ == "__main__":
+    make_tiny_model(Path(sys.argv[1]))

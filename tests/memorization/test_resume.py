@@ -90,6 +90,45 @@ def test_a_killed_process_resumes(tiny_folder: Path, examples: pd.DataFrame, tmp
     assert killed.read_bytes() == undisturbed.read_bytes()
 
 
+# Runs a script that reaches a memory limit of the operating system after the third entry of its journal.
+AT_ITS_LIMIT = """
+import resource, runpy, sys
+from pathlib import Path
+import torch
+from ibft.journal import Journal
+
+append, entries = Journal.append, []
+
+def append_and_need_more(journal, entry):
+    append(journal, entry)
+    entries.append(entry)
+    if len(entries) == 3:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20),) * 2)
+        torch.ones(1 << 28)
+
+Journal.append = append_and_need_more
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", ["score_memorization", "score_gradients"])
+def test_a_job_at_its_memory_limit_says_so_and_loses_nothing(
+    name: str, commands: dict[str, list[object]], tmp_path: Path
+) -> None:
+    undisturbed, limited = tmp_path / "undisturbed.parquet", tmp_path / "limited.parquet"
+    script(name)([*commands[name], "--output", undisturbed])
+    command = [str(SCRIPTS / f"{name}.py"), *map(str, commands[name]), "--output", str(limited)]
+    run = subprocess.run([sys.executable, "-c", AT_ITS_LIMIT, *command], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "the memory of this machine or job is used up" in run.stderr and "Traceback" not in run.stderr
+    assert journal_path(limited).read_bytes().count(b"\n") >= 3
+    again = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
+    assert "continuing after" in again.stderr
+    assert limited.read_bytes() == undisturbed.read_bytes()
+
+
 def test_other_settings_do_not_reuse_the_journal(commands: dict[str, list[object]], tmp_path: Path) -> None:
     """Scores of k = 5 must never end up in a table for k = 60."""
     output = tmp_path / "scores.parquet"
