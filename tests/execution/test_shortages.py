@@ -1,5 +1,6 @@
 """A full disk or used-up memory is one sentence, and what was finished is not lost."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ibft.stage import shortage
 from tests.execution.test_commands import execute, stage
 
 __all__ = ["stage"]
@@ -39,6 +41,50 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(stage: Pat
     assert "exit 0" in run.stdout.splitlines()
     assert "continuing after them" in run.stdout
     assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("-n 100", "takes up to 256 open files, and this shell or job allows 100: raise its limit (ulimit -n)"),
+        ("-v 1000000", "takes up to 1048576 KiB of memory, and this shell or job allows 1000000: raise its limit"),
+    ],
+)
+def test_a_limit_of_the_shell_that_would_change_verdicts_is_refused(stage: Path, limit: str, sentence: str) -> None:
+    limited = ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *execute(stage, stage / "out.parquet")]
+    run = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert sentence in run.stderr and "Traceback" not in run.stderr
+    assert not (stage / "out.parquet").exists()
+
+
+def test_judging_needs_no_shared_memory(stage: Path) -> None:
+    """Containers and clusters often have no /dev/shm to write to."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("user namespaces are refused here")
+    without = [*alone, 'mount -t tmpfs -o ro none /dev/shm || exit 9; ! touch /dev/shm/x || exit 8; exec "$@"', "sh"]
+    subprocess.run([*without, *execute(stage, stage / "out.parquet")], check=True)
+    subprocess.run(execute(stage, stage / "whole.parquet"), check=True)
+    assert (stage / "out.parquet").read_bytes() == (stage / "whole.parquet").read_bytes()
+
+
+FAULTS = {
+    "ENOSPC": "no space is left on the disk",
+    "EDQUOT": "the disk quota is used up",
+    "EROFS": "the file system is read-only",
+    "EACCES": "permission is denied",
+    "EMFILE": "too many files are open",
+    "ESTALE": "a network file system has lost a file",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_file_system_is_one_sentence_with_the_file(fault: str) -> None:
+    error = OSError(getattr(errno, fault), "as the kernel says it", "results/scores.parquet")
+    told = shortage(error)
+    assert told is not None and told.startswith(f"{FAULTS[fault]} (results/scores.parquet): ")
+    assert told.endswith("run the same command again; it continues from here")
 
 
 @pytest.mark.parametrize("allocation", ["bytearray(1 << 40)", "torch.ones(1 << 38)"])

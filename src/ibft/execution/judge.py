@@ -15,6 +15,7 @@ from ibft.errors import UserError
 from ibft.execution.isolation import Zygote, best_level
 from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import judge_verilog
+from ibft.execution.limits import check_room
 from ibft.execution.pool import HarnessError, Pool
 from ibft.execution.problem import Problem
 from ibft.execution.references import References, measure
@@ -60,8 +61,10 @@ class Judge:
             as_is: run completions exactly as they are, without taking packing off or putting a header in front.
 
         Raises:
-            UserError: no isolation level can be had, or the Verilog toolchain is missing.
+            UserError: no isolation level can be had, the Verilog toolchain is missing, or this shell or job allows less
+                than a completion may use.
         """
+        check_room(settings.memory_mb)
         self._settings = settings
         self._as_is = as_is
         self._problems = {row["task_id"]: Problem.from_row(row) for _, row in problems.iterrows()}

@@ -6,6 +6,7 @@ import signal
 import struct
 from dataclasses import dataclass
 
+from ibft.errors import UserError
 from ibft.execution import kernel
 
 MIB = 1 << 20
@@ -22,6 +23,25 @@ class Limits:
     memory_mb: int  # address space of each process
     file_mb: int  # size of each file, standard output included
     open_files: int = 64  # file descriptors
+
+
+def check_room(memory_mb: int) -> None:
+    """See that this process may grant its cells what they are promised: with less, verdicts would be others.
+
+    Raises:
+        UserError: a limit of the shell or the job is lower.
+    """
+    for kind, option, unit, needed in (
+        (resource.RLIMIT_AS, "-v", "KiB of memory", memory_mb * 1024),
+        (resource.RLIMIT_NOFILE, "-n", "open files", MAX_DESCRIPTORS),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        allowed = hard // 1024 if kind == resource.RLIMIT_AS else hard
+        if hard != resource.RLIM_INFINITY and allowed < needed:
+            raise UserError(
+                f"judging a completion takes up to {needed} {unit}, and this shell or job allows {allowed}: "
+                f"raise its limit (ulimit {option})"
+            )
 
 
 def limit_resources(limits: Limits) -> None:
