@@ -51,7 +51,7 @@ bench: setup  ## measure speed and memory against named alternatives (minutes)
 
 rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1% of the rows
 	$(UV) python -m tests.tiny_model results/rehearsal/tiny-model
-	$(UV) snakemake --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
+	$(UV) ibft resume --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
 
 chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)
 	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400

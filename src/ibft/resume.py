@@ -15,7 +15,7 @@ from ibft.locks import check_abandoned, directory_of, held_locks
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     # With another prefix, all that follows is Snakemake's.
     parser = commands.add_parser("resume", help="go on with a run that was killed", prefix_chars="\0", add_help=False)
-    parser.add_argument("options", nargs="*", help="Snakemake's options, such as --cores all")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="Snakemake's options, such as --cores all")
     parser.set_defaults(run=run)
 
 
