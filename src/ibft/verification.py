@@ -48,6 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not arguments.results.is_dir():
         raise UserError(f"{arguments.results} is no folder: give the results folder of a run")
+    for other in runs_inside(arguments.results):
+        print(f"{other} is a run of its own: uv run ibft verify {shlex.quote(str(other))}")
     outputs = list(outputs_of(arguments.results))
     findings = [
         finding
@@ -68,9 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def outputs_of(results: Path) -> Iterator[Path]:
     """Every output under `results`, sorted: folders with a manifest as one, else files, or what is left of them."""
-    folders = {path.parent for path in results.rglob("manifest.json")}
+    others = runs_inside(results)
+    own = [path for path in results.rglob("*") if not others & set(path.parents)]
+    folders = {path.parent for path in own if path.name == "manifest.json"}
     found = set(folders)
-    for path in results.rglob("*"):
+    for path in own:
         parts = path.relative_to(results).parts
         if (
             path.is_file()
@@ -80,6 +84,12 @@ def outputs_of(results: Path) -> Iterator[Path]:
         ):
             found.add(path.with_name(path.name.removesuffix(".manifest.json")))
     yield from sorted(found)
+
+
+def runs_inside(results: Path) -> set[Path]:
+    """The results folders of other runs below `results`, such as results/paper: each has logs and benchmarks of jobs."""
+    folders = (path.parent for path in results.rglob("benchmarks") if path.is_dir())
+    return {folder for folder in folders if folder != results and (folder / "logs").is_dir()}
 
 
 def examine(output: Path, results: Path) -> Finding | None:
