@@ -87,7 +87,7 @@ def outputs_of(results: Path) -> Iterator[Path]:
 
 
 def runs_inside(results: Path) -> set[Path]:
-    """The results folders of other runs below `results`, such as results/paper: each has logs and benchmarks of jobs."""
+    """The results folders of other runs below `results`, such as results/paper: each has logs and benchmarks."""
     folders = (path.parent for path in results.rglob("benchmarks") if path.is_dir())
     return {folder for folder in folders if folder != results and (folder / "logs").is_dir()}
 

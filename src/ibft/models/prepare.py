@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub import snapshot_download
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PretrainedConfig
 
 from ibft.config.inputs import Model
 from ibft.errors import UserError
@@ -26,7 +27,8 @@ def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
     """Write `model` to `folder` and return facts about it for the manifest.
 
     Raises:
-        UserError: the source is absent, gated or unreachable, or its depth is not `models.<name>.layers`.
+        UserError: the source is absent, gated or unreachable, its depth is not `models.<name>.layers`, or it is not a
+            model that transformers knows by itself.
     """
     kind, _, place = model.source.partition(":")
     fetch: dict[str, Callable[[str, str | None, Path], str | None]] = {
@@ -36,7 +38,7 @@ def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     commit = fetch[kind](place, model.revision, folder)
-    config = AutoConfig.from_pretrained(folder)
+    config = _known_config(name, model.source, folder)
     if config.num_hidden_layers != model.layers:
         raise UserError(
             f"models.{name}.layers: config says {model.layers}, but {model.source} has {config.num_hidden_layers}; "
@@ -49,6 +51,20 @@ def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
         "width": config.hidden_size,
         "vocabulary": config.vocab_size,
     }
+
+
+def _known_config(name: str, source: str, folder: Path) -> PretrainedConfig:
+    """The model's configuration. Code that comes with a model is never run, and so not even asked about."""
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # whatever a hostile file makes the parsers raise
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"models.{name}: {source} is no model and tokenizer that transformers {transformers.__version__} knows by "
+            f"itself, and code of a model's authors is never run here ({reason})"
+        ) from None
+    return config
 
 
 def _from_hub(place: str, revision: str | None, folder: Path) -> str:
