@@ -12,8 +12,8 @@ Every way completes the same HumanEval prompts, so many samples of each, in a pr
 
 A completion ends at the end token or at --tokens tokens; what counts are the tokens up to there. The first three print
 generated tokens per second with and without the start, which is all from the first import to the first prompt; the jobs
-are measured from start to exit. On a CPU vLLM multiplies adapters slowly: with more --adapter-samples or
---adapter-tokens the start, which is what one job saves, weighs less.
+are measured from start to exit. With more --adapter-samples or --adapter-tokens the start, which is what one job saves,
+weighs less.
 """
 
 import argparse
@@ -190,6 +190,7 @@ def adapters_together_and_apart(arguments: argparse.Namespace) -> tuple[float, f
 def job(arguments: argparse.Namespace, table: Path, variants: dict[str, str], output: Path) -> float:
     sampling = {
         "engine": "vllm",
+        "adapters": arguments.adapters,
         "n": arguments.adapter_samples,
         "trials": 1,
         "temperatures": [TEMPERATURE],
@@ -227,6 +228,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--generate-prompts", type=int, default=1, help="in one call of generate")
     arguments.add_argument("--adapter-samples", type=int, default=1, help="as --samples, for the three adapters")
     arguments.add_argument("--adapter-tokens", type=int, default=32, help="as --tokens, for the three adapters")
+    arguments.add_argument("--adapters", choices=("lora", "merged"), default="merged", help="as sampling.adapters")
     arguments.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="what to measure")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--vllm-python", type=Path, default=default_vllm_python(), help="a Python that has vLLM")

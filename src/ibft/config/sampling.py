@@ -20,9 +20,10 @@ class Sampling(Section):
     max_new_tokens: Positive = 1024
     profile: Profile | None = Field(None, description="null: that of the track, which is the one that is trained with")
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
-    adapters: Literal["lora", "merged"] = Field(
-        "lora",
-        description="of vLLM: kept beside the weights, all in one batch, or folded into them, one after the other",
+    adapters: Literal["auto", "lora", "merged"] = Field(
+        "auto",
+        description="of vLLM: lora keeps them beside the weights, all in one batch; merged folds them into those, "
+        "one after the other; auto is lora on a GPU, else merged",
     )
     jobs_per_model: Positive | None = Field(
         None,

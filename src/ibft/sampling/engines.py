@@ -59,4 +59,6 @@ def open_engine(
     if engine_name(settings.engine) == "transformers":
         return TransformersEngine(model, precision=precision, batch_size=settings.batch_size)
     distinct = list(dict.fromkeys(adapter for adapter in adapters if adapter))
-    return VllmEngine(model, distinct, merge=settings.adapters == "merged", precision=precision, threads=threads)
+    # On a CPU vLLM gathers an adapter's weights anew for every token, which takes many times as long as the token.
+    merge = settings.adapters == "merged" or (settings.adapters == "auto" and not torch.cuda.is_available())
+    return VllmEngine(model, distinct, merge=merge, precision=precision, threads=threads)
