@@ -177,7 +177,10 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
         if reads and script not in seen:
             seen.add(script)
             names = run_path(script)
-            yield names["main"], names["parser"]().parse_args(words)
+            arguments = names["parser"]().parse_args(words)
+            if "outputs" in arguments:  # what is drawn already would be left as it is, and nothing be read
+                arguments.outputs = [Path("drawn-again", path.name) for path in arguments.outputs]
+            yield names["main"], arguments
 
 
 @cache

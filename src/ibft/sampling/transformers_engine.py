@@ -7,6 +7,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
+from ibft.manifests import verify
 from ibft.models.loading import load_model
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Group
@@ -26,7 +27,11 @@ class TransformersEngine:
         """
         Args:
             batch_size: see `Decoder`.
+
+        Raises:
+            UserError: the model is missing or damaged.
         """
+        verify(model)
         self.tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
         self._folder, self._precision, self._batch_size = model, precision, batch_size
         self._adapter: Path | None = None
@@ -36,7 +41,7 @@ class TransformersEngine:
         """See `Engine.sample`; group after group.
 
         Raises:
-            UserError: the model or an adapter is missing or damaged, or a prompt does not fit the model's context.
+            UserError: an adapter is missing or damaged, or a prompt does not fit the model's context.
         """
         for number, group in enumerate(groups):
             for completions in self._decoder_with(group.adapter).sample(group.prompts, group.decoding):
