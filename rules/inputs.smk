@@ -151,7 +151,7 @@ def complete_draws_of_model(model):
 
 def complete_draws_of(wildcards):
     """What says that all trials of one set of samples are drawn, by every job; nothing where they are drawn alone."""
-    jobs = CONFIG.sampling.jobs_per_model or 0
+    jobs = CONFIG.sampling.jobs_per_model if is_drawn_together(wildcards) else 0
     return [
         complete_draw({**wildcards, "trial": trial})
         .replace("{shards}", str(jobs))
@@ -161,17 +161,30 @@ def complete_draws_of(wildcards):
     ]
 
 
-def sampler_of(wildcards):
-    """The script that makes the tables of one draw: it draws, or collects what was drawn with all others."""
-    return "collect_samples.py" if CONFIG.sampling.jobs_per_model else "sample.py"
+def is_drawn_together(wildcards):
+    """Whether few jobs draw these samples with all others of their model; not those of a named target alone."""
+    return SHARED_ENGINE and any(
+        VARIANT.format(**vars(v)) == VARIANT.format(**wildcards)
+        for v in CONFIG.variants()
+    )
+
+
+def samplers_of(wildcards):
+    """The scripts behind the tables of one draw: one that draws, or one that draws for all and one that collects."""
+    return (
+        ["draw.py", "collect_samples.py"]
+        if is_drawn_together(wildcards)
+        else ["sample.py"]
+    )
 
 
 def drawn_option(wildcards):
     """`--drawn FOLDER ...` for the script that collects; nothing for the one that draws."""
+    if not is_drawn_together(wildcards):
+        return ""
     jobs = CONFIG.sampling.jobs_per_model
     folder = f"{RESULTS}/draws/{wildcards.model}"
-    shares = [f"{folder}/shard{shard}of{jobs}" for shard in range(jobs or 0)]
-    return f"--drawn {shlex.join(shares)}" if shares else ""
+    return f"--drawn {shlex.join(f'{folder}/shard{shard}of{jobs}' for shard in range(jobs))}"
 
 
 def run_figures():

@@ -4,8 +4,6 @@
 # With sampling.jobs_per_model a job draws nothing: it takes its samples out of what `draws` drew. That input is
 # `ancient`, because it is renewed with every other draw of the model; what decides these samples are the other inputs.
 
-SAMPLERS = ["draw.py", "collect_samples.py"] if SHARED_ENGINE else ["sample.py"]
-
 
 rule samples:
     input:
@@ -29,17 +27,19 @@ rule samples:
         method=one_of(CONFIG.methods),
     conda:
         "../envs/sample.yaml"
-    threads: 1 if SHARED_ENGINE else CONFIG.compute.threads
+    threads: lambda wildcards: 1 if is_drawn_together(wildcards) else CONFIG.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: (
-            2000 if SHARED_ENGINE else CONFIG.compute.memory_mb
+            2000 if is_drawn_together(wildcards) else CONFIG.compute.memory_mb
         )
         * attempt,
         runtime=CONFIG.compute.runtime_min,
-        gpu=0 if SHARED_ENGINE else CONFIG.compute.gpus,
+        gpu=lambda wildcards: (
+            0 if is_drawn_together(wildcards) else CONFIG.compute.gpus
+        ),
     params:
-        code=[code_of(script) for script in SAMPLERS],
-        sampler=sampler_of,
+        code=lambda wildcards: [code_of(script) for script in samplers_of(wildcards)],
+        sampler=lambda wildcards: samplers_of(wildcards)[-1],
         drawn=drawn_option,
         settings=lambda wildcards: as_json(
             sampling_of(wildcards),

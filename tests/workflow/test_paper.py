@@ -42,6 +42,7 @@ def test_four_engine_starts_for_each_model_are_enough(tmp_path: Path) -> None:
     models = ("codellama-7b-instruct", "deepseek-coder-7b-base-v1.5", "deepseek-coder-7b-instruct-v1.5", "llama-3-8b")
     found = jobs(tmp_path, over="sampling: {jobs_per_model: 4}")
     assert found == Counter({**promised, **{f"draws_{model}": 4 for model in models}, "all": 1})
+    assert jobs(tmp_path, "search", over="sampling: {jobs_per_model: 4}")["samples"] == PROMISED["search"][2]
 
 
 @pytest.mark.parametrize("target", PROMISED)
