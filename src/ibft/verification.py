@@ -10,18 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft import tables
 from ibft.errors import UserError
 from ibft.manifests import REMEDY, manifest_path, read_manifest, verify
 from ibft.progress import track
 from ibft.storage import check_table
-from ibft.tables import Table
+from ibft.tables import TABLES, Table
 
 # Snakemake's own, and journals of what engines drew, which are checked entry by entry by whoever reads them.
 _WITHOUT_MANIFESTS = ("logs", "benchmarks", "draws")
 # Unfinished work, which the next run checks and goes on from, or removes.
 _UNFINISHED = (".journal", ".tmp", "checkpoint.safetensors")
-_TABLES = {table.name: table for table in vars(tables).values() if isinstance(table, Table)}
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,9 @@ def examine(output: Path, results: Path) -> Finding | None:
 
 
 def _table(output: Path, name: str) -> Table:
-    if name not in _TABLES:
+    if name not in TABLES:
         raise UserError(f"{output} holds table {name}, which this version of ibft does not know: {REMEDY}")
-    return _TABLES[name]
+    return TABLES[name]
 
 
 def _parts(output: Path) -> set[Path]:
