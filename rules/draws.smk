@@ -23,7 +23,7 @@ for _model in CONFIG.in_use("models") if CONFIG.sampling.jobs_per_model else ():
         threads: CONFIG.compute.threads
         resources:
             mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-            runtime=CONFIG.compute.runtime_min,
+            runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
             gpu=CONFIG.compute.gpus,
         params:
             folder=f"{RESULTS}/draws/{_model}/{SHARD}",

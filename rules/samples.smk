@@ -33,7 +33,7 @@ rule samples:
             2000 if is_drawn_together(wildcards) else CONFIG.compute.memory_mb
         )
         * attempt,
-        runtime=CONFIG.compute.runtime_min,
+        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
         gpu=lambda wildcards: (
             0 if is_drawn_together(wildcards) else CONFIG.compute.gpus
         ),
