@@ -35,7 +35,8 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     all_axes = figure.subplots(1, len(places), squeeze=False, subplot_kw={"projection": "polar"}).ravel().tolist()
     for axes, (model, dataset) in zip(all_axes, places, strict=True):
         _radar(axes, chosen[(chosen["model"] == model) & (chosen["dataset"] == dataset)], labels)
-        axes.set_title(f"{labels.model(model)}\non {labels.dataset(dataset)}", loc="center", pad=28)
+        axes.set_title(f"{labels.model(model)}\non {labels.dataset(dataset)}", loc="center", y=1, pad=44)
+        axes.set_anchor("S")  # what is left of a panel above its circle is for the title
     legend_below(
         figure, all_axes, "Each spoke: share of problems on which all k of k samples pass. Further out is better."
     )
