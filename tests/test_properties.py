@@ -1,5 +1,6 @@
 """What must hold for any input at all. `make fuzz` tries for ten minutes what CI tries for seconds."""
 
+import ast
 import copy
 import json
 import math
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, 
 from ibft.execution.verilog_text import blanked, is_empty, own_names
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.profiles import PROFILES
+from ibft.profiles.python import reachable
 from ibft.sampling.seeds import draw_seed, uniform_numbers
 
 TRIES = int(os.environ.get("IBFT_FUZZ_TRIES", "60"))
@@ -54,12 +57,34 @@ LINES = (
     "Here is the code:",
     "if __name__ == '__main__':",
 )
-PIECES = st.sampled_from([*MARKS.split(), *WORDS.split(), *LINES])
+PIECES = [*MARKS.split(), *WORDS.split(), *LINES]
 completions = st.one_of(
     st.text(st.characters(exclude_categories=[]), max_size=400),
-    st.lists(PIECES, max_size=60).map(" ".join),
-    st.lists(PIECES, max_size=60).map("\n".join),
+    st.lists(st.sampled_from(PIECES), max_size=60).map(" ".join),
+    st.lists(st.sampled_from(PIECES), max_size=60).map("\n".join),
 )
+START = "def f(v):\n    return v\n"
+PYTHON_LINES = (
+    "def g(a, b=1):|async def g(x):|class A:|    def m(self):|        pass|    pass|\tpass|  odd|x = 1|x: int = 1|",
+    "# c|    # c|if x:|elif y:|else:|try:|except E:|finally:|for i in x:|with a as b:|match x:|    case 1:|        y",
+    "if a: b|a; b|a \\|(|[|{|)|]|}|x = (1,|2)|from x import (a,|b)|x = [i for i in|range(3)]|f(a=1, 2)",
+    "{**a for a in b}|1 = x|1 if 2|'''|    '''doc'''|f'{a}'|f'{a b}'|z = f'''|{q}|'a' b'c'|“x”|print 'x'|a = = b|@d",
+    "@d(1)|global a|return 1|import os|\x00|\x0c|\ud800|0777|not|$|```",
+)
+LONG = [
+    *PIECES,
+    "\n ",
+    " ",
+    "(\n",
+    "@x\n",
+    "x = 1\n",
+    "a \\\n",
+    "# c\n",
+    "```python",
+    "x```verilog\n",
+    "module a (",
+    "function x ",
+]
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
@@ -82,6 +107,40 @@ def test_extractors_return_text_for_any_completion(completion: str, name: str) -
             first = profile.extract(completion, problem)
             assert isinstance(first, str)
             assert profile.extract(completion, problem) == first
+
+
+@anything
+@given(st.lists(st.sampled_from("|".join(PYTHON_LINES).split("|")), max_size=14).map("\n".join))
+def test_the_longest_valid_run_of_lines_is_what_trying_all_of_them_finds(code: str) -> None:
+    assert reachable(f"{START}{code}", "f", "A", "x") == kept_by_trying_all(code)
+
+
+def kept_by_trying_all(code: str) -> str:
+    """`reachable` of the longest run of lines that is valid Python, found the slow way."""
+    lines = code.split("\n")
+    runs = (START + "\n".join(lines[:end]) for end in range(len(lines), -1, -1))
+    return reachable(next(run for run in runs if is_python(run)), "f", "A", "x")
+
+
+def is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("piece", LONG)
+@pytest.mark.parametrize("language", ["python", "verilog"])
+def test_a_text_of_one_piece_over_and_over_takes_no_time_worth_mention(piece: str, language: str) -> None:
+    """Models that run in circles write such text; with steps in the square of its length it would take hours."""
+    problem = {"python": PYTHON, "verilog": VERILOG}[language]
+    completion = piece * (300_000 // len(piece))
+    for profile in PROFILES.values():
+        if profile.language in (None, language):
+            profile.extract(completion, problem)
+    assemble(language, problem.prompt, problem.entry_point, completion)
 
 
 @anything

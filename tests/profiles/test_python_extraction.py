@@ -61,6 +61,13 @@ def test_only_what_the_entry_point_reaches_is_kept():
     assert kept.startswith("import math\nLIMIT = 3\n@property\ndef helper(x):")
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_as_python_counts_them(line_end):
+    code = line_end.join(["x = 1", "def other(): pass", "def twice(v):", "    return v * 2", "y = ("])
+    assert run(reachable(code, "twice"))(3) == 6
+    assert "other" not in reachable(code, "twice")
+
+
 def test_a_stub_is_told_from_prose_and_from_code():
     assert is_stub(TWICE.prompt)
     assert without_docstring(TWICE.prompt).endswith("def twice(xs: List[int]) -> List[int]:")

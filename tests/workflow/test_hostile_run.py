@@ -53,6 +53,14 @@ TEXTS = (
     "{{constructor.constructor('window.pwned=1')()}}",
     "\\u003cscript>window.pwned=1</script>",
 )
+LONG = (  # lines and texts of megabytes
+    "x" * 10_000_000,
+    "def total(values, extra):\n    return '" + "y" * 10_000_000 + "'",
+    "\n" * 1_000_000,
+    "@total\n" * 200_000,
+    "(" * 1_000_000,
+    "```python" * 100_000,
+)
 TESTS = "def check(candidate):\n    assert candidate([1, 2], 3) == 6\n    assert candidate([], 0) == 0\n"
 
 
@@ -95,19 +103,22 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def completions(folder: Path) -> list[dict[str, str]]:
-    """Attacks on the judge, hostile text, and both in one, each a text of its own."""
+    """Attacks on the judge, hostile text, both in one, and long text, each a text of its own."""
     attacks = [
         text.replace("CANARY", str(folder / "canary")).replace("PORT", "9").replace("SECRET", "no secret")
         for text in (hostile_python.ATTACKS | hostile_python_host.ATTACKS).values()
     ]
     draw = random.Random(0)
-    return [
+    found = [
         {"task_id": name, "completion": f"{draw.choice(attacks)}\n# {i} {draw.choice(TEXTS)}"}
         if i % 3
         else {"task_id": name, "completion": f"{draw.choice(TEXTS)} {i}"}
         for name in NAMES
         for i in range(SAMPLES)
     ]
+    for row, text in zip(found[:: len(found) // len(LONG)], LONG, strict=False):
+        row["completion"] = text
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -64,9 +64,15 @@ def own_names(tests: str, module: str) -> set[str]:
     for kind in modules | {module}:
         names |= set(re.findall(rf"\b{re.escape(kind)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*\(", text))
     names |= set(re.findall(r"\btask\s+(?:automatic\s+|static\s+)?(\w+)", text))
-    names |= set(re.findall(r"\bfunction\b[^;(]*?(\w+)\s*[;(]", text))
+    names |= _functions(text)
     names |= set(re.findall(r"\b(?:begin|fork)\s*:\s*(\w+)", text))
     return names - {module}
+
+
+def _functions(text: str) -> set[str]:
+    """A function's name is the last word before the first semicolon or parenthesis that follows the keyword."""
+    ends = (re.findall(r"\w+|\S", part) for part in re.split(r"[;(]", text)[:-1])
+    return {tokens[-1] for tokens in ends if "function" in tokens[:-1] and re.match(r"\w", tokens[-1])}
 
 
 def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:

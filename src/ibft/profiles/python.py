@@ -4,9 +4,14 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from itertools import takewhile
 
-_PYTHON_BLOCK = re.compile(r"```(?:python|py)\b[^\n]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_OPENING_FENCE = re.compile(r"```(?:python|py)\b")
+_CLOSING_FENCE = "\n```"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")  # as Python counts them
+_UNREADABLE = re.compile(r"[\0\ud800-\udfff]")  # for Python, wherever it stands
 _NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+_PARSED_AT_MOST = 1 << 22  # characters, however often; a few seconds, for text that no model writes
 
 
 def program(opening: str, text: str, entry_point: str) -> str:
@@ -51,8 +56,9 @@ def without_docstring(stub: str) -> str:
 
 def first_block(text: str) -> str:
     """The first Python code block (an unclosed one runs to the end), or the text as it is."""
-    block = _PYTHON_BLOCK.search(text)
-    return block.group(1) if block else text
+    opening = _OPENING_FENCE.search(text)
+    line_end = text.find("\n", opening.end()) if opening else -1
+    return cut_at(text[line_end + 1 :], (_CLOSING_FENCE,)) if line_end >= 0 else text
 
 
 def cut_at(text: str, marks: tuple[str, ...]) -> str:
@@ -77,7 +83,7 @@ def reachable(code: str, entry_point: str, *others: str) -> str:
     names = _closure({entry_point, *others} & definitions.keys(), definitions)
     kept = [*imports, *(definitions[name] for name in names)]
     numbers = sorted({number for node in kept for number in _line_numbers(node)})
-    return "\n".join(lines[number - 1] for number in numbers) + "\n"
+    return "".join(lines[number - 1] for number in numbers).rstrip("\r\n") + "\n"
 
 
 def _definition(name: str) -> re.Pattern[str]:
@@ -91,21 +97,42 @@ def _last_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
 
 
 def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
-    lines = code.split("\n")
-    for end in range(len(lines), 0, -1):
-        tree = _parsed("\n".join(lines[:end]))
-        if tree is not None:
-            return tree, lines[:end]
+    """The longest run of lines from the first one that is valid Python, less blank lines and comments at its end.
+
+    Where a text fails on some line, all of its prefixes that hold this line fail, so the search goes on above it. It
+    is given up when so much has been parsed as only text that was made for it takes.
+    """
+    lines: list[str] = list(takewhile(lambda line: not _UNREADABLE.search(line), _LINE.findall(code)))
+    parsed = 0
+    while lines and (parsed := parsed + sum(map(len, lines))) <= _PARSED_AT_MOST:
+        failed_on = len(lines)
+        try:
+            return _parse("".join(lines)), lines
+        except SyntaxError as error:
+            failed_on = min(failed_on, error.lineno or failed_on)
+        except _NOT_PYTHON:
+            pass
+        del lines[failed_on - 1 :]
+        while lines and _is_blank_or_comment(lines[-1]):
+            lines.pop()
     return ast.Module(body=[], type_ignores=[]), []
+
+
+def _is_blank_or_comment(line: str) -> bool:
+    return line.lstrip()[:1] in ("", "#")
 
 
 def _parsed(text: str) -> ast.Module | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd escapes in somebody else's strings
-            return ast.parse(text)
+        return _parse(text)
     except _NOT_PYTHON:
         return None
+
+
+def _parse(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about odd escapes in somebody else's strings
+        return ast.parse(text)
 
 
 def _defined_names(node: ast.stmt) -> Iterator[str]:

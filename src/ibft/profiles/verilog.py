@@ -3,9 +3,11 @@
 import re
 
 _CODE_BLOCK = re.compile(r"```(?:verilog|systemverilog)?[^\S\n]*\n(.*?)```", re.DOTALL)
-_FIRST_VERILOG_BLOCK = re.compile(r"```verilog\n(.*?)\n```", re.DOTALL)
-_HEADER_AND_BLANK_LINE = re.compile(r"module\s+\w+\s*\(.*?\);\n\n", re.DOTALL)
-_MODULES = re.compile(r"^[^\S\n]*module\s+\w.*endmodule", re.DOTALL | re.MULTILINE)
+_OPENING_FENCE, _CLOSING_FENCE = "```verilog\n", "\n```"
+_HEADER = re.compile(r"module\s+\w+\s*\(")
+_HEADER_END = ");\n\n"  # with a blank line
+_MODULE_LINE = re.compile(r"^[^\S\n]*module\s+\w", re.MULTILINE)
+_END = "endmodule"
 _TAB = "    "
 
 
@@ -21,7 +23,7 @@ def whole_module(header: str, text: str, entry_point: str) -> str:
 
 def declares_module(text: str, name: str) -> bool:
     """Whether some line of `text` begins the declaration of module `name`."""
-    return re.search(rf"^\s*module\s+{re.escape(name)}\b", text, re.MULTILINE) is not None
+    return re.search(rf"^[^\S\n]*module\s+{re.escape(name)}\b", text, re.MULTILINE) is not None
 
 
 def join_lines(opening: str, text: str) -> str:
@@ -35,11 +37,18 @@ def longest_block_or_modules(text: str) -> str:
     Testbenches are cut off, tabs become four spaces, a missing `endmodule` is added. Upstream keeps but the longest
     module of text without a fence; here all are kept, since a design may be made of several.
     """
-    blocks = _CODE_BLOCK.findall(text) or _MODULES.findall(text)
+    blocks = _CODE_BLOCK.findall(text) or _from_first_to_last_module(text)
     if not blocks:
         return text.strip()
     code = without_testbench(max(blocks, key=len).strip()).replace("\t", _TAB).strip()
     return code if "module" not in code or code.endswith("endmodule") else f"{code}\nendmodule"
+
+
+def _from_first_to_last_module(text: str) -> list[str]:
+    """From the first line that begins a module up to the last `endmodule`: one text, or none."""
+    begin = _MODULE_LINE.search(text)
+    end = text.rfind(_END, begin.end()) if begin else -1
+    return [text[begin.start() : end + len(_END)]] if begin and end >= 0 else []
 
 
 def without_testbench(code: str) -> str:
@@ -51,9 +60,22 @@ def without_testbench(code: str) -> str:
 
 
 def first_block_without_header(text: str) -> str:
-    """OriGen's extraction: the first Verilog block or everything, less a header that a blank line follows."""
-    block = _FIRST_VERILOG_BLOCK.search(text)
-    return _HEADER_AND_BLANK_LINE.sub("", block.group(1) if block else text)
+    """OriGen's extraction: the first Verilog block or everything, less every header that a blank line follows."""
+    _, fence, rest = text.partition(_OPENING_FENCE)
+    block, closing, _ = rest.partition(_CLOSING_FENCE)
+    return _without_headers(block if fence and closing else text)
+
+
+def _without_headers(code: str) -> str:
+    """`code` less what stands between the start of a header and the next end of one, both included."""
+    kept, done = [], 0
+    while header := _HEADER.search(code, done):
+        end = code.find(_HEADER_END, header.end())
+        if end < 0:
+            break
+        kept.append(code[done : header.start()])
+        done = end + len(_HEADER_END)
+    return "".join(kept) + code[done:]
 
 
 def up_to_last_end(text: str) -> str:
