@@ -29,8 +29,10 @@ _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # for which vLLM has kernels
 _LORAS_TOGETHER = 4  # adapters in one batch; each takes GPU memory
 _SUBMITTED = 4096  # requests that vLLM knows of; many more than it runs together, few enough to look through
 # Compiling takes a minute. A prompt in chunks would rewind a seeded generator, which only GPU generators can do.
+# Samples of one prompt share its full blocks alone, and few prompts fill one of the usual 128 tokens.
 _ON_CPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.3,
+    "block_size": 32,
     "enforce_eager": True,
     "enable_chunked_prefill": False,
 }
