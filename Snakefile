@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from ibft.clock import date_back
 from ibft.config.loading import is_complete
 from ibft.locks import lock_notice, note_holder
 
@@ -102,6 +103,10 @@ rule all_figures:
 
 onstart:
     note_holder(Path.cwd())
+    if ahead := date_back(Path(RESULTS)):
+        logger.warning(
+            f"{ahead} files in {RESULTS} were dated in the future, as by a clock that ran ahead: dated to now."
+        )
 
 
 onsuccess:
