@@ -1,7 +1,10 @@
 """Every figure draws real and degenerate input, reproducibly, and shows the numbers it was given."""
 
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -20,6 +23,7 @@ from ibft.figures import (
     status_composition,
     strict_pass,
     strict_pass_curve,
+    style,
     temperature,
     training_curves,
 )
@@ -34,6 +38,7 @@ from tests import synthetic_run
 
 LABELS, SETTINGS = synthetic_run.LABELS, synthetic_run.SETTINGS
 MINK = Memorization(reference="stdlib")
+CAPITAL = 5  # points, of the smallest letters; texts are placed by their feet
 OF_METRICS = [pass_at_k.draw, strict_pass.draw, strict_pass_curve.draw, overall.draw, temperature.draw]
 
 
@@ -54,6 +59,30 @@ def written(figure: Figure, folder: Path) -> Path:
 @pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
 def test_figures_of_metrics_are_written_as_png_and_svg(draw, metrics, tmp_path) -> None:
     written(draw(metrics, LABELS, SETTINGS), tmp_path)
+
+
+@pytest.mark.parametrize("models", [1, 2, 3])
+@pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
+def test_every_word_is_on_the_page(draw, models, metrics, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(style._RC, "svg.fonttype", "none")  # words, not outlines
+    two_benchmarks = pd.concat([metrics, metrics[metrics["dataset"] == "rtl"].assign(benchmark="a-second-benchmark")])
+    several = pd.concat([two_benchmarks.assign(model=f"a-model-of-some-length-{number}") for number in range(models)])
+    page = ElementTree.parse(written(draw(several, LABELS, SETTINGS), tmp_path)).getroot()
+    width, height = (float(page.attrib[side].removesuffix("pt")) for side in ("width", "height"))
+    found = [(x, y, "".join(text.itertext())) for x, y, text in placed_texts(page)]
+    assert len(found) > 10
+    assert [words for x, y, words in found if not (0 < x < width and CAPITAL < y < height)] == []
+
+
+def placed_texts(page: ElementTree.Element) -> Iterator[tuple[float, float, ElementTree.Element]]:
+    """The texts of an SVG page and where they begin, or their middle, in points from the upper left corner."""
+    for group in page.iter():
+        for text in group.findall("{http://www.w3.org/2000/svg}text"):
+            if "x" in text.attrib:
+                yield float(text.attrib["x"]), float(text.attrib["y"]), text
+            else:  # of a formula, the group around it is placed
+                x, y = re.findall(r"-?[\d.]+", text.get("transform") or group.attrib["transform"])[:2]
+                yield float(x), float(y), text
 
 
 @pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
@@ -94,6 +123,16 @@ def test_a_method_has_one_look_and_methods_of_a_kind_are_told_apart() -> None:
     found = looks(labels, ["unheard-of"])
     assert found["weak"] == looks(LABELS)["ibft"]
     assert len({(look.colour, look.marker) for look in found.values()}) == 4
+
+
+def test_methods_of_one_label_look_alike_and_take_no_look_from_others() -> None:
+    labels = Labels(
+        methods={"ibft": "IB-FT", "ibft-other-data": "IB-FT", "strong": "IB-FT (1)"},
+        kinds={"ibft": "ibft", "ibft-other-data": "ibft", "strong": "ibft"},
+    )
+    found = looks(labels)
+    assert found["ibft"] == found["ibft-other-data"] == looks(LABELS)["ibft"]
+    assert found["strong"] != found["ibft"]
 
 
 def test_memorization_tells_how_far_the_groups_lie_apart(tmp_path) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ibft.config.memorization import Memorization
 from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
-from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled
+from ibft.figures.style import legend_below, panel_grid, styled, titled
 from ibft.metrics.distributions import Floats, common_grid, scores_at
 from ibft.metrics.separation import separation
 
@@ -44,28 +44,17 @@ def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: st
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"Min-{k}% Prob (nats per token)    ← lower = more memorized")
     axes.set_ylabel("Density")
-    axes.text(
-        0.985,
-        0.97,
-        _statistics(values),
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontsize=8,
-        color=GREY,
-        linespacing=1.5,
-    )
-    titled(axes, "Memorization of the fine-tuning data", subject)
+    titled(axes, "Memorization of the fine-tuning data", "\n".join(filter(None, [subject, *_statistics(values)])))
     legend_below(figure, [axes], "Dashed: medians.", columns=1)
     return figure
 
 
-def _statistics(values: Mapping[str, Floats]) -> str:
-    """How far p0 lies from p1 and from the reference, with 95% bootstrap intervals."""
+def _statistics(values: Mapping[str, Floats]) -> list[str]:
+    """How far p0 lies from p1 and from the reference, with 95% bootstrap intervals: a line for each of the two."""
     lines = []
     if "p1" in values:
         lines.append(f"overlap of $p_0$ and $p_1$: {separation(values['p0'], values['p1']).overlap}")
     if "p2" in values:
         apart = separation(values["p0"], values["p2"])
-        lines += [f"KS distance of $p_0$ and $p_2$: {apart.ks}", f"AUROC, $p_0$ below $p_2$: {apart.auroc}"]
-    return "\n".join(lines)
+        lines.append(f"KS distance of $p_0$ and $p_2$: {apart.ks}; AUROC, $p_0$ below $p_2$: {apart.auroc}")
+    return lines

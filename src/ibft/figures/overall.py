@@ -1,5 +1,7 @@
 """All k of k samples pass, for every k and benchmark at once (paper Fig. 1b): further out is better."""
 
+from math import ceil
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,9 +13,10 @@ from ibft.errors import UserError
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import mathtext
-from ibft.metrics.places import lowest_temperature
+from ibft.metrics.places import compared, lowest_temperature
 
-_WIDTH, _HEIGHT = 4.8, 5.0
+_WIDTH, _HEIGHT = 4.8, 5.0  # inches
+_COLUMNS = 2
 
 
 @styled
@@ -23,7 +26,8 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     Raises:
         UserError: there is nothing to draw.
     """
-    chosen = lowest_temperature(metrics[(metrics["k"] == metrics["m"]) & metrics["k"].isin(settings.k)])
+    alike = metrics[(metrics["k"] == metrics["m"]) & metrics["k"].isin(settings.k)]
+    chosen = lowest_temperature(compared(alike, labels))
     places = [
         (model, dataset)
         for dataset in in_order(list(chosen["dataset"]), labels.datasets)
@@ -31,12 +35,15 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     ]
     if not places:
         raise UserError("there is nothing to draw: the metrics hold no Pass@k^(k)")
-    figure = Figure(figsize=(_WIDTH * len(places), _HEIGHT + 0.6), facecolor="white")
-    all_axes = figure.subplots(1, len(places), squeeze=False, subplot_kw={"projection": "polar"}).ravel().tolist()
-    for axes, (model, dataset) in zip(all_axes, places, strict=True):
+    columns, rows = min(len(places), _COLUMNS), ceil(len(places) / _COLUMNS)
+    figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows + 0.6), facecolor="white")
+    parts = figure.subfigures(rows, columns, squeeze=False).ravel().tolist()[: len(places)]
+    for part, (model, dataset) in zip(parts, places, strict=True):
+        # The layout makes room for the title of a part, but not for one above the labels round a circle.
+        part.suptitle(f"{labels.model(model)}\non {labels.dataset(dataset)}", fontsize=10, fontweight="bold")
+        axes = part.add_subplot(projection="polar")
         _radar(axes, chosen[(chosen["model"] == model) & (chosen["dataset"] == dataset)], labels)
-        axes.set_title(f"{labels.model(model)}\non {labels.dataset(dataset)}", loc="center", y=1, pad=44)
-        axes.set_anchor("S")  # what is left of a panel above its circle is for the title
+    all_axes = [part.axes[0] for part in parts]
     legend_below(
         figure, all_axes, "Each spoke: share of problems on which all k of k samples pass. Further out is better."
     )

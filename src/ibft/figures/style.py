@@ -87,19 +87,23 @@ def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
     """The look of every method of `labels`, and of further `names`.
 
     The first method of a kind looks as that kind does everywhere; a second one (say, another alpha) takes the next
-    further look.
+    further look. Methods of one label, which are of different datasets, share a look.
     """
     taken: set[str] = set()
     further = 0
     found: dict[str, Look] = {}
+    by_label: dict[str, Look] = {}
     for name in dict.fromkeys([*labels.methods, *sorted(names)]):
-        kind = labels.kinds.get(name)
-        if kind is not None and kind not in taken:
+        kind, label = labels.kinds.get(name), labels.method(name)
+        if label in by_label:
+            pass
+        elif kind is not None and kind not in taken:
             taken.add(kind)
-            found[name] = _LOOKS[kind]
+            by_label[label] = _LOOKS[kind]
         else:
-            found[name] = _FURTHER_LOOKS[further % len(_FURTHER_LOOKS)]
+            by_label[label] = _FURTHER_LOOKS[further % len(_FURTHER_LOOKS)]
             further += 1
+        found[name] = by_label[label]
     return found
 
 
