@@ -46,6 +46,8 @@ def test_the_best_of_each_column_is_marked_and_ties_share_it(metrics) -> None:
         assert (column["best"] == best).all()
     tied = metrics.assign(estimate=0.5)
     assert headline(tied, synthetic_run.LABELS, synthetic_run.SETTINGS)["best"].all()
+    unsolved = metrics.assign(estimate=0.0)
+    assert not headline(unsolved, synthetic_run.LABELS, synthetic_run.SETTINGS)["best"].any()
 
 
 def test_markdown_has_one_row_per_method_bold_and_spread(metrics) -> None:

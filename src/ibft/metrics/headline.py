@@ -53,7 +53,8 @@ def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.Dat
         }
     ).reset_index(drop=True)
     seen = table["percent"].round(_SHOWN_DIGITS)
-    table["best"] = seen == seen.groupby([table[name] for name in _COLUMN]).transform("max")
+    best = seen.groupby([table[name] for name in _COLUMN]).transform("max")
+    table["best"] = (seen == best) & (seen > 0)  # where nobody solves anything, nobody is best
     return pd.DataFrame(table, columns=HEADLINE.schema.names)
 
 
