@@ -56,8 +56,8 @@ rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1%
 chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)
 	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400
 
-fuzz: setup  ## try anything on extractors, codec, config and metrics (ten minutes and more)
-	IBFT_FUZZ_TRIES=20000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
+fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter of an hour)
+	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
 
 audit: setup  ## look for known vulnerabilities in the locked packages (needs pypi.org)
 	uv export --frozen --no-emit-project --format requirements-txt --output-file .audit.txt --quiet
