@@ -9,6 +9,7 @@ import io
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from math import ceil
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -89,20 +90,14 @@ def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
     The first method of a kind looks as that kind does everywhere; a second one (say, another alpha) takes the next
     further look. Methods of one label, which are of different datasets, share a look.
     """
-    taken: set[str] = set()
-    further = 0
-    found: dict[str, Look] = {}
+    own = dict(_LOOKS)  # that no method has taken yet
+    further = cycle(_FURTHER_LOOKS)
     by_label: dict[str, Look] = {}
+    found: dict[str, Look] = {}
     for name in dict.fromkeys([*labels.methods, *sorted(names)]):
         kind, label = labels.kinds.get(name), labels.method(name)
-        if label in by_label:
-            pass
-        elif kind is not None and kind not in taken:
-            taken.add(kind)
-            by_label[label] = _LOOKS[kind]
-        else:
-            by_label[label] = _FURTHER_LOOKS[further % len(_FURTHER_LOOKS)]
-            further += 1
+        if label not in by_label:
+            by_label[label] = own.pop(kind) if kind in own else next(further)
         found[name] = by_label[label]
     return found
 

@@ -105,14 +105,11 @@ def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
     lines: list[str] = list(takewhile(lambda line: not _UNREADABLE.search(line), _LINE.findall(code)))
     parsed = 0
     while lines and (parsed := parsed + sum(map(len, lines))) <= _PARSED_AT_MOST:
-        failed_on = len(lines)
         try:
             return _parse("".join(lines)), lines
-        except SyntaxError as error:
-            failed_on = min(failed_on, error.lineno or failed_on)
-        except _NOT_PYTHON:
-            pass
-        del lines[failed_on - 1 :]
+        except _NOT_PYTHON as error:
+            failed_on = getattr(error, "lineno", None) or len(lines)  # nested too deep, it fails on no line
+        del lines[min(failed_on, len(lines)) - 1 :]
         while lines and _is_blank_or_comment(lines[-1]):
             lines.pop()
     return ast.Module(body=[], type_ignores=[]), []

@@ -7,7 +7,6 @@ _OPENING_FENCE, _CLOSING_FENCE = "```verilog\n", "\n```"
 _HEADER = re.compile(r"module\s+\w+\s*\(")
 _HEADER_END = ");\n\n"  # with a blank line
 _MODULE_LINE = re.compile(r"^[^\S\n]*module\s+\w", re.MULTILINE)
-_END = "endmodule"
 _TAB = "    "
 
 
@@ -47,8 +46,8 @@ def longest_block_or_modules(text: str) -> str:
 def _from_first_to_last_module(text: str) -> list[str]:
     """From the first line that begins a module up to the last `endmodule`: one text, or none."""
     begin = _MODULE_LINE.search(text)
-    end = text.rfind(_END, begin.end()) if begin else -1
-    return [text[begin.start() : end + len(_END)]] if begin and end >= 0 else []
+    before, end, _ = text[begin.end() :].rpartition("endmodule") if begin else ("", "", "")
+    return [begin[0] + before + end] if begin and end else []
 
 
 def without_testbench(code: str) -> str:
