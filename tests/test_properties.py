@@ -1,4 +1,4 @@
-"""What must hold for any input at all. `make fuzz` tries for ten minutes what CI tries for seconds."""
+"""What must hold for any input at all. `make fuzz` tries for a quarter of an hour what CI tries for seconds."""
 
 import ast
 import copy

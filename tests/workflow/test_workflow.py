@@ -1,5 +1,6 @@
 """The whole workflow as a user runs it: it finishes, reruns only what a change touches, and refuses wrong config."""
 
+import os
 import re
 import shutil
 import time
@@ -15,6 +16,7 @@ from ibft.storage import read_table
 from ibft.tables import METRICS, SELECTION
 from tests.workflow.conftest import Checkout
 
+DAY_S = 86400.0
 UPSTREAM = {
     "model",
     "examples",
@@ -168,6 +170,20 @@ def test_touching_every_source_file_reruns_nothing(checkout: Checkout) -> None:
 
 
 def test_a_deleted_output_is_rebuilt_the_same(checkout: Checkout) -> None:
+    judge_again(checkout)
+
+
+def test_files_that_a_clock_dated_in_the_future_do_not_stop_a_run(checkout: Checkout) -> None:
+    samples = [path for path in (checkout.work / "results" / "samples").rglob("*") if path.is_file()]
+    tomorrow = time.time() + DAY_S
+    for path in samples:
+        os.utime(path, (tomorrow, tomorrow))
+    assert f"{len(samples)} files in results were dated in the future" in judge_again(checkout)
+    assert "Nothing to be done" in checkout.snakemake("--dry-run").stdout
+
+
+def judge_again(checkout: Checkout) -> str:
+    """Delete what was judged and measured, run, and check that it is as it was; what the run printed."""
     results = checkout.work / "results"
     metrics = results / "metrics" / "metrics.parquet"
     before = metrics.read_bytes()
@@ -176,6 +192,7 @@ def test_a_deleted_output_is_rebuilt_the_same(checkout: Checkout) -> None:
     run = checkout.snakemake()
     assert run.returncode == 0, run.stdout + run.stderr
     assert metrics.read_bytes() == before
+    return run.stdout + run.stderr
 
 
 def test_a_damaged_table_is_named_and_stops_the_stage_that_reads_it(checkout: Checkout) -> None:
