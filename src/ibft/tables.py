@@ -146,17 +146,6 @@ TRAINING_LOG = _table(
     response_tokens=pa.int64(),  # cumulative
 )
 
-TRAINING_SPEED = _table(
-    "training_speed",
-    1,
-    step=_count,
-    seconds=_real,
-    response_tokens_per_s=_real,  # over all processes
-    processes=_count,
-    resident_mib=_real,  # of the first process, after the step
-    gpu_peak_mib=_nullable(_real),  # allocated by the first process, up to this step; null without a GPU
-)
-
 SAMPLES = _table(
     "samples",
     2,
@@ -311,7 +300,6 @@ TABLES = {
         CONTAMINATION,
         SELECTION,
         TRAINING_LOG,
-        TRAINING_SPEED,
         SAMPLES,
         VERDICTS,
         PASS_COUNTS,

@@ -16,7 +16,7 @@ from ibft.config.training import LoRA, Training
 from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
-from ibft.tables import TRAINING_LOG, TRAINING_SPEED
+from ibft.tables import TRAINING_LOG
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
 from ibft.training.checkpoint import Checkpoints
@@ -207,8 +207,7 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
         trackers=[lambda step, numbers: told.append((step, numbers))],
     )
     storage.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
-    storage.write_table(tmp_path / "speed.parquet", TRAINING_SPEED, trained.speed)
-    speed = storage.read_table(tmp_path / "speed.parquet", TRAINING_SPEED)
+    speed = pd.DataFrame(trained.speed)
     assert list(speed["step"]) == [row["step"] for row in trained.log] == [step for step, _ in told]
     tokens = pd.Series([row["response_tokens"] for row in trained.log]).diff().fillna(trained.log[0]["response_tokens"])
     assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))

@@ -61,10 +61,10 @@ def tables_after(checkout: Checkout) -> dict[str, bytes]:
 
 
 def tables(checkout: Checkout) -> dict[str, bytes]:
-    """The content of every table but those of speed, which no two runs share."""
+    """The content of every Parquet file, and of the tables as they are printed."""
     results = checkout.work / "results"
-    found = [path for pattern in ("*.parquet", "*.csv", "*.md") for path in results.rglob(pattern)]
-    return {str(path.relative_to(results)): path.read_bytes() for path in found if path.stem != "training_speed"}
+    found = [path for pattern in ("*.parquet", "tables/*.csv", "tables/*.md") for path in results.rglob(pattern)]
+    return {str(path.relative_to(results)): path.read_bytes() for path in found}
 
 
 def command(checkout: Checkout) -> list[str]:

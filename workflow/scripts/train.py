@@ -2,7 +2,7 @@
 
 python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/datasets/rtl.parquet \\
     --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
-    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/training_speed.parquet
+    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/training_speed.csv
 
 Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts/train.py ...`, with or without
 `--deepspeed zero3`. A killed run resumes from its last checkpoint, which lies beside the output.
@@ -13,14 +13,17 @@ import resource
 import time
 from pathlib import Path
 
+import pandas as pd
+
 from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import Training
+from ibft.files import write_bytes
 from ibft.journal import journal_key
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
-from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG, TRAINING_SPEED
+from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.processes import join_processes
 from ibft.training.recipe import Recipe, fine_tune
@@ -45,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--wandb", help="also send curves to this Weights & Biases project")
     arguments.add_argument("--output", type=Path, required=True, help="adapter folder")
     arguments.add_argument("--training-log", type=Path, required=True, help="Parquet table `training_log`")
-    arguments.add_argument("--training-speed", type=Path, required=True, help="Parquet table `training_speed`")
+    arguments.add_argument("--training-speed", type=Path, required=True, help="CSV, a row per step")
     return arguments
 
 
@@ -85,7 +88,8 @@ def main(arguments: argparse.Namespace) -> None:
     )
     if processes.leads:
         storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
-        storage.write_table(arguments.training_speed, TRAINING_SPEED, trained.speed)
+        write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
+        write_manifest(arguments.training_speed)
         write_manifest(
             arguments.output,
             examples=len(examples),

@@ -36,7 +36,7 @@ _PARTS = ("total", "ce", "kl", "ce_ib")
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run leaves: its parameters by name, and rows of TRAINING_LOG and TRAINING_SPEED, one per step."""
+    """What a run leaves: its parameters by name, and rows of TRAINING_LOG and of `stopwatch`, one per step."""
 
     learned: dict[str, Tensor]
     log: list[Row]

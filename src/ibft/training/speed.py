@@ -1,4 +1,4 @@
-"""How fast steps are and how much memory they take: TRAINING_SPEED, apart from the log, which must repeat itself."""
+"""How fast steps are and how much memory they take: apart from TRAINING_LOG and no Parquet, as no two runs share it."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,10 @@ Row = dict[str, Any]
 
 @contextmanager
 def stopwatch(step: int, response_tokens: int, processes: Processes) -> Iterator[Row]:
-    """A row of TRAINING_SPEED that is complete on leaving. Tokens are those of all processes, memory is this one's."""
+    """A row that is complete on leaving. Tokens are those of all processes, memory is this one's.
+
+    `resident_mib` is after the step, `gpu_peak_mib` up to it; without a GPU the latter is None.
+    """
     row: Row = {"step": step}
     started = time.perf_counter()
     yield row
