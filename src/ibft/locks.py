@@ -45,7 +45,9 @@ def check_abandoned(folder: Path) -> None:
     """Raise `UserError` unless whoever locked `folder` is gone."""
     working = next(workflows_in(folder), None)
     if working is not None:
-        raise UserError(f"process {working} is at work in {folder}: wait for it, or end it with kill -INT {working}")
+        raise UserError(
+            f"process {working} is at work in {folder}: wait for it, or end it after its running jobs with kill {working}"
+        )
     holder = json.loads((folder / _HOLDER).read_bytes()) if (folder / _HOLDER).exists() else {}
     if holder.get("host", platform.node()) != platform.node():
         raise UserError(
