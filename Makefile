@@ -53,7 +53,7 @@ rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1%
 	$(UV) python -m tests.tiny_model results/rehearsal/tiny-model
 	$(UV) ibft resume --cores all --configfile config/paper.yaml config/rehearsal.yaml -- all $(PAPER)
 
-chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (an hour)
+chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (a quarter of an hour)
 	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400
 
 fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter of an hour)
