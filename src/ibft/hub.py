@@ -26,9 +26,10 @@ _PREFETCH = "run `snakemake prefetch` on a machine that reaches the hub"
 
 @dataclass(frozen=True)
 class Pin:
-    """A commit of a repository, and the SHA-256 of those of its files that the hub records one for."""
+    """A commit of a repository, its files, and the SHA-256 of those that the hub records one for."""
 
     commit: str
+    files: tuple[str, ...]
     sha256: dict[str, str]
 
 
@@ -46,8 +47,9 @@ def pin(kind: Kind, name: str, revision: str | None) -> Pin:
         info = ask[kind](name, revision=revision, files_metadata=True)
     except Exception as error:
         raise refusal(kind, name, revision, error) from None
-    files = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
-    return Pin(str(info.sha), files)
+    files = info.siblings or ()
+    recorded = {file.rfilename: file.lfs.sha256 for file in files if file.lfs}
+    return Pin(str(info.sha), tuple(file.rfilename for file in files), recorded)
 
 
 def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Exception:

@@ -46,7 +46,8 @@ def check_abandoned(folder: Path) -> None:
     working = next(workflows_in(folder), None)
     if working is not None:
         raise UserError(
-            f"process {working} is at work in {folder}: wait for it, or end it after its running jobs with kill {working}"
+            f"process {working} is at work in {folder}: wait for it, or have it end after its running jobs with "
+            f"kill {working}"
         )
     holder = json.loads((folder / _HOLDER).read_bytes()) if (folder / _HOLDER).exists() else {}
     if holder.get("host", platform.node()) != platform.node():

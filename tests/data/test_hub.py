@@ -85,6 +85,15 @@ def test_a_pinned_revision_is_what_is_fetched(prepare: Command, tmp_path: Path) 
     assert read_manifest(tmp_path / "examples.parquet")["revision"] == OLDER
 
 
+def test_nothing_stays_of_another_revision(prepare: Command, hub: Hub, tmp_path: Path) -> None:
+    files = hub.repositories[MODEL].files
+    files[OLDER] = {**files[OLDER], "special_tokens_map.json": b"{}"}
+    for revision in (OLDER, COMMIT):
+        assert prepare("model", revision=revision).returncode == 0
+    found = {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir() if file.name != "manifest.json"}
+    assert found == files[COMMIT]
+
+
 def test_a_broken_transfer_is_resumed_where_it_broke(prepare: Command, hub: Hub) -> None:
     repository = hub.repositories[MODEL]
     repository.files[COMMIT] = {**repository.files[COMMIT], "large.json": bytes(12 * MIB)}

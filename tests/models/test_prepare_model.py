@@ -55,6 +55,15 @@ def test_a_known_model_is_copied(tmp_path: Path) -> None:
     assert (tmp_path / "prepared" / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
+def test_nothing_stays_of_another_model_of_this_name(tmp_path: Path) -> None:
+    other, folder = make_tiny_model(tmp_path / "other"), make_tiny_model(tmp_path / "tiny")
+    (other / "special_tokens_map.json").write_text('{"eos_token": "of the other"}')
+    prepared(other, tmp_path / "prepared")
+    prepared(folder, tmp_path / "prepared")
+    names = {file.name for file in folder.iterdir()} - {"manifest.json"}
+    assert {file.name for file in (tmp_path / "prepared").iterdir()} == names
+
+
 @pytest.mark.parametrize(
     "damage",
     [

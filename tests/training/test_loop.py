@@ -70,6 +70,17 @@ def test_the_loss_falls_and_the_adapter_loads(base: Path, tmp_path: Path, kind: 
     assert not torch.allclose(tuned(tokens).logits, before)
 
 
+def test_nothing_stays_of_an_earlier_run(base: Path, tmp_path: Path) -> None:
+    for folder, kinds in (("new", ["ft"]), ("old", ["ibft", "ft"])):
+        for kind in kinds:
+            run(base, tmp_path / folder, kind)
+    new, old = (
+        {file.name: file.read_bytes() for file in (tmp_path / folder / "adapter").iterdir()}
+        for folder in ("new", "old")
+    )
+    assert new == old
+
+
 def test_the_same_run_twice_gives_the_same_bytes(base: Path, tmp_path: Path) -> None:
     logs = [run(base, tmp_path / name, "ibft") for name in ("a", "b")]
     assert json.dumps(logs[0]) == json.dumps(logs[1])

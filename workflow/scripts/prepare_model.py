@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.add_argument("--name", required=True, help="the model's name in the config")
     arguments.add_argument("--settings", required=True, help="its entry in `models:`, as JSON")
-    arguments.add_argument("--output", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--output", type=Path, required=True, help="folder to write, cleared of other models' files")
     return arguments
 
 

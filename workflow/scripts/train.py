@@ -18,9 +18,8 @@ import pandas as pd
 from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import Training
-from ibft.files import write_bytes
 from ibft.journal import journal_key
-from ibft.manifests import write_manifest
+from ibft.manifests import write_manifest, write_output
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
@@ -88,8 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     if processes.leads:
         storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
-        write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
-        write_manifest(arguments.training_speed)
+        write_output(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
         write_manifest(
             arguments.output,
             examples=len(examples),

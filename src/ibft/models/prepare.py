@@ -6,7 +6,7 @@ inside an installed PyPI package, dequantized once). Only safetensors and GGUF a
 
 import importlib.metadata
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ def _known_config(name: str, source: str, folder: Path) -> PretrainedConfig:
 def _from_hub(place: str, revision: str | None, folder: Path) -> str:
     """Files that an earlier, broken download has finished are kept; all are compared with the hub's checksums."""
     pinned = pin("model", place, revision)
+    _clear(folder, kept=pinned.files)
     try:
         snapshot_download(place, revision=pinned.commit, local_dir=folder, allow_patterns=list(_KEPT))
     except Exception as error:
@@ -90,6 +91,7 @@ def _from_path(place: str, _revision: str | None, folder: Path) -> None:
     files = sorted({file for pattern in _KEPT for file in Path(place).glob(pattern)})
     if not any(file.suffix == ".safetensors" for file in files):
         raise UserError(f"model folder {place} holds no *.safetensors file")
+    _clear(folder)
     for file in files:
         if file.name != "manifest.json":
             shutil.copyfile(file, folder / file.name)
@@ -109,7 +111,16 @@ def _from_wheel(place: str, _revision: str | None, folder: Path) -> None:
     weights_as_saved = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
     )
+    _clear(folder)
     weights_as_saved.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
+
+
+def _clear(folder: Path, kept: Collection[str] = ()) -> None:
+    """Remove what another model of this name has left: transformers would take it for a part of this one."""
+    for pattern in _KEPT:
+        for file in folder.glob(pattern):
+            if file.name not in kept:
+                file.unlink()

@@ -35,6 +35,7 @@ from ibft.training.zero_settings import zero_settings
 logger = logging.getLogger(__name__)
 
 _RELEASED_LOG_VARIANCE_LIMIT = 4.0  # docs/adr/0006-objective-of-the-released-code.md
+_SAVED = ("README.md", "adapter_config.json", "adapter_model.safetensors", "ib_head.safetensors")
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,8 @@ def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> Non
     in_peft = {name.replace("model.", "base_model.model.", 1): t for name, t in learned.items() if "lora_" in name}
     if not any(tensor.any() for name, tensor in in_peft.items() if "lora_B" in name):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
+    for name in _SAVED:  # by an earlier run: peft would add to its README, and FT leaves no bottleneck
+        (adapter / name).unlink(missing_ok=True)
     model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
     for file in adapter.glob("*.safetensors"):
         file.chmod(0o644)
