@@ -230,7 +230,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--adapter-tokens", type=int, default=32, help="as --tokens, for the three adapters")
     arguments.add_argument("--adapters", choices=("lora", "merged"), default="merged", help="as sampling.adapters")
     arguments.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="what to measure")
-    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--threads", type=int, default=2, help="of each way and each job")
     arguments.add_argument("--vllm-python", type=Path, default=default_vllm_python(), help="a Python that has vLLM")
     arguments.add_argument("--way", choices=WAYS, help="run one way alone and print what it cost as JSON")
     return arguments
