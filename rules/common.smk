@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -42,6 +43,10 @@ SAMPLING_OF_OTHER_JOBS = ("temperatures", "trials", "profile", "jobs_per_model")
 os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(workflow.basedir) / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+# `python` is the one that runs Snakemake, activated or not; the environment of --sdm conda still comes before it.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
 # What manifests record, and whose end ends the jobs.
 os.environ[RESULTS_VARIABLE] = RESULTS

@@ -19,8 +19,9 @@ CONFIG = Path(__file__).with_name("config.yaml")
 
 
 def snakemake(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the repository's workflow in `folder`, on `folder/config.yaml`."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    """Run the repository's workflow in `folder`, on `folder/config.yaml`, its environment not being activated."""
+    activated = str(Path(sys.executable).parent)
+    path = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if place != activated)
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--directory", str(folder)]
     command += ["--configfile", str(folder / "config.yaml")]
     return subprocess.run(
