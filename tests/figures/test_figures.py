@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ibft.config.memorization import Memorization
 from ibft.config.metrics import Metrics
@@ -210,6 +211,14 @@ def test_training_curves_leave_out_terms_that_no_method_has(tmp_path) -> None:
     written(figure, tmp_path)
     with pytest.raises(UserError, match="at least one training log"):
         training_curves.draw({("ft", 0): synthetic_run.training_log(False, steps=0)}, LABELS)
+
+
+@pytest.mark.parametrize(("steps", "smoothed"), [(12, False), (150, True)])
+def test_training_curves_speak_of_an_average_where_they_show_one(steps: int, smoothed: bool) -> None:
+    figure = training_curves.draw({("ft", 0): synthetic_run.training_log(False, steps)}, LABELS)
+    thin, thick = figure.axes[0].lines
+    assert smoothed == (list(thin.get_ydata()) != list(thick.get_ydata()))
+    assert smoothed == any("moving average" in text.get_text() for text in figure.findobj(Text))
 
 
 def test_statuses_add_up_to_all_samples_of_the_counted_problems(tmp_path) -> None:

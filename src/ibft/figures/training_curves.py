@@ -39,7 +39,7 @@ def draw(logs: Mapping[tuple[str, int], pd.DataFrame], labels: Labels, subject: 
                 if own != method or rows.empty:
                     continue
                 colour = look[method].colour
-                smooth = rows[column].rolling(max(1, len(rows) // _WINDOWS), min_periods=1, center=True).mean()
+                smooth = rows[column].rolling(_window(rows), min_periods=1, center=True).mean()
                 axes.plot(rows["step"], rows[column], color=colour, alpha=0.25, linewidth=0.8)
                 marker = look[method].marker if len(rows) == 1 else ""
                 axes.plot(rows["step"], smooth, color=colour, marker=marker, label=labels.method(method))
@@ -52,5 +52,12 @@ def draw(logs: Mapping[tuple[str, int], pd.DataFrame], labels: Labels, subject: 
         titled(axes, title)
     if subject:
         figure.suptitle(subject, fontsize=10)
-    legend_below(figure, all_axes, "Thin: every step. Thick: moving average. One line per training seed.")
+    smoothed = any(_window(log) > 1 for log in logs.values())
+    lines = "Thin: every step. Thick: moving average." if smoothed else "Every step, as it is."
+    legend_below(figure, all_axes, f"{lines} One line per training seed.")
     return figure
+
+
+def _window(log: pd.DataFrame) -> int:
+    """Steps in a moving average; 1 where there are too few steps to smooth."""
+    return max(1, len(log) // _WINDOWS)
