@@ -44,10 +44,9 @@ os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(workflow.basedir) / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
-# `python` is the one that runs Snakemake, activated or not; the environment of --sdm conda still comes before it.
-os.environ.update(
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
-)
+# Where no environment was activated, `python` is the one that runs Snakemake; that of --sdm conda still comes before it.
+if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
+    os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
 # What manifests record, and whose end ends the jobs.
 os.environ[RESULTS_VARIABLE] = RESULTS
 os.environ[CONFIG_VARIABLE] = hashlib.sha256(
