@@ -64,6 +64,15 @@ def test_nothing_stays_of_another_model_of_this_name(tmp_path: Path) -> None:
     assert {file.name for file in (tmp_path / "prepared").iterdir()} == names
 
 
+def test_a_model_is_not_prepared_onto_itself(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "tiny")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(UserError, match="is where the prepared model goes"):
+        prepared(tmp_path / "link", folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     "damage",
     [

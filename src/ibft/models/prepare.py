@@ -88,10 +88,12 @@ def _from_hub(place: str, revision: str | None, folder: Path) -> str:
 
 
 def _from_path(place: str, _revision: str | None, folder: Path) -> None:
+    if Path(place).resolve() == folder.resolve():
+        raise UserError(f"model folder {place} is where the prepared model goes: move it out of there")
     files = sorted({file for pattern in _KEPT for file in Path(place).glob(pattern)})
     if not any(file.suffix == ".safetensors" for file in files):
         raise UserError(f"model folder {place} holds no *.safetensors file")
-    _clear(folder)
+    _clear(folder, kept=[file.name for file in files])
     for file in files:
         if file.name != "manifest.json":
             shutil.copyfile(file, folder / file.name)

@@ -1,4 +1,4 @@
-"""How fast steps are and how much memory they take: apart from TRAINING_LOG and no Parquet, as no two runs share it."""
+"""How fast steps are and how much memory they take: kept apart from TRAINING_LOG, because no two runs agree in it."""
 
 import time
 from collections.abc import Iterator
