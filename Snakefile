@@ -5,6 +5,7 @@
 #
 # A config that has every required section stands alone; anything less is laid over config/config.yaml.
 
+import re
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -106,6 +107,16 @@ onstart:
     if ahead := date_back(Path(RESULTS)):
         logger.warning(
             f"{ahead} files in {RESULTS} were dated in the future, as by a clock that ran ahead: dated to now."
+        )
+
+
+onerror:
+    if any(
+        re.search("SIGKILL|exit status 137", Path(file).read_text()) for file in log
+    ):
+        logger.error(
+            "A job was killed from outside, as systems do when memory is used up: free some, or run fewer jobs at once "
+            "(--cores), and run the same command again; it continues from here."
         )
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,22 @@ def test_touching_every_source_file_reruns_nothing(checkout: Checkout) -> None:
 
 def test_a_deleted_output_is_rebuilt_the_same(checkout: Checkout) -> None:
     judge_again(checkout)
+
+
+def test_a_job_that_the_system_killed_for_want_of_memory_is_told_of(checkout: Checkout, tmp_path: Path) -> None:
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nkill -KILL $$\n")
+    killed.chmod(0o755)
+    table = checkout.work / "results" / "tables" / "headline.md"
+    table.unlink()
+    command = checkout.command("default", "--cores", "1")
+    run = subprocess.run(
+        command, capture_output=True, text=True, env=checkout.environment(tmp_path), cwd=checkout.root, check=False
+    )
+    assert run.returncode == 1
+    assert "as systems do when memory is used up" in run.stderr
+    assert checkout.snakemake().returncode == 0
+    assert table.exists()
 
 
 def test_files_that_a_clock_dated_in_the_future_do_not_stop_a_run(checkout: Checkout) -> None:
