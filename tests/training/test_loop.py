@@ -219,6 +219,9 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
     )
     storage.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
     speed = pd.DataFrame(trained.speed)
+    measured = ["step", "seconds", "response_tokens_per_s", "processes", "resident_mib"]
+    assert list(speed.columns) == [*measured, "gpu_peak_mib"]
+    assert speed[measured].notna().all(axis=None)
     assert list(speed["step"]) == [row["step"] for row in trained.log] == [step for step, _ in told]
     tokens = pd.Series([row["response_tokens"] for row in trained.log]).diff().fillna(trained.log[0]["response_tokens"])
     assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))
