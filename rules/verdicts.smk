@@ -20,9 +20,10 @@ rule verdicts:
     params:
         code=code_of("execute.py"),
         settings=as_json(CONFIG.execution),
+        tests_key=f"{RESULTS}/.tests-key",
         as_is=lambda wildcards: "--as-is" if is_judged_as_it_is(wildcards) else "",
     message:
         "Judge {wildcards.benchmark} of {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"
     shell:
         'python "$IBFT_SCRIPTS/execute.py" --problems {input.problems:q} --samples {input.samples:q}'
-        " {params.as_is} --settings {params.settings:q} --workers {threads} --output {output.verdicts:q} --log {log:q}"
+        " {params.as_is} --settings {params.settings:q} --workers {threads} --tests-key {params.tests_key:q} --output {output.verdicts:q} --log {log:q}"

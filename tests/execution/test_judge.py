@@ -11,9 +11,10 @@ import pytest
 
 from ibft.config.execution import Execution
 from ibft.errors import UserError
-from ibft.execution.isolation import Zygote, ZygoteLostError
+from ibft.execution.cells import CellFaultError
+from ibft.execution.isolation import HarnessError, Zygote, ZygoteLostError
 from ibft.execution.judge import Judge, judge, unjudgeable
-from ibft.execution.pool import HarnessError, Pool
+from ibft.execution.pool import Pool
 from ibft.execution.verdict import Status
 from tests.execution.problems import PYTHON, VERILOG, frame
 
@@ -102,7 +103,7 @@ def test_an_unknown_problem_is_named() -> None:
         list(judge(frame(PYTHON), [("py/other", 0, RIGHT)], SETTINGS, 1))
 
 
-def test_a_timeout_is_only_recorded_after_a_second_run_alone() -> None:
+def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
     alone, together, most = 0, 0, 0
     lock = threading.Lock()
 
@@ -126,12 +127,15 @@ def test_a_timeout_is_only_recorded_after_a_second_run_alone() -> None:
         plain = [pool.submit(task) for _ in range(6)]
         calls = {"n": 0}
 
-        def doubtful_task(zygote: Zygote) -> str:
+        def faulty_task(zygote: Zygote) -> str:
             calls["n"] += 1
-            return task(zygote) if calls["n"] == 1 else again(zygote)
+            if calls["n"] == 1:
+                task(zygote)
+                raise CellFaultError("test")
+            return again(zygote)
 
-        doubtful = pool.submit(doubtful_task, lambda result: result == "slow")
-        assert [future.result() for future in (*plain, doubtful)] == ["slow"] * 7
+        faulty = pool.submit(faulty_task)
+        assert [future.result() for future in (*plain, faulty)] == ["slow"] * 7
     assert (calls["n"], alone, most) == (2, 1, 3)
 
 

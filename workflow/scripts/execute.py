@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.references import iverilog_version
+from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_key, journal_path
@@ -35,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--settings", required=True, help="the section `execution` as JSON")
     arguments.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
     arguments.add_argument("--workers", type=int, default=1, help="completions judged at the same time")
+    arguments.add_argument(
+        "--tests-key",
+        type=Path,
+        help="file of the secret behind the tests' random numbers, made where it is absent (default: .tests-key beside "
+        "the output)",
+    )
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `verdicts`")
     return arguments
 
@@ -45,11 +52,11 @@ def main(arguments: argparse.Namespace) -> None:
     check_table(arguments.samples, SAMPLES)
     tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
     tally = Tally()
-    with Judge(problems, settings, arguments.workers, as_is=arguments.as_is) as judge:
+    secret = tests_key(arguments.tests_key or arguments.output.with_name(FILE_NAME))
+    with Judge(problems, settings, arguments.workers, key=secret, as_is=arguments.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
-        key = journal_key(
-            Path(__file__), inputs, settings.model_dump_json(), repr(arguments.as_is), tools, judge.isolation
-        )
+        decisive = (settings.model_dump_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
+        key = journal_key(Path(__file__), inputs, *decisive)
         with VerdictJournal(journal_path(arguments.output), key) as journal:
             total = pq.read_metadata(arguments.samples).num_rows
             with verdict_writer(arguments.output) as write:

@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ibft.execution import official, verilog_protocol
 from ibft.execution.limits import MAX_DESCRIPTORS, Limits, die_with_parent
@@ -12,30 +12,37 @@ from ibft.execution.python_protocol import Channel, read_payload, run_candidate,
 from ibft.execution.sandbox import Sandbox
 from ibft.execution.seccomp import Filter
 
-Descriptors = dict[str, int]  # role -> file descriptor: payload, channel, report, output
+Descriptors = dict[str, int]  # role -> file descriptor: payload, channel, report, output, shut_in
 
 
 def run_cell(main: str, descriptors: Descriptors, limits: Limits, sandbox: Sandbox, scratch: str | None) -> None:
-    """Shut this process in and run `main`; never returns."""
+    """Shut this process in, say so by the event `shut_in`, and run `main`; never returns."""
     gc.disable()
     die_with_parent()
     os.setsid()
     random.seed(0)  # equal completions get equal verdicts
-    _keep_only(descriptors)
-    sandbox.enter_cell(limits, Filter.TOOLCHAIN if main == "verilog" else Filter.PYTHON, scratch)
+    _keep_only(descriptors, sandbox.rulesets.values())
+    sandbox.enter_cell(limits, filter_of(main), scratch)
+    os.eventfd_write(descriptors["shut_in"], 1)
+    os.close(descriptors["shut_in"])
     gc.enable()
     _MAINS[main](descriptors, sandbox)
     os._exit(0)
 
 
-def _keep_only(descriptors: Descriptors) -> None:
+def filter_of(main: str) -> Filter:
+    """The system calls that a cell needs."""
+    return Filter.TOOLCHAIN if main == "verilog" else Filter.PYTHON
+
+
+def _keep_only(descriptors: Descriptors, rulesets: Collection[int]) -> None:
     """Close every descriptor but these, and give the process nothing to read and its own place to write."""
     null = os.open("/dev/null", os.O_RDWR)
     output = descriptors.get("output", null)
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    kept = sorted(set(descriptors.values()))
+    kept = sorted({*descriptors.values(), *rulesets})
     for low, high in zip([2, *kept], [*kept, MAX_DESCRIPTORS], strict=True):
         os.closerange(low + 1, high)
 
@@ -57,8 +64,15 @@ def _official(descriptors: Descriptors, _: Sandbox) -> None:
 
 def _verilog(descriptors: Descriptors, sandbox: Sandbox) -> None:
     payload = read_payload(descriptors["payload"])
-    for report in verilog_protocol.run(payload, sandbox):
-        _report(descriptors, report)
+    try:
+        for report in verilog_protocol.run(payload, sandbox):
+            _report(descriptors, report)
+    except MemoryError:
+        _report(descriptors, {"phase": "compile", "objection": ["memory", "what it compiles to is too large"]})
+    except (OSError, verilog_protocol.CannotRunError) as error:
+        _report(descriptors, {"phase": "compile", "fault": str(error), "may_be_own": False})
+    except Exception as error:  # a defect of ours, which the parent names
+        _report(descriptors, {"phase": "compile", "objection": ["harness_error", f"{type(error).__name__}: {error}"]})
 
 
 def _proof(_: Descriptors, __: Sandbox) -> None:

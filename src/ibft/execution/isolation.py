@@ -5,13 +5,14 @@ B   where user namespaces are refused: Landlock for files, system-call filter fo
 C   resource limits only; taken only where the user sets `allow_unsafe`
 """
 
+import errno
+import functools
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -21,14 +22,19 @@ import ibft
 from ibft.errors import UserError
 from ibft.execution import zygote
 from ibft.execution.limits import Limits
+from ibft.execution.scratch import Scratch
 
 LEVELS = ("A", "B", "C")
 _MAX_REPLY = 1 << 16
 _START_S = 60.0
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+_PACKAGES = ("site-packages", "dist-packages")
+_DEPTH = 3  # of folders below a shown one that are searched for them: LIBRARY/python3.11/site-packages
+_SHORTAGES = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_LIBRARY = str(Path(ibft.__file__).parents[1])
 _PROGRAM = (
-    f"import sys; sys.path.append(sys.argv[1]); from {zygote.__name__} import main; "
-    "main(int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])"
+    f"import json, sys; standard = list(sys.path); sys.path.append(sys.argv[1]); from {zygote.__name__} import main; "
+    "sys.path[:] = standard; main(**json.loads(sys.argv[2]))"
 )
 
 
@@ -40,6 +46,10 @@ class LevelRefusedError(Exception):
     """This machine does not offer the isolation level; the message says why."""
 
 
+class HarnessError(UserError):
+    """The harness failed, not a completion: the stage stops, so that no sample is counted wrongly."""
+
+
 class Zygote:
     """A started zygote at one isolation level. Used by one thread."""
 
@@ -48,22 +58,35 @@ class Zygote:
 
         Raises:
             LevelRefusedError: the machine refuses the level.
+            HarnessError: the machine has no process, memory or file left to start it.
         """
         self.level = level
+        self._scratch = None if level == "A" else Scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        shown = _shown()
+        place = {
+            "control_descriptor": theirs.fileno(),
+            "level": level,
+            "scratch": self.scratch,
+            "shown": shown,
+            "hidden": _hidden(tuple(shown)),
+        }
         with theirs:
-            library = str(Path(ibft.__file__).parents[1])
-            place = [str(theirs.fileno()), level, tempfile.gettempdir()]
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
-                # No site-packages, no user settings; a fixed hash seed gives equal completions equal verdicts.
-                [sys.executable, "-S", "-s", "-P", "-B", "-c", _PROGRAM, library, *place, *_shown()],
-                env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
+                    # No site-packages, no user settings; a fixed hash seed gives equal completions equal verdicts.
+                    [sys.executable, "-S", "-s", "-P", "-B", "-c", _PROGRAM, _LIBRARY, json.dumps(place)],
+                    env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            except OSError as error:
+                self._control.close()
+                self._remove_scratch()
+                raise HarnessError(_shortage(error.strerror or str(error))) from None
         self._greet()
 
     def start(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> None:
@@ -106,6 +129,12 @@ class Zygote:
         if self._process.stderr:
             self._process.stderr.read()  # ends when the last process of the zygote does
             self._process.stderr.close()
+        self._remove_scratch()
+
+    @property
+    def scratch(self) -> str:
+        """The folder on the disk, of another name each time, below which levels B and C work; at level A empty."""
+        return self._scratch.path if self._scratch else ""
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +143,11 @@ class Zygote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _remove_scratch(self) -> None:
+        if self._scratch:
+            self._scratch.remove()
+            self._scratch = None
 
     def _greet(self) -> None:
         self._control.settimeout(_START_S)
@@ -124,6 +158,8 @@ class Zygote:
         answer = json.loads(message) if message else {"refused": self._last_words()}
         if "refused" in answer:
             self.close()
+            if answer.get("errno") in _SHORTAGES:
+                raise HarnessError(_shortage(answer["refused"]))
             raise LevelRefusedError(answer["refused"])
 
     def _last_words(self) -> str:
@@ -131,6 +167,10 @@ class Zygote:
         stderr = self._process.stderr.read() if self._process.stderr else b""
         lines = stderr.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it did not start"
+
+
+def _shortage(reason: str) -> str:
+    return f"the sandbox cannot be started ({reason}): this machine has no processes, memory or open files left for it"
 
 
 def probe(levels: tuple[str, ...] = LEVELS) -> dict[str, str | None]:
@@ -173,3 +213,26 @@ def _shown() -> list[str]:
         if not str(libraries).startswith(("/usr/lib", "/lib")) and (libraries / "ivl").is_dir():
             paths.append(str(libraries))  # a toolchain of the user's own
     return [path for path in dict.fromkeys(paths) if os.path.lexists(path)]
+
+
+@functools.cache
+def _hidden(shown: tuple[str, ...]) -> list[str]:
+    """Folders within the shown ones that hold installed packages: other tools' data, benchmarks and this library."""
+    found = [place for path in shown if not Path(path).is_symlink() for place in _packages_below(path, _DEPTH)]
+    library = str(Path(ibft.__file__).parent)
+    within = any(library.startswith(f"{path}/") for path in shown)
+    return sorted({*found, *([library] if within else [])})
+
+
+def _packages_below(folder: str, depth: int) -> list[str]:
+    found: list[str] = []
+    try:
+        folders = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except (NotADirectoryError, PermissionError):
+        return []  # a program, or closed to completions as well
+    for entry in folders:
+        if entry.name in _PACKAGES:
+            found.append(entry.path)
+        elif depth > 1:
+            found += _packages_below(entry.path, depth - 1)
+    return found

@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import logging
+import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -12,21 +14,21 @@ import pandas as pd
 
 from ibft.config.execution import Execution
 from ibft.errors import UserError
-from ibft.execution.isolation import Zygote, best_level
+from ibft.execution.isolation import HarnessError, Zygote, best_level
 from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import judge_verilog
 from ibft.execution.limits import check_room
-from ibft.execution.pool import HarnessError, Pool
+from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.references import References, measure
-from ibft.execution.verdict import Status, Verdict
+from ibft.execution.verdict import Status, Verdict, one_line
+
+logger = logging.getLogger(__name__)
 
 _AHEAD = 32  # samples per worker that may be judged before the oldest one is done
 _REMEMBERED = 50_000  # distinct programs whose verdicts are kept for repeats
 
-# The first run of a program, beside others, gets this share of the time limit. Nearly every program that ends at all
-# ends by then; what does not is run again, alone, with the whole limit, and only that run is recorded as a timeout.
-_FIRST_SHARE = 1 / 3
+_NAMED = 5  # samples that the judge failed on, in its message
 
 Sample = tuple[str, int, str]  # task_id, sample, completion
 
@@ -50,6 +52,7 @@ class Judge:
         settings: Execution,
         workers: int,
         *,
+        key: bytes | None = None,
         level: str | None = None,
         as_is: bool = False,
     ) -> None:
@@ -57,6 +60,7 @@ class Judge:
 
         Args:
             problems: the problems table.
+            key: the secret that the tests' random numbers follow from (see `tests_key`); a new one, if null.
             level: the isolation level to use instead of the strongest one that starts.
             as_is: run completions exactly as they are, without taking packing off or putting a header in front.
 
@@ -66,6 +70,7 @@ class Judge:
         """
         check_room(settings.memory_mb)
         self._settings = settings
+        self._key = key or secrets.token_bytes()
         self._as_is = as_is
         self._problems = {row["task_id"]: Problem.from_row(row) for _, row in problems.iterrows()}
         self._remembered: OrderedDict[bytes, Verdict] = OrderedDict()
@@ -89,6 +94,11 @@ class Judge:
         """The problems that cannot be judged on this machine, and why. Their samples never pass; do not count them."""
         return self._references.excluded
 
+    @property
+    def constant_passes(self) -> list[str]:
+        """The problems that a module with constant outputs passes: a pass there says little."""
+        return self._references.constant_passes
+
     def program(self, task_id: str, completion: str) -> str:
         """What is run for `completion`.
 
@@ -100,32 +110,29 @@ class Judge:
         text = completion.encode("utf-8", "replace").decode("utf-8")  # lone surrogates fit into no file
         return text if self._as_is else self._problems[task_id].assemble(text)
 
-    def verdicts(self, samples: Iterable[Sample]) -> Iterator[Judged]:
+    def verdicts(self, samples: Iterable[Sample], known: Iterable[Verdict] = ()) -> Iterator[Judged]:
         """Judge `samples`, in their order.
+
+        `known` are the verdicts of an earlier run on the first of them; what its judge failed on is judged again.
+        A sample on which the judge itself fails gets the status `harness_error`, so that the others are judged still.
 
         Raises:
             UserError: a sample belongs to no problem.
-            HarnessError: the harness itself failed; nothing was counted wrongly.
+            HarnessError: at once, where this machine cannot run cells; after the last sample, where the judge failed on
+                some.
         """
         pending: deque[_Pending] = deque()
         running: dict[bytes, Future[Verdict]] = {}
-        for task_id, sample, completion in samples:
-            program = self.program(task_id, completion)
-            key = hashlib.sha256(f"{task_id}\0{program}".encode()).digest()
-            if key not in self._remembered and key not in running:
-                running[key] = self._submit(task_id, program)
-            pending.append(_Pending(task_id, sample, program, key, self._remembered.get(key) or running[key]))
+        failed: list[Judged] = []
+        earlier = iter(known)
+        for sample in samples:
+            pending.append(self._begin(sample, next(earlier, None), running))
             if len(pending) >= _AHEAD * self._pool.workers:
-                yield self._next(pending, running)
+                yield self._next(pending, running, failed)
         while pending:
-            yield self._next(pending, running)
-
-    def remember(self, task_id: str, verdict: Verdict) -> None:
-        """Take over the verdict of an earlier run, so that equal programs are not run again."""
-        key = hashlib.sha256(f"{task_id}\0{verdict.program}".encode()).digest()
-        self._remembered[key] = verdict.of("")
-        if len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+            yield self._next(pending, running, failed)
+        if failed:
+            raise HarnessError(_failures(failed))
 
     def close(self) -> None:
         self._pool.close()
@@ -138,31 +145,61 @@ class Judge:
     ) -> None:
         self.close()
 
+    def _begin(self, sample: Sample, known: Verdict | None, running: dict[bytes, Future[Verdict]]) -> "_Pending":
+        task_id, number, completion = sample
+        program = self.program(task_id, completion)
+        if known is not None and known.status is not Status.HARNESS_ERROR:
+            self._remember(task_id, known.of(program))
+        key = hashlib.sha256(f"{task_id}\0{program}".encode()).digest()
+        if key not in self._remembered and key not in running:
+            running[key] = self._submit(task_id, program)
+        return _Pending(task_id, number, program, key, self._remembered.get(key) or running[key])
+
     def _submit(self, task_id: str, program: str) -> Future[Verdict]:
         problem = self._problems[task_id]
-        run: Callable[[float, Zygote], Verdict]
+        run: Callable[[Zygote], Verdict]
         if problem.language == "verilog":
             reference = self._references.measured.get(task_id)
             run = functools.partial(judge_verilog, problem, program, self._settings, reference)
         else:
-            run = functools.partial(judge_python, problem, program, self._settings, task_id not in self.excluded)
-        return self._pool.submit(functools.partial(run, _FIRST_SHARE), _is_doubtful, functools.partial(run, 1.0))
+            judgeable = task_id not in self.excluded
+            run = functools.partial(judge_python, problem, program, self._settings, self._key, judgeable)
+        return self._pool.submit(run)
 
-    def _next(self, pending: "deque[_Pending]", running: dict[bytes, Future[Verdict]]) -> Judged:
+    def _next(self, pending: "deque[_Pending]", running: dict[bytes, Future[Verdict]], failed: list[Judged]) -> Judged:
         task_id, sample, program, key, outcome = pending.popleft()
         if isinstance(outcome, Verdict):
             return Judged(task_id, sample, outcome.of(program))
-        verdict = outcome.result()
+        try:
+            verdict = outcome.result()
+        except HarnessError as error:
+            raise HarnessError(f"sample {sample} of {task_id} could not be judged: {error}") from None
+        except Exception as error:
+            logger.exception("sample %s of %s could not be judged", sample, task_id)
+            detail = one_line(f"{type(error).__name__}: {error}")
+            verdict = Verdict(Status.HARNESS_ERROR, detail, False, False, program, self.isolation, 0.0)
+        judged = Judged(task_id, sample, verdict)
         if verdict.status is Status.HARNESS_ERROR:
-            raise HarnessError(f"problem {task_id} cannot be judged: {verdict.detail}")
+            failed.append(judged)
         if running.pop(key, None):
-            self.remember(task_id, verdict)
-        return Judged(task_id, sample, verdict)
+            self._remember(task_id, verdict)
+        return judged
+
+    def _remember(self, task_id: str, verdict: Verdict) -> None:
+        """Keep a verdict, so that equal programs are not run again."""
+        key = hashlib.sha256(f"{task_id}\0{verdict.program}".encode()).digest()
+        self._remembered[key] = verdict.of("")
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
 
 
-def _is_doubtful(verdict: Verdict) -> bool:
-    """Whether other samples beside it may be to blame: it took too long, or only one of the two verdicts is a pass."""
-    return verdict.status is Status.TIMEOUT or verdict.passed != verdict.official_passed
+def _failures(failed: list[Judged]) -> str:
+    named = [f"sample {row.sample} of {row.task_id} ({row.verdict.detail})" for row in failed[:_NAMED]]
+    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    return (
+        f"the judge failed on {', '.join(named)}{more}: no table is written, since nothing may be counted wrongly; the "
+        "verdicts on all other samples are kept for a rerun"
+    )
 
 
 class _Pending(NamedTuple):
@@ -174,10 +211,16 @@ class _Pending(NamedTuple):
 
 
 def judge(
-    problems: pd.DataFrame, samples: Iterable[Sample], settings: Execution, workers: int, *, level: str | None = None
+    problems: pd.DataFrame,
+    samples: Iterable[Sample],
+    settings: Execution,
+    workers: int,
+    *,
+    key: bytes | None = None,
+    level: str | None = None,
 ) -> Iterator[Judged]:
     """One verdict per sample, in input order; see `Judge` for which problems are excluded, and for what is raised."""
-    with Judge(problems, settings, workers, level=level) as started:
+    with Judge(problems, settings, workers, key=key, level=level) as started:
         yield from started.verdicts(samples)
 
 

@@ -1,12 +1,13 @@
 """The verdict on one Python program: hardened, by an examiner it never meets, and upstream's beside it."""
 
+import hmac
 import json
 import signal
 from dataclasses import replace
 
 from ibft.config.execution import Execution
 from ibft.execution import official
-from ibft.execution.cells import Ended, run_examined, run_one
+from ibft.execution.cells import CellFaultError, Ended, run_examined, run_one, signal_name
 from ibft.execution.isolation import Zygote
 from ibft.execution.limits import Limits
 from ibft.execution.problem import Problem
@@ -14,30 +15,32 @@ from ibft.execution.python_text import cannot_tell
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 
 _FILE_MB = 4
+_GRACE_S = 1.0  # that upstream's run has beyond its own alarm
+_NO_THREAD = "can't start new thread"  # Python's words
 
 
 def judge_python(
-    problem: Problem, program: str, settings: Execution, judgeable: bool, share: float, zygote: Zygote
+    problem: Problem, program: str, settings: Execution, key: bytes, judgeable: bool, zygote: Zygote
 ) -> Verdict:
     """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
 
-    Where the problem is not `judgeable`, nothing passes the hardened tests. `share` of the time limit is what the
-    hardened run gets.
+    Where the problem is not `judgeable`, nothing passes the hardened tests. What the tests draw at random follows from
+    `key`, which no completion can know.
     """
     limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
     candidate = {"program": program, "entry_point": problem.entry_point}
     status, detail, wall_s = *EXCLUDED, 0.0
     if judgeable:
-        # Equal programs meet equal tests, but no program knows what its own tests draw at random.
-        seed = problem.digest(program)
+        # Equal programs meet equal tests.
+        seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
         examiner = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
-        hardened = run_examined(zygote, candidate, examiner, replace(limits, wall_s=share * limits.wall_s))
+        hardened = run_examined(zygote, candidate, examiner, limits)
         (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
     official_passed = status is Status.PASSED
     if not _means_the_same(problem, program, status, detail):
         official_passed, official_s = _official(zygote, problem, candidate, settings, limits)
         wall_s += official_s
-    return Verdict(
+    verdict = Verdict(
         status=status,
         detail=detail,
         official_passed=official_passed,
@@ -46,6 +49,10 @@ def judge_python(
         isolation=zygote.level,
         wall_s=wall_s,
     )
+    if zygote.level != "A" and not verdict.passed and _NO_THREAD in detail:
+        # The limit counts other programs' threads as well there.
+        raise CellFaultError(detail, otherwise=verdict)
+    return verdict
 
 
 def _means_the_same(problem: Problem, program: str, status: Status, detail: str) -> bool:
@@ -64,7 +71,7 @@ def _means_the_same(problem: Problem, program: str, status: Status, detail: str)
 def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
     """The examiner's word; where it has none, how the two processes ended."""
     candidate = ended.exit_codes[1]
-    if ended.timed_out or -candidate == signal.SIGXCPU:
+    if ended.timed_out:
         return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"
     if not ended.report:
         return Status.MALFORMED, "its answers overwhelmed the examiner"
@@ -73,7 +80,7 @@ def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
     if status is not Status.PASSED and ended.output_full:
         return Status.OUTPUT_LIMIT, f"it printed more than {_FILE_MB} MiB"
     if status is Status.RUNTIME_ERROR and candidate < 0 and -candidate != signal.SIGKILL:
-        return status, f"it was killed by {signal.Signals(-candidate).name}"
+        return status, f"it was killed by {signal_name(-candidate)}"
     return status, detail
 
 
@@ -81,5 +88,5 @@ def _official(
     zygote: Zygote, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
 ) -> tuple[bool, float]:
     payload = {**candidate, "tests": problem.tests, "timeout_s": settings.python_timeout_s}
-    ended = run_one(zygote, "official", payload, limits)
+    ended = run_one(zygote, "official", payload, replace(limits, time_s=limits.time_s + _GRACE_S))
     return ended.report == official.PASSED, ended.wall_s

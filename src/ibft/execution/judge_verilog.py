@@ -10,14 +10,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ibft.config.execution import Execution
-from ibft.execution.cells import Ended, run_one
+from ibft.execution.cells import CellFaultError, Ended, run_one, signal_name
 from ibft.execution.isolation import Zygote
 from ibft.execution.limits import Limits
+from ibft.execution.namespaces import SCRATCH
 from ibft.execution.problem import Problem
+from ibft.execution.sandbox import CELL_FOLDER
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 from ibft.execution.verilog_text import UnusableTestbenchError, harden, is_empty, own_names, words
 
 _FILE_MB = 32
+_FINDINGS = {"compile_status", "objection", "fault"}  # one of these is in a report that ends before the simulation does
 # Text that means the same under the hardened and under the official testbench.
 _PURE_TASKS = frozenset({"$signed", "$unsigned", "$clog2", "$bits"})
 _PURE_DIRECTIVES = frozenset({"`timescale", "`default_nettype", "`resetall"})
@@ -33,14 +36,16 @@ class Reference:
     forces: int
     ports: dict[str, str]  # directions
     drivers: dict[str, str]  # of the nets outside that share the module's inputs
+    constant_passes: bool = False  # a module whose outputs are constant passes as well
 
 
 def judge_verilog(
-    problem: Problem, program: str, settings: Execution, reference: Reference | None, share: float, zygote: Zygote
+    problem: Problem, program: str, settings: Execution, reference: Reference | None, zygote: Zygote
 ) -> Verdict:
     """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
 
-    `share` of the time limit is what the hardened run gets.
+    Raises:
+        CellFaultError: the machine or the toolchain failed, not the program.
     """
     ended: Ended | None = None
     hardened_report: dict[str, Any] = {}
@@ -49,14 +54,18 @@ def judge_verilog(
         # One reference in VerilogEval-Machine stays undefined under its stimulus, so even an empty module matches it.
         status, detail = Status.WRONG_ANSWER, "the module is empty"
     elif reference is not None:
-        ended = _run_hardened(zygote, problem, program, settings, reference, share)
+        ended = _run_hardened(zygote, problem, program, settings, reference)
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(ended, hardened_report, reference, settings)
-    if ended is None or not _means_the_same(problem, program) or hardened_report.get("objection"):
+    # What is too slow for our run is too slow for upstream's, which compares no fewer samples.
+    means_the_same = status is Status.TIMEOUT or (
+        _means_the_same(problem, program) and "objection" not in hardened_report
+    )
+    if ended is None or not means_the_same:
         ended = _run_official(zygote, problem, program, settings)
         wall_s += ended.wall_s
     report = _report(ended)
-    return Verdict(
+    verdict = Verdict(
         status=status,
         detail=detail,
         official_passed=_official_passed(ended, report),
@@ -65,15 +74,20 @@ def judge_verilog(
         isolation=zygote.level,
         wall_s=wall_s,
     )
+    if fault := hardened_report.get("fault") or report.get("fault"):
+        raise CellFaultError(fault, otherwise=verdict)
+    return verdict
 
 
 def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str:
     """Run the reference solution; why it cannot be judged, where that is so."""
     try:
-        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None, 1.0)
+        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None)
     except UnusableTestbenchError as error:
         return str(error)
     report = _report(ended)
+    if "fault" in report:  # the reference solution is right, so it is not its own
+        raise CellFaultError(report["fault"])
     status, detail = _status(ended, report, None, settings)
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
@@ -82,7 +96,7 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
 
 
 def _run_hardened(
-    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None, share: float
+    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
@@ -97,8 +111,7 @@ def _run_hardened(
         "marker": bench.marker,
         "reference": asdict(reference) if reference else None,
     }
-    limits = _limits(settings)
-    ended = run_one(zygote, "verilog", payload, replace(limits, wall_s=share * limits.wall_s))
+    ended = _run(zygote, payload, settings)
     # Messages name the testbench's parts; without the nonce they are the same in every run.
     return replace(ended, report=ended.report.replace(f"_{nonce}".encode(), b""))
 
@@ -114,16 +127,27 @@ def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Exec
         "marker": "",
         "reference": None,
     }
-    return run_one(zygote, "verilog", payload, _limits(settings))
+    return _run(zygote, payload, settings)
+
+
+def _run(zygote: Zygote, payload: dict[str, Any], settings: Execution) -> Ended:
+    limits = Limits(settings.verilog_timeout_s, settings.memory_mb, _FILE_MB)
+    ended = run_one(zygote, "verilog", payload | {"cpu_s": limits.cpu_s}, limits)
+    if zygote.scratch:  # messages may name the folder on the disk, which is another one in each run
+        ended = replace(
+            ended, report=ended.report.replace(f"{zygote.scratch}/{CELL_FOLDER}".encode(), SCRATCH.encode())
+        )
+    report = _report(ended)
+    if not ended.timed_out and report["phase"] != "done" and not _FINDINGS & set(report):
+        raise CellFaultError(f"a cell ended without a result (exit status {ended.exit_codes[0]})")
+    if "fault" in report and not report["may_be_own"]:
+        raise CellFaultError(report["fault"])
+    return ended
 
 
 @functools.cache
 def _toolchain() -> dict[str, str | None]:
     return {"compiler": shutil.which("iverilog"), "simulator": shutil.which("vvp")}
-
-
-def _limits(settings: Execution) -> Limits:
-    return Limits(settings.verilog_timeout_s, settings.memory_mb, _FILE_MB)
 
 
 def _report(ended: Ended) -> dict[str, Any]:
@@ -160,9 +184,7 @@ def _status(
     if ended.timed_out:
         return Status.TIMEOUT, f"it did not {phase} within {settings.verilog_timeout_s:g} s"
     if phase == "compile":
-        return _compile_status(ended, report)
-    if phase != "done":
-        return Status.RUNTIME_ERROR, f"the cell ended with exit status {ended.exit_codes[0]}"
+        return _compile_status(report)
     return (
         _crash_status(report["simulate_status"], report["simulate_stderr"], settings)
         or _complaint_status(report)
@@ -176,10 +198,10 @@ def _crash_status(exit_code: int, stderr: str, settings: Execution) -> tuple[Sta
         return Status.OUTPUT_LIMIT, "it printed too much"
     if _MEMORY_WORDS.search(stderr):
         return Status.MEMORY, f"it needed more than {settings.memory_mb} MiB"
-    if exit_code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if exit_code == -signal.SIGXCPU:
         return Status.TIMEOUT, f"it did not simulate within {settings.verilog_timeout_s:g} s"
     if exit_code < 0:
-        return Status.RUNTIME_ERROR, f"the simulator was killed by {signal.Signals(-exit_code).name}"
+        return Status.RUNTIME_ERROR, f"the simulator was killed by {signal_name(-exit_code)}"
     return None
 
 
@@ -192,12 +214,10 @@ def _complaint_status(report: dict[str, Any]) -> tuple[Status, str] | None:
     return None
 
 
-def _compile_status(ended: Ended, report: dict[str, Any]) -> tuple[Status, str]:
-    if report.get("objection"):
+def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
+    if "objection" in report:
         status, detail = report["objection"]
         return Status(status), one_line(detail)
-    if "compile_status" not in report:
-        return Status.RUNTIME_ERROR, f"the cell ended with exit status {ended.exit_codes[0]}"
     stderr = report["compile_stderr"]
     detail = one_line(stderr) or f"the compiler ended with exit status {report['compile_status']}"
     if _MEMORY_WORDS.search(stderr):

@@ -8,6 +8,7 @@ possible; the system-call filter covers the rest.
 import errno
 import os
 import struct
+from collections.abc import Sequence
 
 from ibft.execution import kernel
 
@@ -36,25 +37,51 @@ def version() -> int:
         raise
 
 
-def restrict(readable: list[str], writable: list[str]) -> None:
-    """From now on this process and its children reach only these paths. Needs no_new_privs."""
+def ruleset(readable: list[str], writable: Sequence[str] = ()) -> int:
+    """A descriptor of rules that leave only these paths within reach, for `restrict`.
+
+    Raises:
+        OSError: this kernel offers no Landlock.
+    """
     known = version()
     rights = (1 << _RIGHTS_OF_VERSION[min(known, 5)]) - 1
     tcp = 3 if known >= 4 else 0
     scopes = 3 if known >= 6 else 0  # abstract sockets and signals
     attributes = struct.pack("QQQ", rights, tcp, scopes)[: 8 if known < 4 else 16 if known < 6 else 24]
-    ruleset = kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+    made = kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
     for paths, wanted in ((readable, _READ), (writable, _WRITE)):
         for path in paths:
-            _allow(ruleset, path, wanted & rights)
-    kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
+            _allow(made, path, wanted & rights)
+    return made
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def restrict(made: int) -> None:
+    """From now on this process and its children reach only what the rules allow. Needs no_new_privs."""
+    kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT_SELF, made, 0)
+
+
+def around(shown: list[str], hidden: list[str]) -> list[str]:
+    """Paths that together hold all of `shown` but nothing of `hidden`: Landlock cannot take back what it allows.
+
+    A folder with something hidden in it is replaced by what it holds, so it cannot be listed itself. Links are left
+    out: what they lead to is shown where it lies, or not at all.
+    """
+    places = {os.path.realpath(path) for path in hidden}
+    return list(dict.fromkeys(part for path in shown for part in _around(os.path.realpath(path), places)))
+
+
+def _around(path: str, hidden: set[str]) -> list[str]:
+    if path in hidden:
+        return []
+    if not any(place.startswith(f"{path}/") for place in hidden):
+        return [path]
+    return [part for entry in os.scandir(path) if not entry.is_symlink() for part in _around(entry.path, hidden)]
+
+
+def _allow(made: int, path: str, rights: int) -> None:
     place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        rights = rights if os.path.isdir(path) else rights & _ON_FILES  # noqa: PTH112 - runs in every cell
-        kernel.syscall(kernel.SYS_LANDLOCK_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
+        rights = rights if os.path.isdir(path) else rights & _ON_FILES  # noqa: PTH112
+        kernel.syscall(kernel.SYS_LANDLOCK_ADD_RULE, made, _PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
     finally:
         os.close(place)

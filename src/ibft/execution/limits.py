@@ -1,10 +1,12 @@
 """Limits that hold at every isolation level: resources, capabilities, no new privileges."""
 
+import math
 import os
 import resource
 import signal
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from ibft.errors import UserError
 from ibft.execution import kernel
@@ -17,12 +19,22 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 @dataclass(frozen=True)
 class Limits:
-    """What one cell may use. `wall_s` is enforced from outside, by killing it."""
+    """What one cell may use."""
 
-    wall_s: float
+    time_s: float  # of its own: computing or asleep, but not waiting for a processor (see `own_time`)
     memory_mb: int  # address space of each process
     file_mb: int  # size of each file, standard output included
     open_files: int = 64  # file descriptors
+
+    @property
+    def cpu_s(self) -> int:
+        """Processor seconds after which the kernel ends a process, whatever the zygote sees of it."""
+        return math.ceil(self.time_s) + 1
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds after which a cell is given up: the machine was too busy for it to use up its own time."""
+        return 20 * self.time_s + 10
 
 
 def check_room(memory_mb: int) -> None:
@@ -45,20 +57,55 @@ def check_room(memory_mb: int) -> None:
 
 
 def limit_resources(limits: Limits) -> None:
-    """Set hard limits, inherited by every child. CPU time is a backstop for the wall clock."""
-    cpu_s = int(limits.wall_s) + 2
+    """Set hard limits, inherited by every child."""
     for kind, value in (
         (resource.RLIMIT_AS, limits.memory_mb * MIB),
-        (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, limits.file_mb * MIB),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
-        hard = resource.getrlimit(kind)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (bound, bound))
+        _limit(kind, value)
+    # The signal that says which limit was reached comes one second before the one that cannot be ignored.
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard == resource.RLIM_INFINITY or hard > limits.cpu_s:
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 1))
+
+
+def limit_processes(most: int) -> None:
+    """Allow no new process or thread where this process's user has `most` of them.
+
+    The kernel counts them per user namespace, so a user's other processes count at the levels without one.
+    """
+    _limit(resource.RLIMIT_NPROC, most)
+
+
+def processes_are_limited() -> bool:
+    """Whether `limit_processes` binds this process's user: the kernel lets the machine's own root have any number."""
+    probe = os.fork()
+    if probe == 0:
+        status = 1
+        try:
+            drop_capabilities()
+            limit_processes(1)
+            os.fork()
+        except BlockingIOError:
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0
+
+
+def tasks_on_this_machine() -> int:
+    """How many processes and threads there are, whoever owns them."""
+    return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
+
+
+def _limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (bound, bound))
 
 
 def forbid_new_privileges() -> None:

@@ -33,8 +33,10 @@ NOBODY = 65534
 _STAGING = "/proc"
 
 
-def enter_world(shown: list[str]) -> None:
+def enter_world(shown: list[str], hidden: list[str]) -> None:
     """Move this process for good into a world that shows only the paths in `shown`, read-only, and /dev/null.
+
+    The folders in `hidden` are empty there.
 
     Raises:
         OSError: the kernel refuses one of the steps, so level A is not to be had here.
@@ -46,7 +48,7 @@ def enter_world(shown: list[str]) -> None:
         lowest = NOBODY if _is_mapped(NOBODY) else 0
         write_maps = _fork_map_writer(lowest, lowest)
         kernel.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-        _build_root(shown)
+        _build_root(shown, hidden)
         _pivot()
         if lowest == NOBODY:
             os.setgroups([])
@@ -58,7 +60,7 @@ def enter_world(shown: list[str]) -> None:
         write_maps = _fork_map_writer(os.geteuid(), os.getegid())
         kernel.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
         write_maps()
-        _build_root(shown)
+        _build_root(shown, hidden)
         _pivot()
     _become_first_process()
 
@@ -97,7 +99,7 @@ def _become_first_process() -> None:
     die_with_parent()
 
 
-def _build_root(shown: list[str]) -> None:
+def _build_root(shown: list[str], hidden: list[str]) -> None:
     kernel.mount("none", "/", None, MS_REC | MS_PRIVATE)
     with Path("/proc/self/mountinfo").open(errors="surrogateescape") as mounts:  # opened before it is covered
         kernel.mount("world", _STAGING, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
@@ -108,6 +110,8 @@ def _build_root(shown: list[str]) -> None:
     for point in points:
         if any(point == target or point.startswith(f"{target}/") for target in bound):
             _make_read_only(point)
+    for path in hidden:
+        kernel.mount("hidden", _STAGING + path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k")
     Path(_STAGING + SCRATCH).mkdir()
 
 

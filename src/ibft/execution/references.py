@@ -12,12 +12,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ibft.config.execution import Execution
 from ibft.errors import UserError
-from ibft.execution.isolation import Zygote
+from ibft.execution.isolation import HarnessError, Zygote
 from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import Reference, measure_reference
 from ibft.execution.pool import Pool
@@ -26,7 +27,7 @@ from ibft.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "5"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "6"  # what is measured, and how; a change of either needs a new number
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,27 @@ class References:
     measured: dict[str, Reference]  # of each Verilog problem that can be judged
     excluded: dict[str, str]  # task_id -> why its problem cannot be judged here
 
+    @property
+    def constant_passes(self) -> list[str]:
+        """The problems that a module with constant outputs passes."""
+        return [task_id for task_id, reference in self.measured.items() if reference.constant_passes]
+
 
 def measure(problems: Iterable[Problem], settings: Execution, pool: Pool) -> References:
     """Run every reference solution that the cache does not know yet."""
-    futures = {
-        problem.task_id: pool.submit(functools.partial(_known, problem, settings), _is_timeout) for problem in problems
-    }
-    found = {task_id: future.result() for task_id, future in futures.items()}
+    futures = {problem.task_id: pool.submit(functools.partial(_known, problem, settings)) for problem in problems}
+    found = {task_id: _result(task_id, future) for task_id, future in futures.items()}
     return References(
         measured={task_id: result for task_id, result in found.items() if isinstance(result, Reference)},
         excluded={task_id: result for task_id, result in found.items() if isinstance(result, str)},
     )
+
+
+def _result(task_id: str, future: Future[Reference | str | None]) -> Reference | str | None:
+    try:
+        return future.result()
+    except HarnessError as error:
+        raise HarnessError(f"the reference solution of {task_id} could not be run: {error}") from None
 
 
 @functools.cache
@@ -79,7 +90,7 @@ def _known(problem: Problem, settings: Execution, zygote: Zygote) -> Reference |
 def _measure(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str | None:
     if problem.language == "verilog":
         return measure_reference(problem, settings, zygote)
-    verdict = judge_python(problem, problem.reference_program, settings, True, 1.0, zygote)
+    verdict = judge_python(problem, problem.reference_program, settings, b"", True, zygote)
     return None if verdict.passed else f"its own reference solution does not pass: {verdict.status}, {verdict.detail}"
 
 

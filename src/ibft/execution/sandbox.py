@@ -10,22 +10,43 @@ Resource limits hold at every level.
 import os
 import shutil
 import signal
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.execution import kernel, landlock, namespaces
-from ibft.execution.limits import Limits, drop_capabilities, forbid_new_privileges, limit_resources
+from ibft.execution.limits import (
+    Limits,
+    drop_capabilities,
+    forbid_new_privileges,
+    limit_processes,
+    limit_resources,
+    processes_are_limited,
+    tasks_on_this_machine,
+)
+from ibft.execution.own_time import Waits
 from ibft.execution.seccomp import Filter, install, prepare
 
+CELL_FOLDER = "cell"  # below the zygote's scratch folder
 _SCRATCH_MB = 64
+_MOST_THREADS = 256  # of a completion, its own first one and the zygote's two processes included
 
 
-@dataclass(frozen=True)
 class Sandbox:
-    level: str
-    shown: list[str]  # what of the host completions may read
-    scratch_parent: str  # where levels B and C put a cell's scratch folder
+    """One isolation level, as seen by a zygote and its cells."""
+
+    def __init__(self, level: str, shown: list[str], hidden: list[str], scratch: str) -> None:
+        """Note what the level will do.
+
+        Args:
+            shown: files and folders of the host that completions may read.
+            hidden: folders below these that they may not.
+            scratch: the folder below which levels B and C make one for the Verilog toolchain's files.
+        """
+        self.level = level
+        self._shown = shown
+        self._hidden = hidden
+        self._scratch = scratch
+        self._python = Filter.PYTHON
+        self.rulesets: dict[Filter, int] = {}  # level B: Landlock's rules for each sort of process, made once
 
     def enter(self) -> None:
         """Once, in the worker's zygote.
@@ -33,19 +54,26 @@ class Sandbox:
         Raises:
             OSError: this machine refuses the level.
         """
+        self.waits = Waits()
         prepare()
         if self.level == "A":
             try:
-                namespaces.enter_world(self.shown)
+                namespaces.enter_world(self._shown, self._hidden)
             except OSError as error:
                 raise OSError(error.errno, f"namespaces are refused ({error.strerror})") from None
         else:
+            readable = landlock.around([*self._shown, "/dev/null"], self._hidden)
+            _become_nobody_if_possible(readable, self._scratch)
             if self.level == "B":
-                landlock.version()
+                self.rulesets = {
+                    Filter.PYTHON: landlock.ruleset(readable),
+                    Filter.TOOLCHAIN: landlock.ruleset(readable, writable=[self._scratch, "/dev/null"]),
+                    Filter.SIMULATOR: landlock.ruleset([*readable, self._scratch]),
+                }
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-            _become_nobody_if_possible(self.shown, self.scratch_parent)
         if self.level != "C":
             forbid_new_privileges()
+            self._python = Filter.PYTHON if processes_are_limited() else Filter.THREADLESS
 
     def fork(self, trusted: bool) -> int:
         """Start a cell: 0 in it, its process id in the zygote.
@@ -55,13 +83,15 @@ class Sandbox:
         """
         return namespaces.clone_cell() if self.level == "A" and not trusted else kernel.clone()
 
-    def make_scratch(self, trusted: bool) -> str | None:
-        """In the zygote, before the fork: where the cell's folder is. A trusted cell needs none."""
-        if trusted:
-            return None
+    def make_scratch(self, which: Filter, trusted: bool) -> str | None:
+        """In the zygote, before the fork: where the cell's folder is. A cell that may not write needs none."""
         if self.level == "A":
-            return namespaces.SCRATCH
-        return tempfile.mkdtemp(prefix="ibft-cell-", dir=self.scratch_parent)
+            return None if trusted else namespaces.SCRATCH
+        if which is not Filter.TOOLCHAIN:
+            return None
+        scratch = f"{self._scratch}/{CELL_FOLDER}"
+        os.mkdir(scratch, 0o700)  # noqa: PTH102 - runs for every cell
+        return scratch
 
     def enter_cell(self, limits: Limits, which: Filter, scratch: str | None) -> None:
         """In the cell, before anything untrusted is looked at."""
@@ -69,20 +99,24 @@ class Sandbox:
             namespaces.mount_scratch(_SCRATCH_MB)
         os.chdir(scratch or "/")
         limit_resources(limits)
+        if which is Filter.PYTHON:
+            limit_processes(_MOST_THREADS + (0 if self.level == "A" else tasks_on_this_machine()))
         if self.level == "C":
             return
         drop_capabilities()
-        if self.level == "B":
-            writable = [scratch, "/dev/null"] if scratch and which is Filter.TOOLCHAIN else []
-            landlock.restrict([*self.shown, "/dev/null"], writable)
-        install(which)
+        self._restrict(which)
+        install(self._python if which is Filter.PYTHON else which)
 
     def enter_simulator(self) -> None:
         """In the toolchain's cell, in the child that becomes the simulator: it may write nothing and start nothing."""
-        if self.level == "B":
-            landlock.restrict([*self.shown, str(Path.cwd())], [])
         if self.level != "C":
+            self._restrict(Filter.SIMULATOR)
             install(Filter.SIMULATOR)
+
+    def _restrict(self, which: Filter) -> None:
+        if self.rulesets:
+            landlock.restrict(self.rulesets[which])
+            os.close(self.rulesets[which])
 
     def clean_up(self, cell: int, scratch: str | None) -> None:
         """In the zygote, after the cell's first process was reaped: end what it left behind."""
@@ -109,23 +143,26 @@ def _any_child() -> int | None:
     return int(children[0]) if children else None
 
 
-def _become_nobody_if_possible(shown: list[str], scratch_parent: str) -> None:
+def _become_nobody_if_possible(readable: list[str], scratch: str) -> None:
     """Real root becomes nobody, unless nobody could not work here: then it stays, without capabilities.
 
     The interpreter may lie in a folder closed to everybody else, and so may the folder of temporary files.
     """
     if os.geteuid() != 0:
         return
+    os.chown(scratch, namespaces.NOBODY, namespaces.NOBODY)
     probe = os.fork()
     if probe == 0:
         possible = False
         try:
             _set_user(namespaces.NOBODY)
-            possible = all(os.access(path, os.R_OK) for path in shown) and os.access(scratch_parent, os.W_OK | os.X_OK)
+            possible = all(os.access(path, os.R_OK) for path in readable) and os.access(scratch, os.W_OK | os.X_OK)
         finally:
             os._exit(0 if possible else 1)
     if os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0:
         _set_user(namespaces.NOBODY)
+    else:
+        os.chown(scratch, 0, 0)
 
 
 def _set_user(user: int) -> None:

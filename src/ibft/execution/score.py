@@ -18,6 +18,7 @@ from ibft.config.metrics import Metrics
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.errors import UserError
 from ibft.execution.judge import Judge, Sample
+from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
@@ -66,9 +67,13 @@ def run(arguments: argparse.Namespace) -> None:
     total = sum(1 for _ in read_samples(arguments.samples))
     tally, counts = Tally(), _Counts()
     with ExitStack() as stack:
-        judge = Judge(problems, settings, arguments.workers, level=arguments.isolation, as_is=arguments.as_is)
+        secret = tests_key(arguments.out.with_name(FILE_NAME))
+        judge = Judge(
+            problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
+        )
         stack.enter_context(judge)
-        key = json.dumps([sha256(arguments.samples), arguments.benchmark, arguments.as_is, settings.model_dump()])
+        decisive = [arguments.benchmark, arguments.as_is, settings.model_dump(), judge.isolation, secret.hex()]
+        key = json.dumps([sha256(arguments.samples), *decisive])
         journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
         with verdict_writer(arguments.out, with_wall_s=True) as write:
             verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)

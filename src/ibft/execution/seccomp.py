@@ -83,11 +83,16 @@ _ALLOWED: _Lines = ((_RETURN, 0, 0, _ALLOW),)
 _REFUSED: _Lines = ((_RETURN, 0, 0, _ERRNO | errno.EPERM),)
 _UNKNOWN: _Lines = ((_RETURN, 0, 0, _ERRNO | errno.ENOSYS),)
 _FATAL: _Lines = ((_RETURN, 0, 0, _KILL_PROCESS),)
+# A thread needs a stack of its own, which the limit on memory counts.
 _THREADS_ONLY: _Lines = (
     (_LOAD, 0, 0, _ARGUMENTS[0]),
-    (_JUMP_SET, 0, 1, _CLONE_THREAD),
-    *_ALLOWED,
+    (_JUMP_SET, 0, 4, _CLONE_THREAD),
+    (_LOAD, 0, 0, _ARGUMENTS[1]),
+    (_JUMP_EQUAL, 0, 3, 0),
+    (_LOAD, 0, 0, _ARGUMENTS[1] + 4),
+    (_JUMP_EQUAL, 0, 1, 0),
     *_REFUSED,
+    *_ALLOWED,
 )
 _WITHOUT_SIGNALS: _Lines = (
     (_LOAD, 0, 0, _ARGUMENTS[1]),
@@ -101,6 +106,7 @@ _WITHOUT_SIGNALS: _Lines = (
 
 class Filter(StrEnum):
     PYTHON = "python"  # one process with threads: nothing started, nobody signalled, no socket
+    THREADLESS = "threadless"  # the same without threads
     SIMULATOR = "simulator"  # may become one program (vvp), and start none
     TOOLCHAIN = "toolchain"  # may start the compiler's programs, and set the next filter
 
@@ -156,8 +162,10 @@ def _answers(which: Filter) -> dict[int, _Lines]:
     answers[_OPENAT] = _without_lone_truncation(_ARGUMENTS[2])
     answers[_FCNTL] = _WITHOUT_SIGNALS
     answers[_IOCTL] = ((_RETURN, 0, 0, _ERRNO | errno.ENOTTY),)  # what every file says that is no device
-    if which is not Filter.TOOLCHAIN:
+    if which is Filter.PYTHON:
         answers[kernel.SYS_CLONE] = _THREADS_ONLY
+    if which is Filter.THREADLESS:
+        answers[kernel.SYS_CLONE] = ((_RETURN, 0, 0, _ERRNO | errno.EAGAIN),)  # as where a limit is reached
     if which is Filter.SIMULATOR:
         answers[_PROCESSES["execve"]] = _ALLOWED
     return answers

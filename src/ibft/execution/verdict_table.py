@@ -5,7 +5,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +45,9 @@ class Tally:
 
 def judge_resumably(judge: Judge, samples: Iterable[Sample], journal: VerdictJournal) -> Iterator[Judged]:
     """The verdicts on `samples`: first those that `journal` holds, then new ones, which are appended to it."""
-    remaining = iter(samples)
-    finished = journal.finished()
-    for (task_id, sample, completion), verdict in zip(islice(remaining, journal.count), finished, strict=True):
-        known = verdict.of(judge.program(task_id, completion))
-        judge.remember(task_id, known)
-        yield Judged(task_id, sample, known)
-    for judged in judge.verdicts(remaining):
-        journal.append(judged.verdict)
+    for number, judged in enumerate(judge.verdicts(samples, journal.finished())):
+        if number >= journal.count:
+            journal.append(judged.verdict)
         yield judged
 
 
@@ -91,6 +85,7 @@ def write_verdict_manifest(path: Path, judge: Judge, tally: Tally, **facts: Any)
         schema_version=VERDICTS.version,
         rows=sum(tally.statuses.values()),
         excluded=judge.excluded,
+        constant_passes=judge.constant_passes,
         isolation=judge.isolation,
         iverilog=iverilog_version() if "verilog" in languages else None,
         **tally.facts(),

@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ibft.execution.verdict import one_line
 # Upstream's flags, so that its warnings are the ones that count.
 COMPILER_FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012")
 COMPILED = "compiled.vvp"
+MAX_SOURCE_MB = 8
 MAX_OUTPUT_MB = 4  # of a simulation
 
 # System tasks and functions that can neither touch a file nor reach out of the simulation. Random numbers are not among
@@ -37,25 +39,44 @@ HARMLESS_TASKS = frozenset({
 })
 # fmt: on
 
+# How a shell says that it could start no process, or that the system ended one.
+_SHELL_STATUSES = (126, 127, 137)
+_SHELL_WORDS = re.compile(
+    r"cannot fork|cannot allocate|resource temporarily|no child process|too many open|no space left|\bkilled\b", re.I
+)
+
 Report = dict[str, Any]
+
+
+class CannotRunError(Exception):
+    """The toolchain cannot be run: a fault of the machine, not of the source."""
 
 
 def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     """Yield the growing report; the last one stands. If the cell is killed, its phase tells how far it came.
 
+    A `fault` in it says that the toolchain could not be run, which is nobody's verdict; `may_be_own` that the source
+    could have made it look so.
+
     `payload`: `compiler` and `simulator` (paths), `sources` (file name to text, in compile order), `root` (module),
     `instance` and `module` (of the completion; without an instance the compiled program is not looked into), `suffix`
     (of the testbench's names), `marker` (leads the verdict line), `reference` (what the reference's own run looks like;
-    null in that run, which is `measured`).
+    null in that run, which is `measured`), `cpu_s` (processor seconds that each program may use).
+
+    Raises:
+        CannotRunError: the compiler or the simulator was not started, or the system ended it.
     """
     report: Report = {"phase": "compile"}
     yield report
+    if sum(map(len, payload["sources"].values())) > MAX_SOURCE_MB * MIB:
+        yield report | {"objection": ["malformed", f"it is longer than {MAX_SOURCE_MB} MiB"]}
+        return
     for name, text in payload["sources"].items():
         Path(name).write_text(text, encoding="utf-8", errors="replace")
     command = [payload["compiler"], *COMPILER_FLAGS, "-s", payload["root"], "-o", COMPILED, *payload["sources"]]
-    report |= {"compile_status": _compile(command), "compile_stderr": _read_text("compile.err")}
+    report |= {"compile_status": _compile(command, payload["cpu_s"]), "compile_stderr": _read_text("compile.err")}
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
-        yield report
+        yield report | _compiler_fault(report, payload)
         return
     if payload["instance"]:
         found = inspect(Path(COMPILED), payload["instance"], payload["module"], payload["suffix"])
@@ -67,7 +88,7 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     report["phase"] = "simulate"
     yield report
     report |= {
-        "simulate_status": _simulate(payload["simulator"], sandbox),
+        "simulate_status": _simulate(payload["simulator"], sandbox, payload["cpu_s"]),
         "simulate_stderr": _read_text("simulate.err"),
     }
     report |= {"phase": "done", "verdict_lines": _verdict_lines(payload["marker"])}
@@ -105,21 +126,36 @@ def _interface_objection(found: Inspection, module: str, reference: dict[str, An
     return None
 
 
-def _compile(command: list[str]) -> int:
+def _compile(command: list[str], cpu_s: int) -> int:
     # The compiler writes the testbench's names into files whose own names follow from its process id: out of reach of
     # any `include, then.
     folder = Path(secrets.token_hex(16))
     folder.mkdir()
     environment = {"TMPDIR": str(folder.absolute())}
-    error = os.open("compile.err", os.O_WRONLY | os.O_CREAT, 0o600)
+    error = os.open("compile.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     actions = [(os.POSIX_SPAWN_DUP2, error, 2), (os.POSIX_SPAWN_CLOSE, error)]
     process = os.posix_spawn(command[0], command, environment, file_actions=actions)
     os.close(error)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return _exit_code(process, "the compiler", cpu_s)
 
 
-def _simulate(simulator: str, sandbox: Sandbox) -> int:
+def _compiler_fault(report: Report, payload: dict[str, Any]) -> Report:
+    """The `fault` of a compiler that could not start its own programs; nothing where the source failed to compile.
+
+    The compiler passes on what its shell says, and its exit status may be a count of errors, so a source can imitate
+    both. Therefore a module that is known to be right is compiled next.
+    """
+    if report["compile_status"] not in _SHELL_STATUSES and not _SHELL_WORDS.search(report["compile_stderr"]):
+        return {}
+    Path("right.sv").write_text("module right; endmodule\n")
+    status = _compile([payload["compiler"], "-o", "right.vvp", "right.sv"], payload["cpu_s"])
+    said = one_line(report["compile_stderr"] or f"exit status {report['compile_status']}")
+    return {"fault": f"the Verilog compiler could not be run: {said}", "may_be_own": status == 0}
+
+
+def _simulate(simulator: str, sandbox: Sandbox, cpu_s: int) -> int:
     """Run the compiled program without waveforms. The simulator can start nothing and signal nobody."""
+    failed, failure = os.pipe2(os.O_CLOEXEC)  # hangs up without a word where the simulator was started
     process = os.fork()
     if process == 0:
         try:
@@ -127,13 +163,29 @@ def _simulate(simulator: str, sandbox: Sandbox) -> int:
             os.dup2(os.open("simulate.err", os.O_WRONLY | os.O_CREAT, 0o600), 2)
             limit = MAX_OUTPUT_MB * MIB
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-            os.closerange(3, MAX_DESCRIPTORS)
             die_with_parent()
             sandbox.enter_simulator()
+            os.closerange(3, failure)
+            os.closerange(failure + 1, MAX_DESCRIPTORS)
             os.execve(simulator, ["vvp", "-n", COMPILED, "-none"], {})  # noqa: S606
         finally:
+            os.write(failure, b"!")
             os._exit(127)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    os.close(failure)
+    with open(failed, "rb") as stream:  # noqa: PTH123
+        if stream.read():
+            raise CannotRunError("the simulator could not be started")
+    return _exit_code(process, "the simulator", cpu_s)
+
+
+def _exit_code(process: int, name: str, cpu_s: int) -> int:
+    _, status, used = os.wait4(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL:
+        if used.ru_utime + used.ru_stime < cpu_s:
+            raise CannotRunError(f"{name} was killed by the system, probably for want of memory")
+        return -signal.SIGXCPU
+    return code
 
 
 def _verdict_lines(marker: str) -> list[tuple[int, int]]:
