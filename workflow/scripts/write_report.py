@@ -25,7 +25,7 @@ from ibft.figures.inputs import keyed_path
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
-from ibft.metrics.runs import Run, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.progress import track
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
@@ -119,7 +119,7 @@ def main(arguments: argparse.Namespace) -> None:
                 [
                     facts.verdict_table(tally, labels),
                     official_table(metrics, labels, config.metrics),
-                    facts.exclusion_table(exclusions(arguments.verdicts, list(counted)), labels),
+                    facts.problem_table(*doubtful_problems(arguments.verdicts, list(counted)), labels),
                     facts.isolation_table(tally),
                 ],
             ),
@@ -142,14 +142,13 @@ def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tupl
         yield run, joined
 
 
-def exclusions(verdicts: Path, runs: list[Run]) -> dict[tuple[str, str], str]:
-    """(benchmark, task_id) of every problem that some run could not judge, with the reason."""
-    paths = paths_of(runs, verdicts)
-    return {
-        (run.benchmark, task_id): reason
-        for run, path in paths.items()
-        for task_id, reason in excluded_problems(path).items()
+def doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
+    """(benchmark, task_id) of every problem that some run could not judge, with the reason; those a constant passes."""
+    paths = paths_of(runs, verdicts).items()
+    excluded = {
+        (run.benchmark, task_id): reason for run, path in paths for task_id, reason in excluded_problems(path).items()
     }
+    return excluded, {(run.benchmark, task_id) for run, path in paths for task_id in constant_passes(path)}
 
 
 def comparison_tables(comparisons: pd.DataFrame, labels: Labels) -> list[FactTable]:

@@ -12,7 +12,7 @@ from pathlib import Path
 _SYSTEM_TASK = re.compile(rb'^(?:\s*%vpi_|\S+ \.sfunc)\S* \d+ \d+ "([^"]*)"')
 # A scope's label and sort, the names of itself and of its module, and the label of the scope above, if there is one.
 _SCOPE = re.compile(rb'^(\S+) \.scope (\w+)\S*, "(\S*)" "(\S*)" \d+ \d+(?:, \d+ \d+ \d+, (\S+))?;$')
-_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "(\S*)"')
+_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) (\d+) "(\S*)"')
 # A net and its kind, its source (a label, led by a letter for the sort of source), and the compiler's note on drivers.
 _NET = re.compile(rb'^\S+ \.(net8?)\S* "(\S*)", -?\d+ -?\d+, ((\w)[^;]*);(?:  (?:alias, )?(.*))?$')
 
@@ -22,6 +22,7 @@ class Inspection:
     calls: dict[str, int]  # system tasks and functions: in how many places each is called
     forces: int  # `force` statements
     ports: dict[str, str] | None  # directions of the tested instance's ports; null if it is no module
+    widths: dict[str, int]  # of the same ports, in bits
     drivers: dict[str, str]  # of the nets outside the tested instance, by path: what drives each
     shared: list[str]  # those of these nets that are connected to the tested instance's inputs
 
@@ -32,6 +33,7 @@ class _Scope:
     is_tested: bool
     is_inside: bool  # it is the tested instance's scope, or below it
     ports: dict[str, str] = field(default_factory=dict)  # direction by name
+    widths: dict[str, int] = field(default_factory=dict)  # by port name, in bits
     nets: dict[str, tuple[str, str]] = field(default_factory=dict)  # source and driver by name
 
 
@@ -72,7 +74,8 @@ def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
 def _note(line: bytes, here: _Scope) -> None:
     """Add the port or net that `line` declares, if it declares one."""
     if port := _PORT.match(line):
-        here.ports[_text(port[2])] = _text(port[1])
+        here.ports[_text(port[3])] = _text(port[1])
+        here.widths[_text(port[3])] = int(port[2])
     elif net := _NET.match(line):
         kind, name, source, letter, note = (_text(part or b"") for part in net.groups())
         here.nets[name] = source, f"{kind} {letter} {note}"
@@ -89,6 +92,7 @@ def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Ins
         calls=calls,
         forces=forces,
         ports=tested.ports if tested else None,
+        widths=tested.widths if tested else {},
         drivers={path: driver for path, (_, driver) in outside.items()},
         shared=[path for path, (source, _) in outside.items() if source in sources],
     )

@@ -21,6 +21,7 @@ from ibft.execution.verilog_text import UnusableTestbenchError, harden, is_empty
 
 _FILE_MB = 32
 _FINDINGS = {"compile_status", "objection", "fault"}  # one of these is in a report that ends before the simulation does
+_FILLS = ("x", "0", "1")
 # Text that means the same under the hardened and under the official testbench.
 _PURE_TASKS = frozenset({"$signed", "$unsigned", "$clog2", "$bits"})
 _PURE_DIRECTIVES = frozenset({"`timescale", "`default_nettype", "`resetall"})
@@ -35,8 +36,9 @@ class Reference:
     calls: dict[str, int]  # system tasks and functions: in how many places each is called
     forces: int
     ports: dict[str, str]  # directions
+    widths: dict[str, int]  # of the ports, in bits
     drivers: dict[str, str]  # of the nets outside that share the module's inputs
-    constant_passes: bool = False  # a module whose outputs are constant passes as well
+    constant_passes: bool = False  # it has inputs, and a module whose outputs are constant passes as well
 
 
 def judge_verilog(
@@ -80,7 +82,11 @@ def judge_verilog(
 
 
 def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str:
-    """Run the reference solution; why it cannot be judged, where that is so."""
+    """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
+
+    Raises:
+        CellFaultError: the machine or the toolchain failed.
+    """
     try:
         ended = _run_hardened(zygote, problem, problem.reference_program, settings, None)
     except UnusableTestbenchError as error:
@@ -92,7 +98,24 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
     (_, samples), *_ = report["verdict_lines"]
-    return Reference(samples, **report["measured"])
+    reference = Reference(samples, **report["measured"])
+    passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, zygote)]
+    if "x" in passing:
+        return "its tests pass a module whose outputs are undefined"
+    return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
+
+
+def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, zygote: Zygote) -> bool:
+    """Whether the tests pass a module whose outputs have all bits equal to `fill`."""
+    ports = [
+        f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
+    ]
+    outputs = [name for name, direction in reference.ports.items() if direction == "OUTPUT"]
+    body = "".join(f"assign {name} = {{{reference.widths[name]}{{1'b{fill}}}}};\n" for name in outputs)
+    program = f"module {problem.entry_point}({', '.join(ports)});\n{body}endmodule\n"
+    ended = _run_hardened(zygote, problem, program, settings, reference)
+    status, _ = _status(ended, _report(ended), reference, settings)
+    return status is Status.PASSED
 
 
 def _run_hardened(

@@ -20,9 +20,12 @@ SYS_LANDLOCK_ADD_RULE = 445
 SYS_LANDLOCK_RESTRICT_SELF = 446
 
 PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
 
 
 def syscall(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
@@ -43,9 +46,11 @@ def clone(namespaces: int = 0) -> int:
     return syscall(SYS_CLONE, namespaces | signal.SIGCHLD, 0, 0, 0, 0)
 
 
-def prctl(option: int, argument: int = 0) -> int:
+def prctl(option: int, first: int = 0, second: int = 0) -> int:
     zero = ctypes.c_ulong(0)
-    return _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), zero, zero, zero))
+    return _checked(
+        _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(first), ctypes.c_ulong(second), zero, zero),
+    )
 
 
 def unshare(flags: int) -> None:

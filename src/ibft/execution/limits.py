@@ -14,6 +14,8 @@ from ibft.execution import kernel
 MIB = 1 << 20
 LAST_CAPABILITY = 63
 MAX_DESCRIPTORS = 256  # of a zygote and its cells: what there is to close in each cell
+_CAP_DAC_READ_SEARCH = 2
+CAN_SEARCH = 1 << _CAP_DAC_READ_SEARCH  # the set of that capability alone
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -118,10 +120,26 @@ def forbid_new_privileges() -> None:
             break  # beyond the last capability that this kernel knows, or we never held the right to drop any
 
 
-def drop_capabilities() -> None:
-    """Give up every capability."""
+def drop_capabilities(kept: int = 0) -> None:
+    """Give up every capability but those in the set `kept`, which programs that are started inherit."""
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
-    kernel.syscall(kernel.SYS_CAPSET, header, struct.pack("6I", 0, 0, 0, 0, 0, 0))
+    effective = permitted = inheritable = kept
+    kernel.syscall(kernel.SYS_CAPSET, header, struct.pack("6I", effective, permitted, inheritable, 0, 0, 0))
+
+
+def become(user: int) -> None:
+    """Turn from root into `user`, without any capability."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
+def become_searching(user: int) -> None:
+    """Turn from root into `user` who may still search and read every folder: `CAN_SEARCH` is kept."""
+    kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
+    become(user)
+    drop_capabilities(CAN_SEARCH)
+    kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH)
 
 
 def die_with_parent() -> None:

@@ -14,7 +14,11 @@ from pathlib import Path
 
 from ibft.execution import kernel, landlock, namespaces
 from ibft.execution.limits import (
+    CAN_SEARCH,
     Limits,
+    become,
+    become_searching,
+    die_with_parent,
     drop_capabilities,
     forbid_new_privileges,
     limit_processes,
@@ -46,6 +50,7 @@ class Sandbox:
         self._hidden = hidden
         self._scratch = scratch
         self._python = Filter.PYTHON
+        self._capabilities = 0  # the set that a cell keeps
         self.rulesets: dict[Filter, int] = {}  # level B: Landlock's rules for each sort of process, made once
 
     def enter(self) -> None:
@@ -62,9 +67,10 @@ class Sandbox:
             except OSError as error:
                 raise OSError(error.errno, f"namespaces are refused ({error.strerror})") from None
         else:
-            readable = landlock.around([*self._shown, "/dev/null"], self._hidden)
-            _become_nobody_if_possible(readable, self._scratch)
+            self._capabilities = _leave_root([*self._shown, str(Path(self._scratch).parent)], self._scratch)
+            die_with_parent()  # again: the kernel forgets it when a process changes its user
             if self.level == "B":
+                readable = landlock.around([*self._shown, "/dev/null"], self._hidden)
                 self.rulesets = {
                     Filter.PYTHON: landlock.ruleset(readable),
                     Filter.TOOLCHAIN: landlock.ruleset(readable, writable=[self._scratch, "/dev/null"]),
@@ -103,7 +109,7 @@ class Sandbox:
             limit_processes(_MOST_THREADS + (0 if self.level == "A" else tasks_on_this_machine()))
         if self.level == "C":
             return
-        drop_capabilities()
+        drop_capabilities(self._capabilities)
         self._restrict(which)
         install(self._python if which is Filter.PYTHON else which)
 
@@ -143,29 +149,29 @@ def _any_child() -> int | None:
     return int(children[0]) if children else None
 
 
-def _become_nobody_if_possible(readable: list[str], scratch: str) -> None:
-    """Real root becomes nobody, unless nobody could not work here: then it stays, without capabilities.
+def _leave_root(shown: list[str], scratch: str) -> int:
+    """Real root becomes nobody, who owns the scratch folder; the set of capabilities that it keeps.
 
-    The interpreter may lie in a folder closed to everybody else, and so may the folder of temporary files.
+    The interpreter may lie in a folder closed to everybody else. Then nobody may search every folder, and Landlock, or
+    at level C nothing, keeps it out of those that are not shown.
     """
     if os.geteuid() != 0:
-        return
+        return 0
     os.chown(scratch, namespaces.NOBODY, namespaces.NOBODY)
+    if _nobody_can_read(shown):
+        become(namespaces.NOBODY)
+        return 0
+    become_searching(namespaces.NOBODY)
+    return CAN_SEARCH
+
+
+def _nobody_can_read(paths: list[str]) -> bool:
     probe = os.fork()
     if probe == 0:
         possible = False
         try:
-            _set_user(namespaces.NOBODY)
-            possible = all(os.access(path, os.R_OK) for path in readable) and os.access(scratch, os.W_OK | os.X_OK)
+            become(namespaces.NOBODY)
+            possible = all(os.access(path, os.R_OK) for path in paths)
         finally:
             os._exit(0 if possible else 1)
-    if os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0:
-        _set_user(namespaces.NOBODY)
-    else:
-        os.chown(scratch, 0, 0)
-
-
-def _set_user(user: int) -> None:
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
+    return os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1]) == 0

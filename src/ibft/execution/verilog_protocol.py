@@ -41,6 +41,7 @@ HARMLESS_TASKS = frozenset({
 
 # How a shell says that it could start no process, or that the system ended one.
 _SHELL_STATUSES = (126, 127, 137)
+_REPEATS = 3
 _SHELL_WORDS = re.compile(
     r"cannot fork|cannot allocate|resource temporarily|no child process|too many open|no space left|\bkilled\b", re.I
 )
@@ -76,7 +77,7 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     command = [payload["compiler"], *COMPILER_FLAGS, "-s", payload["root"], "-o", COMPILED, *payload["sources"]]
     report |= {"compile_status": _compile(command, payload["cpu_s"]), "compile_stderr": _read_text("compile.err")}
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
-        yield report | _compiler_fault(report, payload)
+        yield report | _compiler_fault(report, command, payload)
         return
     if payload["instance"]:
         found = inspect(Path(COMPILED), payload["instance"], payload["module"], payload["suffix"])
@@ -98,7 +99,13 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
 def _measured(found: Inspection) -> dict[str, Any]:
     """Of a reference's own run: what a completion is compared with."""
     drivers = {path: found.drivers[path] for path in found.shared}
-    return {"calls": found.calls, "forces": found.forces, "ports": found.ports or {}, "drivers": drivers}
+    return {
+        "calls": found.calls,
+        "forces": found.forces,
+        "ports": found.ports or {},
+        "widths": found.widths,
+        "drivers": drivers,
+    }
 
 
 def _objection(found: Inspection, module: str, reference: dict[str, Any]) -> list[str] | None:
@@ -139,18 +146,23 @@ def _compile(command: list[str], cpu_s: int) -> int:
     return _exit_code(process, "the compiler", cpu_s)
 
 
-def _compiler_fault(report: Report, payload: dict[str, Any]) -> Report:
+def _compiler_fault(report: Report, command: list[str], payload: dict[str, Any]) -> Report:
     """The `fault` of a compiler that could not start its own programs; nothing where the source failed to compile.
 
     The compiler passes on what its shell says, and its exit status may be a count of errors, so a source can imitate
-    both. Therefore a module that is known to be right is compiled next.
+    both. It could be the source's doing if the same happens each time, and never to a module that is right.
     """
     if report["compile_status"] not in _SHELL_STATUSES and not _SHELL_WORDS.search(report["compile_stderr"]):
         return {}
     Path("right.sv").write_text("module right; endmodule\n")
-    status = _compile([payload["compiler"], "-o", "right.vvp", "right.sv"], payload["cpu_s"])
+    right = [payload["compiler"], "-o", "right.vvp", "right.sv"]
+    works = steady = True
+    for _ in range(_REPEATS):
+        works = works and _compile(right, payload["cpu_s"]) == 0
+        again = _compile(command, payload["cpu_s"]), _read_text("compile.err")
+        steady = steady and again == (report["compile_status"], report["compile_stderr"])
     said = one_line(report["compile_stderr"] or f"exit status {report['compile_status']}")
-    return {"fault": f"the Verilog compiler could not be run: {said}", "may_be_own": status == 0}
+    return {"fault": f"the Verilog compiler could not be run: {said}", "may_be_own": works and steady}
 
 
 def _simulate(simulator: str, sandbox: Sandbox, cpu_s: int) -> int:

@@ -99,6 +99,11 @@ def excluded_problems(verdicts: Path) -> dict[str, str]:
     return dict(read_manifest(verdicts).get("excluded", {}))
 
 
+def constant_passes(verdicts: Path) -> list[str]:
+    """The problems that a module with constant outputs passes, as the manifest of `verdicts` says."""
+    return list(read_manifest(verdicts).get("constant_passes", []))
+
+
 def describe(run: Run) -> str:
     return (
         f"model {run.model}, dataset {run.dataset}, method {run.method}, seed {run.seed}, "

@@ -214,15 +214,21 @@ def selection_table(
     )
 
 
-def exclusion_table(reasons: Mapping[tuple[str, str], str], labels: Labels) -> FactTable:
-    """Why each excluded (benchmark, task_id) could not be judged."""
-    rows = [[labels.benchmark(place), task_id, reason] for (place, task_id), reason in sorted(reasons.items())]
+def problem_table(
+    excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
+) -> FactTable:
+    """Each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
+    rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
+    rows += [
+        [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
+    ]
     return FactTable(
-        "Excluded problems",
-        "They could not be judged on this machine and count for no method."
+        "Problems that say little or nothing",
+        "Those that do not count could not be judged on this machine, for any method. A problem that a module with "
+        "constant outputs passes counts, but a pass there shows little."
         if rows
-        else "None: every problem could be judged.",
-        [("Benchmark", False), ("Problem", False), ("Reason", False)],
+        else "None: every problem could be judged, and none is passed by a constant.",
+        [("Benchmark", False), ("Problem", False), ("Counts", False), ("Reason", False)],
         rows,
     )
 

@@ -1,0 +1,267 @@
+"""Whatever the machine does to a run, no completion is blamed for it: it is run again, or the stage stops."""
+
+import errno
+import functools
+import os
+import resource
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ibft.config.execution import Execution
+from ibft.execution import isolation
+from ibft.execution import judge as judge_module
+from ibft.execution.cells import CellFaultError, run_one
+from ibft.execution.isolation import HarnessError, Zygote, best_level
+from ibft.execution.judge import Judge, judge
+from ibft.execution.judge_verilog import _toolchain
+from ibft.execution.limits import Limits
+from ibft.execution.problem import Problem
+from ibft.execution.verdict import Verdict
+from ibft.execution.verdict_journal import VerdictJournal
+from ibft.execution.verdict_table import judge_resumably
+from tests.execution.problems import PYTHON, VERILOG, frame
+
+SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=10.0)
+RIGHT = "    return sum(values) + extra\n"
+SLOW = "    import time; time.sleep(0.5)\n    return sum(values) + extra\n"
+needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+
+
+@contextmanager
+def killer(most: int) -> Iterator[list[int]]:
+    """Kill up to `most` cells that have run for a moment, one by one, as the kernel does where memory is short."""
+    killed: list[int] = []
+    done = threading.Event()
+
+    def hunt() -> None:
+        while not done.wait(0.1) and len(killed) < most:
+            for process in psutil.Process().children(recursive=True):
+                if is_cell(process) and time.time() - process.create_time() > 0.2 and process.pid not in killed:
+                    process.kill()
+                    killed.append(process.pid)
+                    break
+
+    thread = threading.Thread(target=hunt)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        done.set()
+        thread.join()
+
+
+def is_cell(process: psutil.Process) -> bool:
+    """A zygote's own child that leads a session; zygotes lead theirs, but are children of a test."""
+    try:
+        return process.ppid() != os.getpid() and os.getsid(process.pid) == process.pid
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
+    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(1) as killed:
+        (row,) = started.verdicts([("py/total", 0, SLOW)])
+    assert len(killed) == 1
+    assert row.verdict.status == "passed"
+
+
+@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: str) -> None:
+    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(2) as killed:
+        rows = started.verdicts([("py/total", 0, RIGHT), ("py/total", 7, SLOW)])
+        assert next(rows).verdict.passed
+        with pytest.raises(HarnessError, match=r"sample 7 of py/total could not be judged: .* killed by the system"):
+            next(rows)
+    assert len(killed) == 2
+
+
+def limit(zygote: Zygote, kind: int, value: int) -> None:
+    """Lower a limit of a zygote that serves, as if others had used up the rest."""
+    first = psutil.Process(zygote._process.pid)
+    for process in (first, *first.children(recursive=True)):
+        resource.prlimit(process.pid, kind, (value, value))
+
+
+@pytest.fixture
+def limit_all(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """A function that lowers a limit of every zygote from now on."""
+    greet = Zygote._greet
+
+    def lower(kind: int, value: int) -> None:
+        def greet_and_limit(zygote: Zygote) -> None:
+            greet(zygote)
+            limit(zygote, kind, value)
+
+        monkeypatch.setattr(Zygote, "_greet", greet_and_limit)
+
+    return lower
+
+
+@pytest.mark.parametrize(
+    ("level", "kind"),
+    # The machine's own root, which a zygote of level B may be, is bound by no limit on processes.
+    [("A", resource.RLIMIT_NPROC), ("A", resource.RLIMIT_NOFILE), ("B", resource.RLIMIT_NOFILE)],
+    indirect=["level"],
+)
+def test_a_cell_that_cannot_be_started_is_tried_again(level: str, kind: int) -> None:
+    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started:
+        limit(started._pool._zygotes[0], kind, 1)
+        (row,) = started.verdicts([("py/total", 0, RIGHT)])
+    assert row.verdict.passed
+
+
+@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+def test_cells_that_cannot_be_started_stop_the_run(level: str, limit_all: Callable[[int, int], None]) -> None:
+    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started:
+        limit(started._pool._zygotes[0], resource.RLIMIT_NOFILE, 1)
+        limit_all(resource.RLIMIT_NOFILE, 1)
+        with pytest.raises(HarnessError, match="sample 3 of py/total could not be judged: a cell could not be started"):
+            list(started.verdicts([("py/total", 3, RIGHT)]))
+
+
+def test_a_cell_that_ends_before_it_ran_anything_is_a_fault() -> None:
+    impossible = Limits(time_s=5, memory_mb=1 << 60, file_mb=1)
+    payload = {"program": "", "tests": "", "entry_point": "", "timeout_s": 5}
+    with (
+        Zygote(best_level(allow_unsafe=False)) as zygote,
+        pytest.raises(CellFaultError, match="before it ran anything"),
+    ):
+        run_one(zygote, "official", payload, impossible)
+
+
+def test_a_machine_without_room_is_not_taken_for_one_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("ibft.execution.isolation.subprocess.Popen", refuse)
+    with pytest.raises(HarnessError, match="no processes, memory or open files left"):
+        best_level(allow_unsafe=True)
+
+
+# --- the Verilog toolchain ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def toolchain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference_cache: Path
+) -> Iterator[Callable[[str], None]]:
+    """A function that puts shell code in front of the real compiler, as `iverilog` on the path."""
+    real = shutil.which("iverilog")
+    if not real:
+        pytest.skip("iverilog is not installed")
+    place = tmp_path / "bin"
+    place.mkdir()
+    for folder in (place, *place.parents):
+        folder.chmod(folder.stat().st_mode | 0o055)
+
+    def put(code: str) -> None:
+        (place / "iverilog").write_text(f'#!/bin/sh\n{code}\nexec {real} "$@"\n')
+        (place / "iverilog").chmod(0o755)
+        _toolchain.cache_clear()
+
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    # The real one finds its parts through its own folder, which is shown as that of the one on the path would be.
+    monkeypatch.setattr(isolation, "_shown", functools.partial(shown_with, isolation._shown, real))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield put
+    _toolchain.cache_clear()
+
+
+def shown_with(shown: Callable[[], list[str]], real: str) -> list[str]:
+    return [*shown(), real]
+
+
+CANNOT_FORK = 'echo "sh: 0: Cannot fork" >&2; exit 127'
+
+
+def test_a_compiler_that_cannot_fork_stops_the_run_and_excludes_no_problem(
+    toolchain: Callable[[str], None], tmp_path: Path
+) -> None:
+    toolchain(f'case "$*" in *-V*) ;; *) {CANNOT_FORK} ;; esac')
+    with pytest.raises(HarnessError, match=r"reference solution of v/register .* Cannot fork"):
+        Judge(frame(VERILOG), SETTINGS, 1)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+def test_a_sample_whose_compiler_cannot_fork_is_named(level: str, toolchain: Callable[[str], None]) -> None:
+    toolchain(":")
+    right = str(VERILOG["reference_solution"])
+    with Judge(frame(VERILOG), SETTINGS, 1, level=level) as started:
+        verdicts = started.verdicts([("v/register", 0, right)])
+        assert next(verdicts).verdict.status == "passed"
+        toolchain(CANNOT_FORK)
+        with pytest.raises(HarnessError, match=r"sample 5 of v/register could not be judged: .*Cannot fork"):
+            list(started.verdicts([("v/register", 5, f"// again\n{right}")]))
+
+
+@needs_iverilog
+def test_a_source_that_imitates_a_failing_compiler_gets_a_verdict() -> None:
+    imitations = [
+        'initial q = 0; if (1) $error("\\nsh: 0: Cannot fork\\n"); endmodule',
+        "initial \\killed = 0; endmodule",
+        *("initial begin " + "undeclared = 0; " * n + "end endmodule" for n in (126, 127, 137)),
+    ]
+    samples = [("v/register", i, text) for i, text in enumerate(imitations)]
+    statuses = [row.verdict.status for row in judge(frame(VERILOG), samples, SETTINGS, 2)]
+    assert set(statuses) <= {"compile_error", "elaboration_error", "syntax_error"}
+
+
+# --- failures of the judge itself -----------------------------------------------------------------------------------
+
+
+def test_a_sample_that_the_judge_fails_on_is_named_and_the_others_are_judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    judge_python = judge_module.judge_python
+
+    def fail(problem: Problem, program: str, *rest: Any) -> Verdict:
+        if "odd" in program:
+            raise ValueError("40 is not a valid Signals")
+        return judge_python(problem, program, *rest)
+
+    samples = [("py/total", i, RIGHT + f"    # {'odd' if i == 2 else i}\n") for i in range(5)]
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
+        monkeypatch.setattr(judge_module, "judge_python", fail)
+        rows = []
+        with pytest.raises(HarnessError, match=r"the judge failed on sample 2 of py/total \(ValueError: 40 is not"):
+            rows.extend(judge_resumably(started, samples, journal))
+        monkeypatch.setattr(judge_module, "judge_python", judge_python)
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
+        assert journal.count == 5
+        again = list(judge_resumably(started, samples, journal))
+    assert [row.verdict.passed for row in again] == [True] * 5
+    assert [row.verdict.wall_s for row in again if row.sample != 2] == [
+        verdict.wall_s for verdict in journal.finished() if verdict.passed
+    ]
+
+
+SIGNALS = """
+import ctypes
+libc = ctypes.CDLL(None)
+class Event(ctypes.Structure):
+    _fields_ = [
+        ("value", ctypes.c_void_p), ("signal", ctypes.c_int), ("notify", ctypes.c_int), ("rest", ctypes.c_char * 48)
+    ]
+def total(values, extra):
+    timer = ctypes.c_void_p()
+    libc.timer_create(0, ctypes.byref(Event(None, {number}, 0)), ctypes.byref(timer))
+    libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 0, 0, 1000), None)
+    while True: pass
+"""
+
+
+def test_death_by_a_signal_without_a_name_is_a_verdict(tmp_path: Path) -> None:
+    samples = [("py/total", i, SIGNALS.format(number=number)) for i, number in enumerate((34, 40, 64, 31, 6))]
+    rows = list(judge(frame(PYTHON), samples, Execution(python_timeout_s=1.0), 2, level="B"))
+    assert {row.verdict.status for row in rows} <= {"runtime_error", "timeout"}
+    assert "signal 40" in rows[1].verdict.detail
