@@ -181,6 +181,39 @@ def test_a_testbench_that_connects_whatever_a_completion_asks_for_is_excluded() 
     assert ".*" in unjudgeable(frame({**VERILOG, "tests": connected}), SETTINGS, 1)["v/register"]
 
 
+def with_reference(body: str) -> dict[str, str | None]:
+    """The Verilog problem with another reference, which its testbench and its solution share."""
+    right = "always @(posedge clk) if (reset) q <= 0; else q <= d;"
+    return {
+        **VERILOG,
+        "tests": str(VERILOG["tests"]).replace(right, body),
+        "reference_solution": str(VERILOG["reference_solution"]).replace(right, body),
+    }
+
+
+@needs_iverilog
+def test_a_problem_that_undefined_outputs_pass_is_excluded() -> None:
+    problem = with_reference("always @(posedge clk) q <= q + d;")
+    assert unjudgeable(frame(problem), SETTINGS, 1) == {
+        "v/register": "its tests pass a module whose outputs are undefined"
+    }
+
+
+@needs_iverilog
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("always @(posedge clk) if (reset) q <= 0; else q <= d;", []),
+        ("always @* q = d & 0;", ["v/register"]),
+        ("always @* q = d | 255;", ["v/register"]),
+        ("always @* q = d & 1;", []),
+    ],
+)
+def test_a_problem_that_a_constant_passes_is_named_and_counts(body: str, named: list[str]) -> None:
+    with Judge(frame(with_reference(body)), SETTINGS, 1) as started:
+        assert (started.constant_passes, started.excluded) == (named, {})
+
+
 @pytest.mark.parametrize(
     "kind", ["OSError", "EOFError", "MemoryError", "FileNotFoundError", "KeyError", "StopIteration"]
 )

@@ -62,7 +62,7 @@ def test_rtl_mini_references_pass_and_empty_bodies_fail() -> None:
     problems = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog"))
     empty = [(task_id, i, body) for task_id in problems["task_id"] for i, body in ((1, ""), (2, "endmodule\n"))]
     with Judge(problems, SETTINGS, 2) as judge:
-        assert judge.excluded == {}
+        assert (judge.excluded, judge.constant_passes) == ({}, [])
         rows = list(judge.verdicts([*references(problems), *empty]))
     assert failures(rows[: len(problems)]) == {}
     assert not [row.task_id for row in rows[len(problems) :] if row.verdict.passed]
@@ -74,7 +74,8 @@ def test_verilog_eval_references_pass_and_empty_bodies_fail(shared_data: Path, h
     problems = verilog_eval(shared_data, half)
     empty = [(task_id, i, body) for task_id in problems["task_id"] for i, body in ((1, ""), (2, "endmodule\n"))]
     with Judge(problems, SETTINGS, 2) as judge:
-        assert set(judge.excluded) == (expected_exclusions() if half == "Human" else set())
+        assert set(judge.excluded) == (expected_exclusions() if half == "Human" else {"fsm_ps2"})
+        assert set(judge.constant_passes) == ({"m2014_q4d"} if half == "Human" else {"m2014_q4d", "2012_q2fsm"})
         rows = list(judge.verdicts([*references(problems), *empty]))
     assert set(failures(rows[: len(problems)])) == set(judge.excluded)
     assert not [row.task_id for row in rows[len(problems) :] if row.verdict.passed]

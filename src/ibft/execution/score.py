@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
                 write(judged)
         write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
         journal.remove()
-    print(summary(counts, judge.excluded, tally, judge.isolation), f"written to {arguments.out}", sep="\n")
+    print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")
 
 
 def benchmark(name: str, folder: Path | None) -> Benchmark:
@@ -144,9 +144,9 @@ class _Counts:
         self.official_c[task_id] += official_passed
 
 
-def summary(counts: _Counts, excluded: dict[str, str], tally: Tally, isolation: str) -> str:
-    """What the command prints: both verdicts' metrics, each over the problems that it counts."""
-    judged = [task_id for task_id in counts.n if task_id not in excluded]
+def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
+    """Both verdicts' metrics, each over the problems that it counts, and what a reader must know of them."""
+    judged = [task_id for task_id in counts.n if task_id not in judge.excluded]
     rows = [
         _metrics("hardened verdict", [(counts.n[t], counts.c[t]) for t in judged]),
         _metrics("official verdict", [(counts.n[t], counts.official_c[t]) for t in counts.n]),
@@ -155,8 +155,9 @@ def summary(counts: _Counts, excluded: dict[str, str], tally: Tally, isolation: 
     lines = [pd.DataFrame(rows).set_index("").T.to_string()]
     lines += [f"status counts: {', '.join(statuses)}"]
     lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
-    lines += [f"excluded, because this machine cannot judge it: {t} ({reason})" for t, reason in excluded.items()]
-    return "\n".join([*lines, f"isolation level {isolation}"])
+    lines += [f"excluded, because it cannot be judged here: {t} ({reason})" for t, reason in judge.excluded.items()]
+    lines += [f"counted, but a constant passes: {task_id}" for task_id in judge.constant_passes]
+    return "\n".join([*lines, f"isolation level {judge.isolation}"])
 
 
 def _metrics(name: str, counts: list[Count]) -> dict[str, str]:
