@@ -9,7 +9,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-vllm lint format schema bench rehearse chaos fuzz audit clean
+.PHONY: help setup run test test-vllm lint format schema bench rehearse chaos load fuzz audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1%
 
 chaos: setup  ## kill the workflow at 50 random moments; each time one command must finish it (a quarter of an hour)
 	IBFT_KILLS=50 $(UV) pytest tests/workflow/test_kills.py -s --timeout 14400
+
+load: setup  ## judge honest samples beside 10,000 of which every tenth is hostile (ten minutes)
+	IBFT_LOAD_SAMPLES=10000 $(UV) pytest tests/execution/test_load.py --timeout 7200
 
 fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter of an hour)
 	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200

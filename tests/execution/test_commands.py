@@ -22,12 +22,13 @@ from tests.execution.problems import PYTHON, frame
 SCRIPT = REPOSITORY / "workflow/scripts/execute.py"
 
 
-def samples_table(path: Path, codes: list[str]) -> None:
+def samples_table(path: Path, codes: list[tuple[str, str]]) -> None:
+    """Write a table `samples` of pairs of task_id and code."""
     facts = {"finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1, "log_likelihood": 0.0, "seed": 0}
     origin = {"profile": "chat", "engine": "test", "engine_version": "1"}
     rows = [
-        {"task_id": "py/total", "sample": i, "completion": "text", "code": code, **facts, **origin}
-        for i, code in enumerate(codes)
+        {"task_id": task_id, "sample": i, "completion": "text", "code": code, **facts, **origin}
+        for i, (task_id, code) in enumerate(codes)
     ]
     write_table(path, SAMPLES, rows)
 
@@ -44,7 +45,7 @@ def stage(tmp_path: Path) -> Path:
     codes = [
         f"    import time; time.sleep(0.02)\n    return sum(values) + extra + {i % 3 // 2}  # {i}\n" for i in range(150)
     ]
-    samples_table(tmp_path / "samples.parquet", [*codes, *codes[:5]])
+    samples_table(tmp_path / "samples.parquet", [("py/total", code) for code in [*codes, *codes[:5]]])
     return tmp_path
 
 
@@ -78,7 +79,7 @@ def test_a_journal_of_other_samples_is_not_believed(stage: Path) -> None:
     journal_path(output).write_bytes(
         b'0123456789abcdef another key\n0123456789abcdef ["passed", "", true, true, "A", 1]\n'
     )
-    samples_table(stage / "samples.parquet", ["    return 0\n"])
+    samples_table(stage / "samples.parquet", [("py/total", "    return 0\n")])
     subprocess.run(execute(stage, output), check=True)
     assert list(read_table(output, VERDICTS)["status"]) == ["wrong_answer"]
 
