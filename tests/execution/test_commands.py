@@ -144,7 +144,7 @@ def test_score_names_the_bad_line(tmp_path: Path, content: str, complaint: str) 
 def test_doctor_names_what_it_looked_at() -> None:
     done = ibft("doctor")
     assert done.returncode == 0, done.stderr
-    for what in ("isolation", "iverilog", "GPU", "vLLM", "disk", "hub"):
+    for what in ("isolation", "time limits", "iverilog", "GPU", "vLLM", "disk", "hub"):
         assert f"  {what}: " in done.stdout
     assert all(
         "->" in after

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ibft.errors import UserError
 from ibft.execution.isolation import probe
+from ibft.execution.own_time import is_accounted
 from ibft.execution.references import iverilog_version
 
 _HUB = "https://huggingface.co"
@@ -33,7 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(_: argparse.Namespace) -> None:
     """Print one finding per line, with what to do about each gap."""
-    checks: list[Callable[[], Finding]] = [isolation, iverilog, gpu, vllm, disk, hub]
+    checks: list[Callable[[], Finding]] = [isolation, time_limits, iverilog, gpu, vllm, disk, hub]
     for check in checks:
         finding = check()
         print(f"{'ok ' if finding.good else 'gap'}  {finding.what}: {finding.found}")
@@ -55,6 +56,14 @@ def isolation() -> Finding:
         None: "no sandbox starts, so nothing can be judged",
     }
     return Finding("isolation", level in ("A", "B"), found, remedies[level])
+
+
+def time_limits() -> Finding:
+    """Whether a busy machine leaves verdicts as they are."""
+    if is_accounted():
+        return Finding("time limits", True, "they count no waiting for a processor", "")
+    remedy = "judge on a machine that is not busy: this kernel has no /proc/PID/schedstat"
+    return Finding("time limits", False, "they count by the wall clock", remedy)
 
 
 def iverilog() -> Finding:
