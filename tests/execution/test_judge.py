@@ -36,7 +36,9 @@ def test_every_python_ending_has_its_status(level: str) -> None:
         "    return None\n": "wrong_answer",
         "    return values +\n": "syntax_error",
         "    raise ValueError('no')\n": "runtime_error",
-        "    return map(int, values)\n": "malformed",
+        "    return map(int, values)\n": "wrong_answer",
+        "    return object()\n": "malformed",
+        "    return iter(int, 1)\n": "malformed",
         "    while True: pass\n": "timeout",
         "    return [0] * (1 << 40)\n": "memory",
     }
