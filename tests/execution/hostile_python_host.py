@@ -145,7 +145,8 @@ import socket
 def pair(): return socket.socketpair()[0]
 for reach in (lambda: socket.socket(socket.AF_UNIX), lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
               lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET), lambda: pair().connect("/x"),
-              lambda: pair().listen(), lambda: pair().bind("\\0ibft-escaped"), lambda: pair().send(b"x", socket.MSG_OOB),
+              lambda: pair().listen(), lambda: pair().bind("\\0ibft-escaped"),
+              lambda: pair().send(b"x", socket.MSG_OOB),
               lambda: pair().sendmsg([b"x"]), lambda: pair().sendto(b"x", "\\0ibft-escaped")):
     try: reach()
     except OSError: continue

@@ -74,8 +74,9 @@ def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspecti
 
 
 def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
-    path = f"{above.path}.{name}" if above else name
-    return _Scope(path, tested, tested or bool(above and above.is_inside))
+    inside = tested or bool(above and above.is_inside)
+    path = f"{above.path}.{name}" if above and not inside else name  # inside, a completion could nest without end
+    return _Scope(path, tested, inside)
 
 
 def _note(line: bytes, here: _Scope) -> bool:
