@@ -566,3 +566,41 @@ SAMPLES: dict[str, dict[str, str]] = {
     "py/drain": _DRAIN,
     **_HUMANEVAL,
 }
+
+# These pass upstream's rule alone, as docs/sandbox.md says: `total` and `evens` of other types.
+REFUSED = {
+    "py/total": {
+        "object": """
+class Total:
+    def __init__(self, value):
+        self.value = value
+    def __eq__(self, other):
+        return self.value == other
+
+def total(values, extra):
+    return Total(sum(values) + extra)
+""",
+    },
+    "py/lengths": {
+        "default_of_missing_keys": """
+from collections import defaultdict
+def lengths(words):
+    return defaultdict(int, {word: len(word) for word in words})
+""",
+    },
+    "py/first": {
+        "enumeration": """
+from enum import Enum
+class Last(Enum):
+    NONE = 'none'
+
+def first(n):
+    return [n, Last.NONE]
+""",
+        "endless_iterator": """
+import itertools
+def first(n):
+    return itertools.count(n)
+""",
+    },
+}

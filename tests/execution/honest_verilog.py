@@ -330,3 +330,10 @@ endmodule
 }
 
 SAMPLES: dict[str, dict[str, str]] = {"v/register": _REGISTER, **_EASY}
+
+# These pass upstream's rule alone, as docs/sandbox.md says.
+REFUSED = {
+    "random_numbers": _doing("n = $urandom;"),
+    "command_line": _doing('if ($test$plusargs("x")) n = 1;'),
+    "force": "\treg a;\n\tinitial force a = 1;\n" + _BODY,
+}

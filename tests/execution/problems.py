@@ -101,6 +101,17 @@ PYTHON_OF_MANY_TYPES = [
     ),
 ]
 
+# What right answers to these cannot do in the examiner's process.
+PYTHON_OF_MORE_THAN_VALUES = [
+    _small(
+        "lengths",
+        "words",
+        ["assert candidate(['a', 'bc'])['bc'] == 2", "found = candidate([])", "assert 'a' in found or not found['a']"],
+        "return {**{word: len(word) for word in words}, **({} if words else {'a': 1})}",
+    ),
+    _small("first", "n", ["assert next(iter(candidate(3))) == 3"], "return [n]"),
+]
+
 _TESTS = """`timescale 1 ps/1 ps
 `define OK 12
 module reference_module(input clk, input reset, input [7:0] d, output reg [7:0] q);

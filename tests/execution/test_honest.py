@@ -10,7 +10,7 @@ from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
 from tests.execution import honest_python_programs, honest_python_text, honest_python_types, honest_verilog
-from tests.execution.problems import PYTHON, PYTHON_OF_MANY_TYPES, VERILOG, frame
+from tests.execution.problems import PYTHON, PYTHON_OF_MANY_TYPES, PYTHON_OF_MORE_THAN_VALUES, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=15.0)
 
@@ -28,6 +28,24 @@ def test_honest_python_passes(level: str) -> None:
 def test_honest_verilog_passes(level: str) -> None:
     mini = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog"))
     check_all(pd.concat([frame(VERILOG), mini], ignore_index=True), honest_verilog.SAMPLES, level, at_least=100)
+
+
+def test_what_the_documentation_says_to_fail_fails_by_the_hardened_rule_alone() -> None:
+    samples = [
+        (task, i, text) for task, group in honest_python_types.REFUSED.items() for i, text in enumerate(group.values())
+    ]
+    with Judge(frame(PYTHON, *PYTHON_OF_MORE_THAN_VALUES), SETTINGS, workers=2) as judge:
+        assert judge.excluded == {}
+        rows = list(judge.verdicts(samples))
+    assert [(row.verdict.passed, row.verdict.official_passed) for row in rows] == [(False, True)] * len(samples)
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+def test_verilog_that_the_documentation_says_to_fail_fails_by_the_hardened_rule_alone() -> None:
+    samples = [("v/register", i, text) for i, text in enumerate(honest_verilog.REFUSED.values())]
+    with Judge(frame(VERILOG), SETTINGS, workers=2) as judge:
+        rows = list(judge.verdicts(samples))
+    assert [(row.verdict.status, row.verdict.official_passed) for row in rows] == [("forbidden", True)] * len(samples)
 
 
 def check_all(problems: pd.DataFrame, samples: dict[str, dict[str, str]], level: str, at_least: int) -> None:
