@@ -9,7 +9,14 @@ from ibft.config.execution import Execution
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
-from tests.execution import honest_python_programs, honest_python_text, honest_python_types, honest_verilog
+from tests.execution import (
+    honest_python_collections,
+    honest_python_language,
+    honest_python_library,
+    honest_python_text,
+    honest_python_types,
+    honest_verilog,
+)
 from tests.execution.problems import PYTHON, PYTHON_OF_MANY_TYPES, PYTHON_OF_MORE_THAN_VALUES, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=15.0)
@@ -19,8 +26,9 @@ SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=15.0)
 def test_honest_python_passes(level: str) -> None:
     humaneval = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
     problems = pd.concat([frame(PYTHON, *PYTHON_OF_MANY_TYPES), humaneval], ignore_index=True)
-    totals = honest_python_text.TOTAL | honest_python_programs.TOTAL
-    check_all(problems, {"py/total": totals, **honest_python_types.SAMPLES}, level, at_least=200)
+    totals = honest_python_text.TOTAL | honest_python_language.TOTAL | honest_python_library.TOTAL
+    others = honest_python_types.SAMPLES | honest_python_collections.SAMPLES
+    check_all(problems, {"py/total": totals, **others}, level, at_least=200)
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")

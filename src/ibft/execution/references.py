@@ -26,7 +26,7 @@ from ibft.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "5"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "6"  # what is measured, and how; a change of either needs a new number
 
 
 @dataclass(frozen=True)
