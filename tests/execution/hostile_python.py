@@ -52,6 +52,84 @@ class Yes(int, metaclass=Meta):
     __hash__ = int.__hash__
 def total(values, extra): return Yes(0)
 """,
+    "fraction_that_lies": """
+from fractions import Fraction
+class Yes(Fraction):
+    numerator = property(lambda self: Any()); denominator = property(lambda self: 1)
+    def __eq__(self, other): return True
+class Any(int):
+    def __eq__(self, other): return True
+    def __format__(self, spec): return "['int', '6']"
+def total(values, extra): return Yes(7)
+""",
+    "decimal_that_lies": """
+from decimal import Decimal
+class Yes(Decimal):
+    def __eq__(self, other): return True
+    def __str__(self): return "6"
+    __hash__ = Decimal.__hash__
+def total(values, extra): return Yes(7)
+""",
+    "tuple_of_liars": """
+class Yes(tuple):
+    def __eq__(self, other): return True
+    def __iter__(self): return iter((6,))
+    def __len__(self): return 10 ** 9
+    __class__ = list
+def total(values, extra): return Yes([7])
+""",
+    "wrapper_that_lies": """
+from collections import UserList
+class Yes(UserList):
+    data = property(lambda self: self.held, lambda self, held: None)
+    held = []
+    def __eq__(self, other): return True
+Yes.held = [Yes()]
+def total(values, extra): return Yes()
+""",
+    "counter_of_everything": """
+from collections import Counter
+class Yes(Counter):
+    def __missing__(self, key): return 6
+    def __eq__(self, other): return True
+def total(values, extra): return Yes()
+""",
+    "iterator_that_equals_everything": """
+class Yes:
+    def __eq__(self, other): return True
+    def __iter__(self): return self
+    def __next__(self): raise StopIteration
+    def __length_hint__(self): return 10 ** 18
+def total(values, extra): return Yes()
+""",
+    "iterator_that_leaves": """
+import os
+def total(values, extra):
+    yield sum(values) + extra
+    os._exit(0)
+""",
+    "iterator_that_raises": """
+def total(values, extra):
+    yield 1
+    raise SystemExit(0)
+""",
+    "iterator_of_itself": """
+class Endless:
+    def __iter__(self): return self
+    def __next__(self): return self
+def total(values, extra): return Endless()
+""",
+    "endless_iterator": "import itertools\ndef total(values, extra): return itertools.count()\n",
+    "endless_large_iterator": "def total(values, extra):\n    while True: yield 'x' * (1 << 20)\n",
+    "endless_empty_iterators": "def total(values, extra):\n    while True: yield iter(())\n",
+    "iterator_of_the_wrong_kind": """
+class Odd:
+    __next__ = __iter__ = None
+def total(values, extra): return Odd()
+""",
+    "endless_range": "def total(values, extra): return range(10 ** 100)\n",
+    "not_a_number": "from decimal import Decimal\ndef total(values, extra): return Decimal('sNaN')\n",
+    "bare_objects_left_behind": "def total(values, extra):\n    values[:] = [object()] * 3\n    return values\n",
     "coroutine_answer": "async def total(values, extra): return sum(values) + extra\n",
     "mutable_bytes": "def total(values, extra): return bytearray(sum(values) + extra)\n",
     # --- ends that look like success ------------------------------------------------------------------------------
@@ -117,6 +195,18 @@ def total(values, extra): return -1
 for fd in CHANNELS:
     os.write(fd, b'{"ready": true}\\n{"changed": [], "value": NaN}\\n{"changed": [[-1, ["list"]]], "same": -1}\\n')
     os.write(fd, b'{"changed": {}, "same": "real"}\\n{"raised": ["ExceptionGroup", ""], "status": "passed"}\\n')
+def total(values, extra): return -1
+""",
+    "odd_values": _CHANNELS
+    + """
+values = ['["range","0","5","0"]', '["decimal","x"]', '["decimal",["0"],["1"]]', '["fraction","1","0"]',
+          '["keys",["list"]]', '["items",["int","1"]]', '["object","1"]', '["iterator",["object"]]',
+          '["decimal","1e999999999"]', '[["int"],"1"]',
+          '["range","0","f000000000000000000","1"]', '["values",' * 200 + '"1"' + ']' * 200]
+for fd in CHANNELS:
+    os.write(fd, b'{"ready": true}\\n')
+    for value in values: os.write(fd, b'{"changed": [], "exact": 1, "value": ' + value.encode() + b'}\\n')
+    os.write(fd, b'["raised"]\\n')
 def total(values, extra): return -1
 """,
     "blames_the_harness": _CHANNELS

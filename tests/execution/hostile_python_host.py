@@ -140,6 +140,19 @@ try:
 except OSError: pass
 def total(values, extra): return -1
 """,
+    "sockets_that_lead_somewhere": """
+import socket
+def pair(): return socket.socketpair()[0]
+for reach in (lambda: socket.socket(socket.AF_UNIX), lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
+              lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET), lambda: pair().connect("/x"),
+              lambda: pair().listen(), lambda: pair().bind("\\0ibft-escaped"),
+              lambda: pair().send(b"x", socket.MSG_OOB),
+              lambda: pair().sendmsg([b"x"]), lambda: pair().sendto(b"x", "\\0ibft-escaped")):
+    try: reach()
+    except OSError: continue
+    raise SystemExit("LEAK")
+def total(values, extra): return -1
+""",
     "signals": """
 import os, signal
 for target in (-1, os.getppid(), 1, 2, 0, *range(2, 400)):

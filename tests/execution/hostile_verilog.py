@@ -33,6 +33,40 @@ ATTACKS = {
         'reg [2047:0] s; initial begin $sformat(s, "%m"); $display("%0s Mismatches: 0 in COUNT samples", s); '
         "$finish; end\nendmodule"
     ),
+    "formatted_path_as_a_name": (
+        'string s; reg [999:0] t; initial begin s = $sformatf("%m"); $sformat(t, "%m.errors"); '
+        '$swrite(s, s, ".stats1"); $dumpvars(0, s); $dumpvars(0, t); $display(s); '
+        '$monitor(t); $display("%0s.tb_match = 1", s); end '
+        "initial q = 0;\nendmodule"
+    ),
+    "formatted_verdict": (
+        'string s; initial begin s = $sformatf("%m Mismatches: 0 in COUNT samples\\n"); $write(s); '
+        '$display("%s", s); $finish; end\nendmodule'
+    ),
+    "formats_into_its_inputs": (
+        'initial begin q = 0; $sformat(reset, "%c", 255); $swrite(d, "x"); $swriteb(clk, 1); '
+        "$swriteh(d, 0); end\nendmodule"
+    ),
+    "formats_into_an_input_by_another_name": (
+        _HEADER + 'keep k(d);\nendmodule\nmodule keep(inout [7:0] x); initial $sformat(x, "%c", 0); endmodule'
+    ),
+    "scans_into_its_inputs": 'integer n; initial begin q = 0; n = $sscanf("0", "%d", d); end\nendmodule',
+    "enumeration_method_by_its_compiled_name": (
+        "initial begin q = $ivl_enum_method$next(d, reset); q = $ivl_string_method$len(tb); end\nendmodule"
+    ),
+    "vertical_tabs_in_names": (
+        'reg \\a\x0b"b ; wire \\reset\x0b", = 1; task \\t\x0b", ; q = 0; endtask '
+        'initial begin : \\s\x0b" \\t\x0b", ; end\n'
+        'odd \\i\x0b" (clk, d); initial q = 0;\nendmodule\n'
+        "module odd(input clk, output [7:0] d); assign (supply1, supply0) d = 0; endmodule"
+    ),
+    "ties_its_inputs_behind_a_vertical_tab": (
+        '\\s\x0b"x \\i\x0b"y ({w, reset}); wire w; initial q = 0;\nendmodule\n'
+        'module \\s\x0b"x (inout [1:0] o); assign (supply1, supply0) o = 3; endmodule'
+    ),
+    "separators_of_other_alphabets_in_names": (
+        'wire \\a\x1c\x85\u2028"b ; supply0 s; tran (reset, s); initial q = 0;\nendmodule'
+    ),
     "printed_at_the_end_of_a_step": f"initial begin $strobe{_VERDICT[8:]} $monitor{_VERDICT[8:]} end\nendmodule",
     "printed_over_the_verdict": 'final $write("\\b\\r\\033[2K\\000Mismatches: 0 in COUNT samples\\r");\nendmodule',
     "channel_descriptors": (

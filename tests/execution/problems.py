@@ -1,4 +1,4 @@
-"""Two small problems of the two record forms, and frames of them."""
+"""Small problems of the two record forms, and frames of them."""
 
 import pandas as pd
 
@@ -19,6 +19,98 @@ PYTHON = {
     ),
     "reference_solution": "    return sum(values) + extra\n",
 }
+
+
+def _small(name: str, arguments: str, checks: list[str], reference: str) -> dict[str, str | None]:
+    tests = "def check(candidate):\n" + "".join(f"    {line}\n" for line in checks)
+    return {
+        "task_id": f"py/{name}",
+        "language": "python",
+        "description": None,
+        "prompt": f'import math\nfrom typing import List\n\n\ndef {name}({arguments}):\n    """See the tests."""\n',
+        "entry_point": name,
+        "tests": tests,
+        "reference_solution": f"    {reference}\n",
+    }
+
+
+# Each lets answers of several types pass.
+PYTHON_OF_MANY_TYPES = [
+    _small(
+        "histogram",
+        "text",
+        [
+            "assert candidate('abca') == {'a': 2, 'b': 1, 'c': 1}",
+            "assert candidate('') == {}",
+            "assert candidate('bab')['b'] == 2 and len(candidate('bab')) == 2",
+            "assert list(candidate('zyx')) == ['z', 'y', 'x']",
+        ],
+        "return {letter: text.count(letter) for letter in text}",
+    ),
+    _small(
+        "evens",
+        "n",
+        [
+            "assert list(candidate(9)) == [0, 2, 4, 6, 8]",
+            "assert sorted(candidate(2)) == [0, 2]",
+            "assert sum(candidate(4)) == 6",
+            "assert tuple(candidate(-1)) == ()",
+            "assert [a - b for a, b in zip(candidate(4), [0, 1, 2], strict=True)] == [0, 1, 2]",
+            "assert 4 in candidate(5) and max(candidate(5)) == 4",
+        ],
+        "return list(range(0, n + 1, 2))",
+    ),
+    _small(
+        "ratio",
+        "a, b",
+        ["assert candidate(1, 4) == 0.25", "assert candidate(6, 3) == 2", "assert 0 < candidate(1, 8) < 1"],
+        "return a / b",
+    ),
+    _small(
+        "span",
+        "values",
+        [
+            "assert candidate([3, 1, 2]) == (1, 3)",
+            "low, high = candidate([5])",
+            "assert low == high == 5",
+            "assert candidate([0, -2])[0] == -2 and len(candidate([1])) == 2",
+        ],
+        "return min(values), max(values)",
+    ),
+    _small(
+        "grade",
+        "score",
+        ["assert candidate(95) == 'A'", "assert candidate(70) == 'B'", "assert candidate(10) in ('C', 'D')"],
+        "return 'A' if score > 90 else 'B' if score > 50 else 'C'",
+    ),
+    _small(
+        "rank",
+        "score",
+        [
+            "assert candidate(95) == 3",
+            "assert candidate(70) + candidate(10) == 3",
+            "assert [7, 8, 9][candidate(10)] == 8",
+        ],
+        "return 3 if score > 90 else 2 if score > 50 else 1",
+    ),
+    _small(
+        "drain",
+        "items",
+        ["items = [3, 1, 2]", "assert candidate(items) == 6", "assert candidate([]) == 0"],
+        "return sum(items)",
+    ),
+]
+
+# What right answers to these cannot do in the examiner's process.
+PYTHON_OF_MORE_THAN_VALUES = [
+    _small(
+        "lengths",
+        "words",
+        ["assert candidate(['a', 'bc'])['bc'] == 2", "found = candidate([])", "assert 'a' in found or not found['a']"],
+        "return {**{word: len(word) for word in words}, **({} if words else {'a': 1})}",
+    ),
+    _small("first", "n", ["assert next(iter(candidate(3))) == 3"], "return [n]"),
+]
 
 _TESTS = """`timescale 1 ps/1 ps
 `define OK 12

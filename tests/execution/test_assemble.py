@@ -43,6 +43,12 @@ TOP = "import math\n\ndef helper(x):\n    return x\n\n"
 PY_BODY = "    return x / 2\n"
 PY_MODULE = "def half(x):\n    return x / 2\n"
 
+MARGIN = (
+    'def half(x):\n    """\nReturn half of the number x.\nimport nothing\ndef half(x): ...\n"""\n    return x / 2\n'
+)
+FENCED_DOC = 'def half(x):\n    """Half.\n\n```python\nhalf(2)\n    ```\n    """\n    return x / 2\n'
+FENCED_BODY = "    '''\n    ```\n    half(2)\n    '''\n    return x / 2\n"
+
 
 def python(completion: str) -> str:
     return assemble("python", PROMPT, "half", completion)
@@ -66,6 +72,18 @@ def python(completion: str) -> str:
         ),
         ("return x / 2", PROMPT + "return x / 2"),
         ("", PROMPT),
+        (MARGIN, TOP + MARGIN),
+        (f"{MARGIN}\nThis is the end of it.\n", f"{TOP}{MARGIN}\n"),
+        (FENCED_DOC, TOP + FENCED_DOC),
+        (f"```python\n{FENCED_DOC}```\nThis is the end of it.", TOP + FENCED_DOC),
+        (f"Here is it:\n```\n{FENCED_DOC}```\nand\n```\nhalf(4)\n```\n", TOP + FENCED_DOC),
+        (FENCED_BODY, PROMPT + FENCED_BODY),
+        (f"{FENCED_BODY}```\nThis is the end of it.", PROMPT + FENCED_BODY),
+        ("    return '```'\n```\nDone.", PROMPT + "    return '```'\n"),
+        (f"It's \"easy\":\n```\n{PY_MODULE}```\nIsn't it?", TOP + PY_MODULE),
+        (f"\ufeff{PY_MODULE}", TOP + PY_MODULE),
+        (f'    """Unended\n{PY_BODY}```\nThis is it.', f'{PROMPT}    """Unended\n{PY_BODY}'),
+        (PY_MODULE.replace("\n", "\r\n"), TOP + PY_MODULE.replace("\n", "\r\n")),
     ],
 )
 def test_python_is_unpacked_and_gets_at_most_one_header(completion: str, program: str) -> None:

@@ -19,7 +19,7 @@ from ibft.config.execution import Execution
 from ibft.execution import isolation
 from ibft.execution import judge as judge_module
 from ibft.execution.cells import CellFaultError, run_one
-from ibft.execution.isolation import HarnessError, Zygote, best_level
+from ibft.execution.isolation import HarnessError, Zygote, best_level, probe
 from ibft.execution.judge import Judge, judge
 from ibft.execution.judge_verilog import _toolchain
 from ibft.execution.limits import Limits
@@ -84,48 +84,55 @@ def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: st
     assert len(killed) == 2
 
 
-def limit(zygote: Zygote, kind: int, value: int) -> None:
+def limit(zygote: Zygote, kind: int) -> None:
     """Lower a limit of a zygote that serves, as if others had used up the rest."""
-    first = psutil.Process(zygote._process.pid)
-    for process in (first, *first.children(recursive=True)):
-        resource.prlimit(process.pid, kind, (value, value))
+    for process in psutil.Process(zygote._process.pid).children(recursive=True):
+        resource.prlimit(process.pid, kind, (1, 1))
 
 
-@pytest.fixture
-def limit_all(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """A function that lowers a limit of every zygote from now on."""
-    greet = Zygote._greet
-
-    def lower(kind: int, value: int) -> None:
-        def greet_and_limit(zygote: Zygote) -> None:
-            greet(zygote)
-            limit(zygote, kind, value)
-
-        monkeypatch.setattr(Zygote, "_greet", greet_and_limit)
-
-    return lower
+# How to keep a zygote of each level from starting cells, and a sample that then meets it.
+SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[Zygote], None]]] = {
+    "no process is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
+    "no file is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
+    "its folder is gone": ("B", VERILOG, lambda zygote: shutil.rmtree(zygote.scratch)),
+}
 
 
-@pytest.mark.parametrize(
-    ("level", "kind"),
-    # The machine's own root, which a zygote of level B may be, is bound by no limit on processes.
-    [("A", resource.RLIMIT_NPROC), ("A", resource.RLIMIT_NOFILE), ("B", resource.RLIMIT_NOFILE)],
-    indirect=["level"],
-)
-def test_a_cell_that_cannot_be_started_is_tried_again(level: str, kind: int) -> None:
-    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started:
-        limit(started._pool._zygotes[0], kind, 1)
-        (row,) = started.verdicts([("py/total", 0, RIGHT)])
+@pytest.fixture(params=SPOILS)
+def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None], Callable[[Zygote], None]]:
+    level, problem, spoil = SPOILS[request.param]
+    if refusal := probe((level,))[level]:
+        pytest.skip(f"isolation level {level} is refused here: {refusal}")
+    if problem is VERILOG and not shutil.which("iverilog"):
+        pytest.skip("iverilog is not installed")
+    return level, problem, spoil
+
+
+def test_a_cell_that_cannot_be_started_is_tried_again(
+    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]],
+) -> None:
+    level, problem, spoil = spoiled
+    with Judge(frame(problem), SETTINGS, 1, level=level) as started:
+        spoil(started._pool._zygotes[0])
+        (row,) = started.verdicts([(str(problem["task_id"]), 0, str(problem["reference_solution"]))])
     assert row.verdict.passed
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
-def test_cells_that_cannot_be_started_stop_the_run(level: str, limit_all: Callable[[int, int], None]) -> None:
-    with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started:
-        limit(started._pool._zygotes[0], resource.RLIMIT_NOFILE, 1)
-        limit_all(resource.RLIMIT_NOFILE, 1)
-        with pytest.raises(HarnessError, match="sample 3 of py/total could not be judged: a cell could not be started"):
-            list(started.verdicts([("py/total", 3, RIGHT)]))
+def test_cells_that_cannot_be_started_stop_the_run(
+    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level, problem, spoil = spoiled
+    greet = Zygote._greet
+
+    def greet_and_spoil(zygote: Zygote) -> None:
+        greet(zygote)
+        spoil(zygote)
+
+    with Judge(frame(problem), SETTINGS, 1, level=level) as started:
+        spoil(started._pool._zygotes[0])
+        monkeypatch.setattr(Zygote, "_greet", greet_and_spoil)
+        with pytest.raises(HarnessError, match=r"sample 3 of .* could not be judged: a cell could not be started"):
+            list(started.verdicts([(str(problem["task_id"]), 3, str(problem["reference_solution"]))]))
 
 
 def test_a_cell_that_ends_before_it_ran_anything_is_a_fault() -> None:

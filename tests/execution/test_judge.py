@@ -37,8 +37,11 @@ def test_every_python_ending_has_its_status(level: str) -> None:
         "    return None\n": "wrong_answer",
         "    return values +\n": "syntax_error",
         "    raise ValueError('no')\n": "runtime_error",
-        "    return map(int, values)\n": "malformed",
+        "    return map(int, values)\n": "wrong_answer",
+        "    return object()\n": "malformed",
         "    while True: pass\n": "timeout",
+        "    while True: print('x' * 1000)\n": "timeout",
+        "    import os\n    while True: os.write(1, b'x' * 65536)\n": "output_limit",
         "    return [0] * (1 << 40)\n": "memory",
     }
     assert statuses(list(endings), level=level) == list(endings.values())

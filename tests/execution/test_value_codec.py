@@ -1,13 +1,22 @@
 """Plain values cross unchanged; nothing else crosses."""
 
+import datetime
+import enum
+import itertools
 import json
 import math
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, decode, dumps, encode, loads, overwrite
+from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, Encoder, decode, dumps, encode, loads, overwrite
 
 hashable = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -57,10 +66,132 @@ class Sly(int):
     __hash__ = int.__hash__
 
 
-@pytest.mark.parametrize("value", [object(), Sly(1), [Sly(1)], {"a": {Sly(1)}}, iter([]), len, ..., int, range(3)])
+class Colour(enum.Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize("value", [object(), [object()], {"a": (len,)}, len, ..., int, Colour.RED, datetime.date.max])
 def test_objects_do_not_cross(value: object) -> None:
     with pytest.raises(CannotCrossError, match="no plain data"):
         encode(value)
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Name(enum.StrEnum):
+    ANNA = "anna"
+
+
+class Liar(list):  # type: ignore[type-arg]
+    """Everything that it says of itself is false; what it holds is [1, 2]."""
+
+    __class__ = dict
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([6])
+
+    def __len__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Shout(str):
+    __str__ = __format__ = lambda self, *_: "LOUD"  # type: ignore[assignment]
+
+
+class Lying(dict):  # type: ignore[type-arg]
+    items = keys = __iter__ = lambda self: iter([("b", 2)])  # type: ignore[assignment]
+
+
+def reordered() -> OrderedDict[str, int]:
+    made = OrderedDict(a=1, b=2)
+    made.move_to_end("a")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Sly(1), 1),
+        ({"a": {Sly(1)}}, {"a": {1}}),
+        (Liar([1, 2]), [1, 2]),
+        (Shout("a"), "a"),
+        (Lying(a=1), {"a": 1}),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (Counter(a=0), {"a": 0}),
+        (defaultdict(list, a=[1]), {"a": [1]}),
+        (reordered(), {"b": 2, "a": 1}),
+        (Pair(1, [Level.LOW]), (1, [1])),
+        (Level.LOW, 1),
+        (Name.ANNA, "anna"),
+        (type("F", (float,), {})(-0.0), -0.0),
+        (type("C", (complex,), {})(1, -0.0), complex(1, -0.0)),
+        (type("B", (bytes,), {})(b"a"), b"a"),
+        (type("S", (frozenset,), {})({1}), frozenset({1})),
+        (bytearray(b"a"), b"a"),
+        (UserList([1]), [1]),
+        (UserDict(a=1), {"a": 1}),
+        (UserString("a"), "a"),
+        (ChainMap({"a": 1}, {"b": 2}), {"b": 2, "a": 1}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+    ],
+)
+def test_a_value_of_a_subclass_crosses_as_what_its_base_type_holds(value: object, plain: object) -> None:
+    encoder = Encoder()
+    arrived = decode(loads(dumps(encoder.encode(value))[:-1]))
+    assert exact(arrived) == exact(plain)
+    assert not encoder.exact
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Fraction(-7, 3), Decimal("1.50"), Decimal("-Infinity"), Decimal("-0E-7"), range(9, 0, -2), deque([1, "a"])],
+)
+def test_some_values_of_the_standard_library_arrive_as_they_left(value: object) -> None:
+    encoder = Encoder()
+    arrived = decode(loads(dumps(encoder.encode(value))[:-1]))
+    assert (type(arrived), repr(arrived)) == (type(value), repr(value))
+    assert encoder.exact
+
+
+def test_views_of_a_dict_arrive_as_views() -> None:
+    held = {"a": 1, "b": 2}
+    keys, items, held_values = (decode(encode(view)) for view in (held.keys(), held.items(), held.values()))
+    assert keys == held.keys() == {"a", "b"} and keys != ["a", "b"]
+    assert items == held.items() and list(items) == [("a", 1), ("b", 2)]
+    assert list(held_values) == [1, 2] and held_values != [1, 2] and len(held_values) == 2
+
+
+@pytest.mark.parametrize("make", [iter, lambda items: map(abs, items), lambda items: (i for i in items), reversed])
+def test_an_iterator_arrives_as_an_iterator_which_equals_no_list(make: Callable[[list[int]], object]) -> None:
+    arrived = decode(encode(make([1, 2])))
+    assert arrived != [1, 2] and not hasattr(arrived, "__len__")
+    assert sorted(arrived) == [1, 2]
+    assert list(arrived) == []
+
+
+def test_an_endless_iterator_does_not_cross() -> None:
+    with pytest.raises(CannotCrossError, match="more than 524288 values"):
+        encode(itertools.repeat(None))
+
+
+def test_a_bare_object_may_stand_for_what_cannot_cross() -> None:
+    encoder = Encoder(stand_ins=True)
+    first, second, number = decode(encoder.encode([object(), iter([1]), 3]))
+    assert (type(first), type(second), number) == (object, object, 3)
+    assert first != second
+    assert not encoder.exact
 
 
 def test_depth_and_size_are_capped() -> None:
@@ -79,7 +210,9 @@ junk = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=5)
-    | st.sampled_from(["int", "list", "dict", "set", "float"]),
+    | st.sampled_from(
+        ["int", "list", "dict", "set", "float", "decimal", "fraction", "range", "keys", "items", "iterator"]
+    ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=10,
 )

@@ -6,11 +6,13 @@ taken off: code fences, prose round them, and a second copy of the header.
 
 import re
 
+from ibft.execution.python_text import masked
 from ibft.execution.verilog_text import blanked
 
+_FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _PYTHON_START = re.compile(r"^(?:import |from \w[\w.]* import |def |async def |class |@)", re.MULTILINE)
-_PROSE = re.compile(r"^[A-Z][\w'’-]*,?(?: [\w'’`\"(),.:;/-]+){2,}$")
+_PROSE = re.compile(r"^[A-Z][\w'’-]*,?(?: [\w'’`\"(),.:;/-]++){2,}+$")
 
 
 def assemble(language: str, prompt: str, entry_point: str, completion: str) -> str:
@@ -21,12 +23,15 @@ def assemble(language: str, prompt: str, entry_point: str, completion: str) -> s
 
 def _python(prompt: str, entry_point: str, completion: str) -> str:
     defines = re.compile(rf"^(?:async )?def {re.escape(entry_point)}\b", re.MULTILINE)
-    code = _unfenced(completion, defines)
-    found = defines.search(code)
+    completion = completion.removeprefix("\ufeff")
+    bare = masked(completion)  # is read in place of the completion, so that nothing is cut at a line of a docstring
+    block = _unfenced(bare, defines)
+    code, bare = completion[block], bare[block]
+    found = defines.search(bare)
     if not found:
         return prompt + code
-    start = _PYTHON_START.search(code) or found
-    module = _without_closing_prose(code if _starts_as_code(code) else code[start.start() :])
+    start = 0 if _starts_as_code(bare) else (_PYTHON_START.search(bare) or found).start()
+    module = code[start : start + _length_without_closing_prose(bare[start:])]
     if "from __future__ import" in module:
         return module
     # Imports and helpers that stand above the function in the prompt belong to the module as well.
@@ -35,46 +40,46 @@ def _python(prompt: str, entry_point: str, completion: str) -> str:
 
 
 def _starts_as_code(code: str) -> bool:
-    first = next((line for line in code.splitlines() if line.strip()), "")
-    return not _PROSE.match(first.rstrip())
+    first = re.search(r"\S[^\n]*", code)
+    return not (first and _PROSE.match(first[0].rstrip()))
 
 
-def _without_closing_prose(module: str) -> str:
-    """Cut at the first unindented line after a definition that reads like a sentence."""
-    lines = module.splitlines(keepends=True)
-    defined = False
-    for i, line in enumerate(lines):
+def _length_without_closing_prose(module: str) -> int:
+    """Where the first unindented line after a definition stands that reads like a sentence, else where all ends."""
+    start, defined = 0, False
+    for line in module.split("\n"):
         defined = defined or line.startswith(("def ", "async def ", "class "))
         if defined and _PROSE.match(line.rstrip()):
-            return "".join(lines[:i])
-    return module
+            return start
+        start += len(line) + 1
+    return len(module)
 
 
 def _verilog(prompt: str, entry_point: str, completion: str) -> str:
     defines = re.compile(rf"\bmodule\s+{re.escape(entry_point)}\b")
-    code = _unfenced(completion, defines)
+    code = completion[_unfenced(completion, defines)]
     bare = blanked(code)
     first = re.search(r"\b(?:module|endmodule)\b", bare)
     is_module = bool(defines.search(bare)) or (first is not None and first[0] == "module")
     return code if is_module else f"{prompt}\n{code}"
 
 
-def _unfenced(completion: str, defines: re.Pattern[str]) -> str:
+def _unfenced(completion: str, defines: re.Pattern[str]) -> slice:
     """The fenced block that holds the definition, else the first one; without fences, the completion itself.
 
     A lone closing fence, where the prompt had opened the block, ends the code.
     """
-    if not re.search(r"^[ \t]*```", completion, re.MULTILINE):
-        return completion
-    opening, _, _ = completion.partition("```")
-    if opening.strip() and _is_continued_block(completion, opening, defines):
+    if not _FENCE_LINE.search(completion):
+        return slice(None)
+    opening = slice(completion.index("```"))
+    if completion[opening].strip() and _is_continued_block(completion, completion[opening], defines):
         return opening
-    blocks: list[str] = _FENCE.findall(completion)
-    return next((block for block in blocks if defines.search(block)), blocks[0] if blocks else opening)
+    blocks = [slice(*found.span(1)) for found in _FENCE.finditer(completion)]
+    return next((block for block in blocks if defines.search(completion[block])), blocks[0] if blocks else opening)
 
 
 def _is_continued_block(completion: str, opening: str, defines: re.Pattern[str]) -> bool:
     """Whether the text above the first fence is code that the prompt's open fence began, not prose."""
     if completion.count("```") % 2 == 0:
         return False
-    return not _PROSE.match(opening.strip().splitlines()[0].rstrip()) or bool(defines.search(opening))
+    return _starts_as_code(opening) or bool(defines.search(opening))

@@ -54,8 +54,8 @@ def _candidate(descriptors: Descriptors, _: Sandbox) -> None:
 
 
 def _examiner(descriptors: Descriptors, _: Sandbox) -> None:
-    status, detail = run_examiner(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
-    _report(descriptors, {"status": status, "detail": detail})
+    examined = run_examiner(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
+    _report(descriptors, examined._asdict())
 
 
 def _official(descriptors: Descriptors, _: Sandbox) -> None:

@@ -1,20 +1,28 @@
 """Look into a program that Icarus Verilog compiled: what it calls, what it forces, and who drives whose nets.
 
 The compiled text is where nothing is hidden any more: macros are expanded, names resolved, ports connected. Names that
-a completion chose may hold quotes, but neither spaces nor line ends, so they can imitate none of the lines read here.
+a completion chose may hold quotes and control characters, but none of the six characters at which Icarus ends a name,
+so they can imitate none of the lines read here. A line of a kind that matters here, but of an unknown form, is counted.
 """
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-_SYSTEM_TASK = re.compile(rb'^(?:\s*%vpi_|\S+ \.sfunc)\S* \d+ \d+ "([^"]*)"')
+_NAME = rb"([^ \t\x08\n\f\r]*)"  # Icarus ends an escaped name at these; a vertical tab is part of one
 # A scope's label and sort, the names of itself and of its module, and the label of the scope above, if there is one.
-_SCOPE = re.compile(rb'^(\S+) \.scope (\w+)\S*, "(\S*)" "(\S*)" \d+ \d+(?:, \d+ \d+ \d+, (\S+))?;$')
-_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) (\d+) "(\S*)"')
+_SCOPE = re.compile(
+    rb'(\w+) \.scope (\w+)[\w.]*, "' + _NAME + rb'" "' + _NAME + rb'" \d+ \d+(?:, \d+ \d+ \d+, (\w+))?;\n'
+)
+_SYSTEM_TASK = re.compile(rb'(?: *%vpi_|\w+ \.sfunc)[\w/]* \d+ \d+ "(\$[\w$]*)"[ ,]')
+_PORT = re.compile(rb' +\.port_info \d+ /(\w+) +(\d+) "' + _NAME + rb'"[^"]*\n')
 # A net and its kind, its source (a label, led by a letter for the sort of source), and the compiler's note on drivers.
-_NET = re.compile(rb'^\S+ \.(net8?)\S* "(\S*)", -?\d+ -?\d+, ((\w)[^;]*);(?:  (?:alias, )?(.*))?$')
+_NET = re.compile(rb'\w+ \.(net8?)[\w/]* "' + _NAME + rb'", -?\d+ -?\d+, (([\w<])[^;"]*);(?:  (?:alias, )?([^";]*))?\n')
+# A net without a name of its own: a word of an array, or one that the compiler made.
+_UNNAMED_NET = re.compile(rb'\w+ \.net8?[\w/]* (?:v\w+ \d+|\*"_\w+"), -?\d+ -?\d+, [^;"]*;[^;"]*\n')
+# Every line of these kinds is of one of the forms above.
+_MATTERS = re.compile(rb"\s*%vpi_|\s+\.port_info|\S+\s+\.(?:scope|net|sfunc)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Inspection:
     widths: dict[str, int]  # of the same ports, in bits
     drivers: dict[str, str]  # of the nets outside the tested instance, by path: what drives each
     shared: list[str]  # those of these nets that are connected to the tested instance's inputs
+    unread: int = 0  # lines that would matter here, but are of an unknown form
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspecti
         suffix: what the names of the testbench's scopes end in; paths are given without it.
     """
     calls: Counter[str] = Counter()
-    forces = 0
+    forces = unread = 0
     scopes: dict[bytes, _Scope] = {}
     here: _Scope | None = None
     with compiled.open("rb") as lines:
@@ -60,25 +69,29 @@ def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspecti
                 here = scopes[label] = _below(scopes.get(above), _text(name).removesuffix(suffix), tested)
             elif task := _SYSTEM_TASK.match(line):
                 calls[_text(task[1])] += 1
-            elif here and (here.is_tested or not here.is_inside):
-                _note(line, here)
+            elif _MATTERS.match(line):
+                unread += here is None or not _note(line, here)
             forces += line.lstrip().startswith(b"%force")
-    return _inspection(dict(calls), forces, list(scopes.values()))
+    return replace(_inspection(dict(calls), forces, list(scopes.values())), unread=unread)
 
 
 def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
-    path = f"{above.path}.{name}" if above else name
-    return _Scope(path, tested, tested or bool(above and above.is_inside))
+    inside = tested or bool(above and above.is_inside)
+    path = f"{above.path}.{name}" if above and not inside else name  # inside, a completion could nest without end
+    return _Scope(path, tested, inside)
 
 
-def _note(line: bytes, here: _Scope) -> None:
-    """Add the port or net that `line` declares, if it declares one."""
+def _note(line: bytes, here: _Scope) -> bool:
+    """Add the port or net that `line` declares to its scope; false if it declares none."""
     if port := _PORT.match(line):
         here.ports[_text(port[3])] = _text(port[1])
         here.widths[_text(port[3])] = int(port[2])
     elif net := _NET.match(line):
         kind, name, source, letter, note = (_text(part or b"") for part in net.groups())
         here.nets[name] = source, f"{kind} {letter} {note}"
+    else:
+        return bool(_UNNAMED_NET.match(line))
+    return True
 
 
 def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Inspection:

@@ -30,14 +30,16 @@ def judge_python(
     limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
     candidate = {"program": program, "entry_point": problem.entry_point}
     status, detail, wall_s = *EXCLUDED, 0.0
+    exact = True
     if judgeable:
         # Equal programs meet equal tests.
         seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
         examiner = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
         hardened = run_examined(zygote, candidate, examiner, limits)
         (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
+        exact = not hardened.report or json.loads(hardened.report)["exact"]
     official_passed = status is Status.PASSED
-    if not _means_the_same(problem, program, status, detail):
+    if not exact or not _means_the_same(problem, program, status, detail):
         official_passed, official_s = _official(zygote, problem, candidate, settings, limits)
         wall_s += official_s
     verdict = Verdict(

@@ -49,12 +49,19 @@ class _WriteOnly(io.StringIO):
         return False
 
 
+class Sink(_WriteOnly):
+    """Swallows output without keeping it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 def run_official(payload: dict[str, Any]) -> bytes:
     """One of `PASSED`, `TIMED_OUT`, `FAILED`."""
     program = f"{payload['program']}\n{payload['tests']}\ncheck({payload['entry_point']})"
     _disable()
     try:
-        with _swallowed_streams(), _alarm(payload["timeout_s"]):
+        with swallowed_streams(_WriteOnly()), _alarm(payload["timeout_s"]):
             exec(program, {})  # noqa: S102 - the purpose of this process
     except _TimeLimitError:
         return TIMED_OUT
@@ -73,8 +80,8 @@ def _disable() -> None:
 
 
 @contextlib.contextmanager
-def _swallowed_streams() -> Iterator[None]:
-    stream = _WriteOnly()
+def swallowed_streams(stream: _WriteOnly) -> Iterator[None]:
+    """Let `stream` be standard output and error, and refuse standard input."""
     standard_input, sys.stdin = sys.stdin, stream
     try:
         with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):

@@ -14,9 +14,10 @@ import json
 import os
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, decode, dumps, encode, loads, overwrite
+from ibft.execution.official import Sink, swallowed_streams
+from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, Encoder, decode, dumps, loads, overwrite
 from ibft.execution.verdict import Status, one_line
 
 _MUTABLE = (list, dict, set)
@@ -63,7 +64,16 @@ class Channel:
 
 
 def run_candidate(payload: dict[str, Any], channel: Channel) -> None:
-    """Run the completion and answer calls until the examiner hangs up. Its globals are as empty as upstream's."""
+    """Run the completion and answer calls until the examiner hangs up. Its globals are as empty as upstream's.
+
+    What it prints is thrown away: upstream keeps it in memory, where honest programs have printed more than a file of
+    ours may hold.
+    """
+    with swallowed_streams(Sink()):
+        _load_and_answer(payload, channel)
+
+
+def _load_and_answer(payload: dict[str, Any], channel: Channel) -> None:
     namespace: dict[str, Any] = {}
     try:
         try:
@@ -92,31 +102,41 @@ def _answer(function: Callable[..., Any], request: dict[str, Any]) -> dict[str, 
     arguments = [decode(wire) for wire in request["args"]]
     keywords = {name: decode(wire) for name, wire in request["kwargs"].items()}
     try:
-        value = function(*arguments, **keywords)
-    except BaseException as error:  # as above
+        answer = _told(function(*arguments, **keywords), arguments, keywords, request)
+        dumps(answer)
+    except CannotCrossError as error:
+        return {"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED}
+    except BaseException as error:  # as above; an iterator may raise only when it is read
         error.with_traceback(None)  # lets go of what filled the memory
         return {"raised": [type(error).__name__, _describe(error)], "status": _status_of(error)}
-    try:
-        answer: dict[str, Any] = {"changed": _changed(arguments, keywords, request)}
-        same = [i for i, argument in enumerate(arguments) if argument is value and isinstance(value, _MUTABLE)]
-        answer |= {"same": same[0]} if same else {"value": encode(value)}
-        dumps(answer)
-    except (CannotCrossError, RecursionError) as error:
-        return {"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED}
     return answer
 
 
-def _changed(arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> list[Any]:
-    """What the call did to its mutable arguments, as pairs of place and new value."""
+def _told(value: Any, arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """The message that tells what a call returned and what it changed."""
+    encoder = Encoder()
+    same = [i for i, argument in enumerate(arguments) if argument is value and isinstance(value, _MUTABLE)]
+    # The value comes first: where it is an iterator, reading it may change arguments.
+    told: dict[str, Any] = {"same": same[0]} if same else {"value": encoder.encode(value)}
+    changed, exact = _changed(arguments, keywords, request)
+    return {"changed": changed, **told, "exact": exact and encoder.exact}
+
+
+def _changed(arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> tuple[list[Any], bool]:
+    """What the call did to its mutable arguments, as pairs of place and new value; and whether these are exact.
+
+    Few tests look at what is left in an argument, so an object in there is no reason to fail.
+    """
+    encoder = Encoder(stand_ins=True)
     before = [*enumerate(request["args"]), *request["kwargs"].items()]
     after = [*arguments, *keywords.values()]
     changed = []
     for (place, old), value in zip(before, after, strict=True):
         if isinstance(value, _MUTABLE):
-            new = encode(value)
+            new = encoder.encode(value)
             if new != old:
                 changed.append([place, new])
-    return changed
+    return changed, encoder.exact
 
 
 def _status_of(error: BaseException) -> Status:
@@ -152,20 +172,23 @@ class Proxy:
         self.raised: Exception | None = None  # what the last call raised inside the candidate
         self.raised_status = Status.RUNTIME_ERROR
         self.lost: tuple[Status, str] | None = None  # why no further call can be answered
+        self.exact = True  # every value crossed as it was, so that upstream's tests see the same ones
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self.lost:
             raise CandidateLostError
-        wire = {"args": [encode(a) for a in arguments], "kwargs": {k: encode(v) for k, v in keywords.items()}}
+        encoder = Encoder()
+        args, kwargs = [encoder.encode(a) for a in arguments], {k: encoder.encode(v) for k, v in keywords.items()}
         try:
-            self._channel.send(wire)
+            self._channel.send({"args": args, "kwargs": kwargs})
             answer = self._channel.receive()
+            self.exact = self.exact and encoder.exact and answer.get("exact", True) is True
             if "raised" not in answer:
                 return self._value(answer, arguments, keywords)
             self.raised = self._exception(answer)
         except (EOFError, OSError):
             raise self._lose(Status.RUNTIME_ERROR, "it ended before it answered") from None
-        except (CannotCrossError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except (CannotCrossError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise self._lose(Status.MALFORMED, f"its answer is no plain value: {error}") from None
         except MemoryError:
             raise self._lose(Status.MEMORY, "its answer does not fit into memory") from None
@@ -198,28 +221,43 @@ class Proxy:
         return CandidateLostError()
 
 
-def run_examiner(payload: dict[str, Any], channel: Channel) -> tuple[Status, str]:
+class Examined(NamedTuple):
+    status: Status
+    detail: str
+    exact: bool  # every value that crossed arrived as what it had left as
+
+
+def run_examiner(payload: dict[str, Any], channel: Channel) -> Examined:
     """Run the tests against the candidate at the other end of `channel`. The verdict is this function's alone."""
+    failed = _opening(channel)
+    if failed:
+        return Examined(*failed, exact=True)
+    random.seed(payload["seed"])  # the candidate's generator must not foretell what the tests draw
+    namespace: dict[str, Any] = {}
+    proxy = Proxy(channel, namespace)
+    try:
+        # Tests may use helpers that the prompt defines; theirs are the problem's own, not the completion's.
+        exec(payload["reference"], namespace)  # noqa: S102 - the problem's own code
+        exec(payload["tests"], namespace)  # noqa: S102
+        check = namespace["check"]
+    except Exception as error:
+        return Examined(Status.HARNESS_ERROR, f"the problem's own code fails: {_describe(error)}", exact=True)
+    status, detail = _examine(check, proxy)
+    return Examined(status, detail, proxy.exact)
+
+
+def _opening(channel: Channel) -> tuple[Status, str] | None:
+    """Why the completion cannot be called, as it says itself; null if it can."""
     try:
         opening = channel.receive()
-        if opening != {"ready": True}:
-            status, detail = opening["failed"]
-            return (Status(status), one_line(str(detail))) if status in _ADMISSIBLE else _nonsense()
+        if opening == {"ready": True}:
+            return None
+        status, detail = opening["failed"]
+        return (Status(status), one_line(str(detail))) if status in _ADMISSIBLE else _nonsense()
     except EOFError:
         return Status.RUNTIME_ERROR, "it ended while it was loaded"
     except (CannotCrossError, LookupError, TypeError, ValueError):
         return _nonsense()
-    random.seed(payload["seed"])  # the candidate's generator must not foretell what the tests draw
-    namespace: dict[str, Any] = {}
-    try:
-        # Tests may use helpers that the prompt defines; theirs are the problem's own, not the completion's.
-        exec(payload["reference"], namespace)  # noqa: S102 - the problem's own code
-        proxy = Proxy(channel, namespace)
-        exec(payload["tests"], namespace)  # noqa: S102
-        check = namespace["check"]
-    except Exception as error:
-        return Status.HARNESS_ERROR, f"the problem's own code fails: {_describe(error)}"
-    return _examine(check, proxy)
 
 
 def _examine(check: Callable[[Proxy], Any], proxy: Proxy) -> tuple[Status, str]:  # noqa: PLR0911 - one per ending

@@ -2,8 +2,14 @@
 
 import ast
 import re
-import unicodedata
 
+# A string with or without its end, or a comment. No character is read twice, whatever stands in it.
+_OPAQUE = re.compile(
+    r"""(?P<long>\"{3}|'{3}) (?: (?!(?P=long)) [^\\] | \\. )*+ (?P<long_end>(?P=long))?
+      | (?P<short>["']) (?: (?!(?P=short)) [^\\\n] | \\. )*+ (?P<short_end>(?P=short))?
+      | \#[^\n]*""",
+    re.VERBOSE | re.DOTALL,
+)
 _WORD = re.compile(r"[^\W\d]\w*")
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([^#;\n]+))")
 _ESCAPE = re.compile(r"\\[xuUN0-7]")  # in a string it can spell any name
@@ -24,17 +30,33 @@ _TELLING = frozenset({
 _TELLING_PREFIXES = ("_", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
 
 
+def masked(code: str) -> str:
+    """`code` in which no part of a string or comment reads like a code fence, a header or prose.
+
+    Every character keeps its place. A string without an end is left as it is.
+    """
+    return _OPAQUE.sub(_mask, code)
+
+
+def _mask(found: re.Match[str]) -> str:
+    if found["long_end"]:
+        return re.sub(r"[^\n]", "_", found[0])
+    is_endless = found["long"] or (found["short"] and not found["short_end"])  # an apostrophe of prose, maybe
+    return found[0] if is_endless else found[0].replace("```", "___")
+
+
 def cannot_tell(program: str) -> bool:
     """Whether `program` computes plain values and has no means to notice how, or by whom, it is called.
 
     It is judged by words, so it errs on the safe side: a telling word in a comment counts.
     """
-    text = unicodedata.normalize("NFKC", program)  # as Python reads names
-    found = _WORD.findall(text)
+    if any(not letter.isascii() and f"a{letter}".isidentifier() for letter in set(program)):
+        return False  # Python reads some of these letters as ASCII ones, so any word may be a telling one
+    found = _WORD.findall(program)
     used = set(found) - {"_"}
-    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used) or _ESCAPE.search(text):
+    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used) or _ESCAPE.search(program):
         return False
-    imports = _IMPORT.findall(text)
+    imports = _IMPORT.findall(program)
     if len(imports) != found.count("import"):  # one is written in a way that is not understood here
         return False
     modules = [name for source, names in imports for name in (source or names).split(",")]

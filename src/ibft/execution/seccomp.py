@@ -10,6 +10,7 @@ import ctypes
 import errno
 import functools
 import os
+import socket
 import struct
 from enum import StrEnum
 
@@ -67,6 +68,9 @@ _NEVER = {
 
 # Calls that are judged by an argument.
 _OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
+_SENDTO, _RECVFROM, _SOCKETPAIR = 44, 45, 53
+_SOCKET_KIND = 0xF  # the part of a socket's type that is no flag
+_FIONBIO = 0x5421  # of ioctl: `fcntl` can do the same
 _SET_OWNER, _SET_SIGNAL, _SET_OWNER_EX = 8, 10, 15  # of fcntl: the kernel would signal others for a program
 _CLONE_THREAD = 0x00010000
 _AUDIT_ARCH_X86_64 = 0xC000003E
@@ -76,7 +80,11 @@ _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
 
 _LOAD, _JUMP, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x54, 0x06
-_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, (16, 24, 32)  # offsets in struct seccomp_data; of arguments, the lower half
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = (
+    0,
+    4,
+    (16, 24, 32, 40),
+)  # offsets in struct seccomp_data; of arguments, the lower half
 _Line = tuple[int, int, int, int]  # operation, how many lines to skip if true, if false, operand
 _Lines = tuple[_Line, ...]
 _ALLOWED: _Lines = ((_RETURN, 0, 0, _ALLOW),)
@@ -102,10 +110,33 @@ _WITHOUT_SIGNALS: _Lines = (
     *_ALLOWED,
     *_REFUSED,
 )
+# What an event loop of asyncio wakes itself by: two joined ends of a stream. Unlike a datagram's, they take no address.
+_JOINED_STREAMS_ONLY: _Lines = (
+    (_LOAD, 0, 0, _ARGUMENTS[0]),
+    (_JUMP_EQUAL, 0, 4, socket.AF_UNIX),
+    (_LOAD, 0, 0, _ARGUMENTS[1]),
+    (_AND, 0, 0, _SOCKET_KIND),
+    (_JUMP_EQUAL, 0, 1, socket.SOCK_STREAM),
+    *_ALLOWED,
+    *_REFUSED,
+)
+_WITHOUT_FLAGS: _Lines = (  # no out-of-band data, of which kernels have often lost count
+    (_LOAD, 0, 0, _ARGUMENTS[3]),
+    (_JUMP_EQUAL, 0, 1, 0),
+    *_ALLOWED,
+    *_REFUSED,
+)
+_NO_DEVICE: _Lines = ((_RETURN, 0, 0, _ERRNO | errno.ENOTTY),)  # what every file says of an ioctl that is no device
+_NON_BLOCKING_ONLY: _Lines = (
+    (_LOAD, 0, 0, _ARGUMENTS[1]),
+    (_JUMP_EQUAL, 0, 1, _FIONBIO),
+    *_ALLOWED,
+    *_NO_DEVICE,
+)
 
 
 class Filter(StrEnum):
-    PYTHON = "python"  # one process with threads: nothing started, nobody signalled, no socket
+    PYTHON = "python"  # one process with threads: nothing started, nobody signalled, no socket that leads out of it
     THREADLESS = "threadless"  # the same without threads
     SIMULATOR = "simulator"  # may become one program (vvp), and start none
     TOOLCHAIN = "toolchain"  # may start the compiler's programs, and set the next filter
@@ -161,7 +192,10 @@ def _answers(which: Filter) -> dict[int, _Lines]:
     answers[_OPEN] = _without_lone_truncation(_ARGUMENTS[1])
     answers[_OPENAT] = _without_lone_truncation(_ARGUMENTS[2])
     answers[_FCNTL] = _WITHOUT_SIGNALS
-    answers[_IOCTL] = ((_RETURN, 0, 0, _ERRNO | errno.ENOTTY),)  # what every file says that is no device
+    answers[_IOCTL] = _NO_DEVICE
+    if which in (Filter.PYTHON, Filter.THREADLESS):
+        answers |= {_SOCKETPAIR: _JOINED_STREAMS_ONLY, _SENDTO: _WITHOUT_FLAGS, _RECVFROM: _WITHOUT_FLAGS}
+        answers[_IOCTL] = _NON_BLOCKING_ONLY
     if which is Filter.PYTHON:
         answers[kernel.SYS_CLONE] = _THREADS_ONLY
     if which is Filter.THREADLESS:

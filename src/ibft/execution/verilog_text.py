@@ -7,14 +7,13 @@ tasks, set its counters. Names that are drawn anew for each run cannot be guesse
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
-      | (?P<string>"(?:\\.|[^"\\\n])*"?)
-      | (?P<word>[`$]?[A-Za-z_][\w$]*|\\\S+)
-      | (?P<space>\s+)
-      | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+_OPAQUE = r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
+      | (?P<string>"(?:\\.|[^"\\\n])*+"?)"""
+_ESCAPED = r"\\[^ \t\b\n\f\r]+"  # ends where it ends for Icarus
+_WORD = rf"(?P<word>[`$]?[A-Za-z_][\w$]*|{_ESCAPED})"
+_HIDDEN = re.compile(f"{_OPAQUE} | {_ESCAPED}", re.VERBOSE | re.DOTALL)
+_WORDS = re.compile(f"{_OPAQUE} | {_WORD}", re.VERBOSE | re.DOTALL)
+_TOKEN = re.compile(rf"{_OPAQUE} | {_WORD} | (?P<space>\s+) | (?P<other>.)", re.VERBOSE | re.DOTALL)
 _VERDICT = '"Mismatches: '
 _PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"  # with at most one more pair inside
 _COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
@@ -36,17 +35,17 @@ class UnusableTestbenchError(Exception):
 
 def blanked(text: str) -> str:
     """`text` with comments and strings replaced by blanks, every other character in its place."""
-    return _TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m[0]) if m.lastgroup in ("comment", "string") else m[0], text)
+    return _HIDDEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if found.lastgroup else found[0], text)
 
 
 def words(text: str) -> set[str]:
     """Identifiers, keywords, system tasks (`$x`) and directives (`` `x ``) outside comments and strings."""
-    return {m[0] for m in _TOKEN.finditer(text) if m.lastgroup == "word"}
+    return {found[0] for found in _WORDS.finditer(text) if found.lastgroup == "word"}
 
 
 def is_empty(program: str, module: str) -> bool:
     """Whether `module` has a header and nothing else."""
-    header = rf"\bmodule\s+{re.escape(module)}\b(?:(?!\bmodule\b)[^;])*;"
+    header = rf"\bmodule\s+{re.escape(module)}\b(?:(?!\bmodule\b)[^;])*+;"
     return bool(re.search(rf"{header}\s*endmodule\b", blanked(program)))
 
 
