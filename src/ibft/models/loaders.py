@@ -100,7 +100,8 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
         if not (folder / name).is_file():
             raise UserError(f"adapter {folder} has no {name}: {_RETRAIN}")
     config = json.loads((folder / "adapter_config.json").read_bytes())
-    if config.get("peft_type") != "LORA" or config.get("auto_mapping"):
+    library = str((config.get("auto_mapping") or {}).get("parent_library", "transformers"))
+    if config.get("peft_type") != "LORA" or library.partition(".")[0] != "transformers":
         raise UserError(f"adapter {folder} is no plain LoRA adapter: {_RETRAIN}")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Found missing adapter keys")
