@@ -170,6 +170,18 @@ def test_what_is_not_to_be_had_is_one_sentence(
     assert sentence in _refusal(prepare(what, **keys), tmp_path)
 
 
+def test_a_model_that_is_refused_for_its_description_is_not_downloaded(
+    prepare: Command, hub: Hub, tmp_path: Path
+) -> None:
+    files = hub.repositories[MODEL].files[COMMIT]
+    config = json.loads(files["config.json"]) | {"auto_map": {"AutoConfig": "configuration_mine.MineConfig"}}
+    hub.repositories[MODEL].files[COMMIT] = {**files, "config.json": json.dumps(config).encode()}
+    told = _refusal(prepare("model"), tmp_path)
+    assert "models.tiny: hub:owner/tiny: config.json asks for auto_map" in told
+    assert not any(path.endswith("model.safetensors") for path, _ in hub.requests)
+    assert list((tmp_path / "model").iterdir()) == []
+
+
 def _refusal(run: "subprocess.CompletedProcess[str]", folder: Path) -> str:
     """What a failed command said, which must be a sentence, and must not hold the token."""
     told = run.stdout + run.stderr + (folder / "log").read_text()
