@@ -26,12 +26,12 @@ from tests.models.hostile_models import (
     HOSTILE,
     HostileModel,
     a_link_to_itself,
-    a_template_that_raises,
     code_for_the_configuration,
     edited,
     in_shards,
     reweighed,
 )
+from tests.models.hostile_weights import a_template_that_raises
 from tests.tiny_model import LAYERS, make_tiny_model
 
 
