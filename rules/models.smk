@@ -24,4 +24,5 @@ rule model:
         "Prepare model {wildcards.model}"
     shell:
         'python "$IBFT_SCRIPTS/prepare_model.py" --name {wildcards.model} --settings {params.settings:q}'
+        " --memory-mb {resources.mem_mb}"
         ' --output "$(dirname {output.manifest:q})" --log {log:q}'

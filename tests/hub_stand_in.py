@@ -21,12 +21,15 @@ OLDER = "decade" + 34 * "0"
 
 @dataclass
 class Repository:
-    """Files by commit; `main` is COMMIT. `large` files have a SHA-256, as those in the hub's large file storage do."""
+    """Files by commit; `main` is COMMIT.
+
+    `large` files have a SHA-256, as those in the hub's large file storage do; others have git's id of their content.
+    """
 
     files: dict[str, dict[str, bytes]]
     large: tuple[str, ...] = ()
     gated: int = 0  # the status with which files are refused: 401 without, 403 with a token that lacks access
-    wrong_sha256: tuple[str, ...] = ()  # files whose recorded checksum is another than their content's
+    wrong_checksum: tuple[str, ...] = ()  # files whose recorded checksum is another than their content's
     break_after: dict[str, int] = field(default_factory=dict)  # bytes after which the first transfer breaks off
 
 
@@ -169,19 +172,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _described(repository: Repository, path: str, content: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "type": "file",
-        "path": path,
-        "size": len(content),
-        "oid": _digest(repository, path, content),
-    }
+    digest = _digest(repository, path, content)
+    entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": digest, "blobId": digest}
     if path in repository.large:
-        sha256 = _digest(repository, path, content)
-        entry["lfs"] = {"oid": sha256, "sha256": sha256, "size": len(content), "pointerSize": 134}
+        pointer = _git_id(f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\n".encode())
+        entry |= {"oid": pointer, "blobId": pointer}
+        entry["lfs"] = {"oid": digest, "sha256": digest, "size": len(content), "pointerSize": 134}
     return entry
 
 
 def _digest(repository: Repository, path: str, content: bytes) -> str:
-    if path in repository.wrong_sha256:
-        return hashlib.sha256(b"another content").hexdigest()
-    return hashlib.sha256(content).hexdigest()
+    content = b"another content" if path in repository.wrong_checksum else content
+    return hashlib.sha256(content).hexdigest() if path in repository.large else _git_id(content)
+
+
+def _git_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()

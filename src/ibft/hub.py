@@ -1,14 +1,17 @@
-"""The Hugging Face hub: which commit a repository's revision is now, what its files must hash to, and its refusals.
+"""The Hugging Face hub: which commit a repository's revision is now, its files as recorded, and its refusals.
 
 Only the stages that prepare models and data sets come here; all others work on what those have written, and run where
 there is no network. The access token is read from HF_TOKEN by the hub's own library; no sentence repeats it.
 """
 
-from collections.abc import Callable
+import glob
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import DatasetInfo, HfApi, ModelInfo
+from huggingface_hub import DatasetInfo, HfApi, ModelInfo, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -19,18 +22,33 @@ from huggingface_hub.errors import (
 )
 
 from ibft.errors import UserError
+from ibft.manifests import sha256
 
 Kind = Literal["model", "dataset"]
 _PREFETCH = "run `snakemake prefetch` on a machine that reaches the hub"
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The hub's record of one file.
+
+    Attributes:
+        size: in bytes.
+        sha256: of the content, for files in the hub's large file storage.
+        blob_id: git's id of the content, for all other files: SHA-1 of `blob SIZE`, a NUL and the content.
+    """
+
+    size: int
+    sha256: str | None
+    blob_id: str | None
+
+
+@dataclass(frozen=True)
 class Pin:
-    """A commit of a repository, its files, and the SHA-256 of those that the hub records one for."""
+    """A commit of a repository, and its files by their path in it."""
 
     commit: str
-    files: tuple[str, ...]
-    sha256: dict[str, str]
+    files: dict[str, Recorded]
 
 
 def pin(kind: Kind, name: str, revision: str | None) -> Pin:
@@ -47,9 +65,59 @@ def pin(kind: Kind, name: str, revision: str | None) -> Pin:
         info = ask[kind](name, revision=revision, files_metadata=True)
     except Exception as error:
         raise refusal(kind, name, revision, error) from None
-    files = info.siblings or ()
-    recorded = {file.rfilename: file.lfs.sha256 for file in files if file.lfs}
-    return Pin(str(info.sha), tuple(file.rfilename for file in files), recorded)
+    recorded = {
+        file.rfilename: Recorded(file.size or 0, file.lfs.sha256 if file.lfs else None, file.blob_id)
+        for file in info.siblings or ()
+    }
+    return Pin(str(info.sha), recorded)
+
+
+def fetch(kind: Kind, name: str, pinned: Pin, files: Sequence[str], folder: Path | None = None) -> Path:
+    """Bring `files` of a repository to `folder` (None: into the hub's cache) and return where they lie.
+
+    Files that an earlier, broken download has finished are kept. Each is compared with the hub's record.
+
+    Raises:
+        UserError: the hub is out of reach, or a file is not the one that the hub records.
+    """
+    if not files:
+        return folder or Path()
+    wanted = [glob.escape(file) for file in files]
+    try:
+        place = Path(
+            snapshot_download(name, repo_type=kind, revision=pinned.commit, local_dir=folder, allow_patterns=wanted)
+        )
+    except Exception as error:
+        raise refusal(kind, name, pinned.commit, error) from None
+    for file in files:
+        _compare(place / file, pinned.files[file], f"{name} at {pinned.commit}")
+    return place
+
+
+def _compare(file: Path, recorded: Recorded, where: str) -> None:
+    if recorded.sha256:
+        kind, expected, found = "SHA-256", recorded.sha256, sha256(file)
+    elif recorded.blob_id:
+        kind, expected, found = "git id", recorded.blob_id, _blob_id(file)
+    else:
+        raise UserError(
+            f"the hub records no checksum of {file.name} of {where}: fetch it by hand and use a path: source"
+        )
+    if found != expected:
+        file.resolve().unlink()  # the hub's cache holds links to contents
+        file.unlink(missing_ok=True)
+        raise UserError(
+            f"{file} is not what the hub records for {where} ({kind} {expected}): it was deleted; run the same command "
+            "again, which fetches it anew"
+        )
+
+
+def _blob_id(file: Path) -> str:
+    digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Exception:

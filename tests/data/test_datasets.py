@@ -14,8 +14,10 @@ import pytest
 
 from ibft import storage
 from ibft.config.inputs import Dataset
+from ibft.data import hub
 from ibft.data.datasets import prepare_dataset
 from ibft.errors import UserError
+from ibft.hub import Pin
 from ibft.tables import EXAMPLES
 from tests.conftest import REPOSITORY
 
@@ -132,6 +134,8 @@ def answer(monkeypatch: pytest.MonkeyPatch, reply: datasets.Dataset | Exception)
         return reply
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(hub, "pin", lambda _kind, _name, revision: Pin(revision or "main", {}))
+    monkeypatch.setattr(hub, "fetch_checked", lambda *_: None)
     return calls
 
 

@@ -104,15 +104,37 @@ def test_a_broken_transfer_is_resumed_where_it_broke(prepare: Command, hub: Hub)
     assert ranges == [f"bytes={10 * MIB}-"]  # the library keeps what it has in pieces of 10 MiB
 
 
-def test_a_file_that_differs_from_the_recorded_sha256_is_deleted_and_named(
-    prepare: Command, hub: Hub, tmp_path: Path
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_file_that_differs_from_the_recorded_checksum_is_deleted_and_named(
+    prepare: Command, hub: Hub, tmp_path: Path, file: str
 ) -> None:
-    hub.repositories[MODEL].wrong_sha256 = ("model.safetensors",)
+    hub.repositories[MODEL].wrong_checksum = (file,)
     told = _refusal(prepare("model"), tmp_path)
-    assert "model.safetensors is not what the hub records for owner/tiny" in told
-    assert not (tmp_path / "model" / "model.safetensors").exists()
-    hub.repositories[MODEL].wrong_sha256 = ()
+    assert f"{file} is not what the hub records for owner/tiny" in told
+    assert not (tmp_path / "model" / file).exists()
+    hub.repositories[MODEL].wrong_checksum = ()
     assert prepare("model").returncode == 0
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_file_of_a_data_set_that_differs_from_the_recorded_checksum_is_deleted_and_named(
+    prepare: Command, hub: Hub, tmp_path: Path, large: bool
+) -> None:
+    repository = hub.repositories[DATASET]
+    repository.large = ("train.jsonl",) if large else ()
+    repository.wrong_checksum = ("train.jsonl",)
+    told = _refusal(prepare("dataset"), tmp_path)
+    assert "train.jsonl is not what the hub records for owner/rows" in told
+    assert not list((tmp_path / "home" / "hub").rglob("train.jsonl"))
+    repository.wrong_checksum = ()
+    assert prepare("dataset").returncode == 0
+
+
+def test_the_description_of_a_data_set_is_checked_as_well(prepare: Command, hub: Hub, tmp_path: Path) -> None:
+    repository = hub.repositories[DATASET]
+    repository.files[COMMIT] = {**repository.files[COMMIT], "README.md": b"---\nlicense: mit\n---\n"}
+    repository.wrong_checksum = ("README.md",)
+    assert "README.md is not what the hub records for owner/rows" in _refusal(prepare("dataset"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +168,18 @@ def test_what_is_not_to_be_had_is_one_sentence(
     prepare: Command, tmp_path: Path, what: str, keys: dict[str, object], sentence: str
 ) -> None:
     assert sentence in _refusal(prepare(what, **keys), tmp_path)
+
+
+def test_a_model_that_is_refused_for_its_description_is_not_downloaded(
+    prepare: Command, hub: Hub, tmp_path: Path
+) -> None:
+    files = hub.repositories[MODEL].files[COMMIT]
+    config = json.loads(files["config.json"]) | {"auto_map": {"AutoConfig": "configuration_mine.MineConfig"}}
+    hub.repositories[MODEL].files[COMMIT] = {**files, "config.json": json.dumps(config).encode()}
+    told = _refusal(prepare("model"), tmp_path)
+    assert "models.tiny: hub:owner/tiny: config.json asks for auto_map" in told
+    assert not any(path.endswith("model.safetensors") for path, _ in hub.requests)
+    assert list((tmp_path / "model").iterdir()) == []
 
 
 def _refusal(run: "subprocess.CompletedProcess[str]", folder: Path) -> str:

@@ -17,12 +17,14 @@ def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.add_argument("--name", required=True, help="the model's name in the config")
     arguments.add_argument("--settings", required=True, help="its entry in `models:`, as JSON")
+    arguments.add_argument("--memory-mb", type=int, default=0, help="MiB of memory that jobs have which run the model")
     arguments.add_argument("--output", type=Path, required=True, help="folder to write, cleared of other models' files")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    facts = prepare_model(arguments.name, Model.model_validate_json(arguments.settings), arguments.output)
+    model = Model.model_validate_json(arguments.settings)
+    facts = prepare_model(arguments.name, model, arguments.output, arguments.memory_mb)
     write_manifest(arguments.output, **facts)
 
 

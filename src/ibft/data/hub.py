@@ -6,7 +6,9 @@ import datasets
 
 from ibft.config.inputs import Dataset
 from ibft.errors import UserError
-from ibft.hub import pin
+from ibft.hub import Pin, fetch, pin
+
+_DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # which files the subsets and splits are
 
 
 def pinned(dataset: Dataset) -> Dataset:
@@ -27,10 +29,10 @@ def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
     Only the columns for instruction and response are kept.
 
     Raises:
-        UserError: the hub is out of reach, the data set is gated, or it, its revision, subset, split or a column is
-            absent.
+        UserError: the hub is out of reach, the data set is gated, it, its revision, subset, split or a column is
+            absent, or a file is not the one that the hub records.
     """
-    table = _load(name, dataset)
+    table = _load(name, dataset, pin("dataset", name, dataset.revision))
     for column in (dataset.instruction, dataset.response):
         if column not in table.column_names:
             raise UserError(
@@ -41,9 +43,10 @@ def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
     return rows
 
 
-def _load(name: str, dataset: Dataset) -> Any:
+def _load(name: str, dataset: Dataset, pinned: Pin) -> Any:
     try:
-        return datasets.load_dataset(name, dataset.subset, split=dataset.split, revision=dataset.revision)
+        fetch_checked(name, dataset.subset, pinned)
+        return datasets.load_dataset(name, dataset.subset, split=dataset.split, revision=pinned.commit)
     except datasets.exceptions.DatasetNotFoundError as error:
         if "gated" in str(error):
             raise UserError(
@@ -61,3 +64,22 @@ def _load(name: str, dataset: Dataset) -> Any:
             f"hub data set {name} cannot be loaded ({error}): check the network, or prepare it on a machine that "
             "reaches the hub"
         ) from None
+
+
+def fetch_checked(name: str, subset: str | None, pinned: Pin) -> None:
+    """Bring the files of `subset` into the hub's cache, where `datasets` finds them, and compare them with the record.
+
+    Raises:
+        UserError: as `ibft.hub.fetch`, or the data set names a file that is not its own.
+    """
+    fetch("dataset", name, pinned, [file for file in _DESCRIPTIONS if file in pinned.files])
+    builder = datasets.load_dataset_builder(name, subset, revision=pinned.commit)
+    own = f"hf://datasets/{name}@{pinned.commit}/"
+    named = [str(file) for files in (builder.config.data_files or {}).values() for file in files]
+    for file in named:
+        if file.removeprefix(own) not in pinned.files:
+            raise UserError(
+                f"hub data set {name} names {file!r}, which is no file of its own, so the hub records no checksum: "
+                "fetch it by hand and use a path: source"
+            )
+    fetch("dataset", name, pinned, [file.removeprefix(own) for file in named])

@@ -6,11 +6,12 @@ from typing import cast
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from ibft.manifests import verify
 from ibft.models.allocator import return_freed_memory
+from ibft.models.loaders import read_adapter, read_model, read_tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def load_model(
     model = _merged(folder, adapter, precision) if adapter and merge else _with_adapter(folder, adapter, precision)
     model = model.to(device=device(), dtype=DTYPES[precision])
     model.requires_grad_(False)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = read_tokenizer(folder)
     logger.info("loaded %s%s in %s on %s", folder, f" with {adapter}" if adapter else "", precision, model.device)
     return model.eval(), tokenizer
 
@@ -52,19 +53,19 @@ def save_merged(folder: Path, adapter: Path, precision: str, target: Path) -> No
 
 
 def _merged(folder: Path, adapter: Path, precision: str) -> PreTrainedModel:
-    with_adapter = cast(PeftModel, _with_adapter(folder, adapter, "float32"))
-    return cast(PreTrainedModel, with_adapter.merge_and_unload()).to(DTYPES[precision])
+    merged = cast(PeftModel, _with_adapter(folder, adapter, "float32")).merge_and_unload()
+    return cast(PreTrainedModel, merged).to(DTYPES[precision])
 
 
 def _with_adapter(folder: Path, adapter: Path | None, precision: str) -> PreTrainedModel:
     """On the CPU; the adapter is kept apart."""
     verify(folder)
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[precision], local_files_only=True)
+    model = read_model(folder, DTYPES[precision])
     if adapter:
         verify(adapter)
-        model = PeftModel.from_pretrained(model, adapter)
-    return cast(PreTrainedModel, model)
+        return cast(PreTrainedModel, read_adapter(model, adapter))
+    return model
 
 
 def device() -> torch.device:

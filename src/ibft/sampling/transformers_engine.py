@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoTokenizer
 
 from ibft.manifests import verify
+from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import load_model
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Group
@@ -32,7 +32,7 @@ class TransformersEngine:
             UserError: the model is missing or damaged.
         """
         verify(model)
-        self.tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+        self.tokenizer = read_tokenizer(model)
         self._folder, self._precision, self._batch_size = model, precision, batch_size
         self._adapter: Path | None = None
         self._decoder: Decoder | None = None

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoTokenizer
 
 from ibft.manifests import verify
+from ibft.models.loaders import read_tokenizer, start_vllm
 from ibft.models.loading import save_merged
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Group, Prompt
 from ibft.sampling.text import continuation_text
@@ -66,16 +66,15 @@ class VllmEngine:
         _set_environment(threads)
         vllm = importlib.import_module("vllm")
         self.version: str = vllm.__version__
-        self.tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+        self.tokenizer = read_tokenizer(model)
         self._model, self._precision, self._merge = model, precision, merge
         self._loaded: Path | None = None
         self._loras = {} if merge else _lora_requests(adapters)
         self._sampling_params = vllm.SamplingParams
         self._tokens_prompt = vllm.TokensPrompt
-        self._engine = vllm.LLM(
-            model=str(model),
-            dtype=precision,
-            generation_config="vllm",  # not the model's own defaults for temperature and top-k
+        self._engine = start_vllm(
+            model,
+            precision,
             **({} if torch.cuda.is_available() else _ON_CPU),
             **(_room_for(adapters) if self._loras else {}),
         ).llm_engine
