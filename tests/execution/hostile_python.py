@@ -224,8 +224,8 @@ def total(values, extra):
     return -1
 """,
     "leaves_by_timer": """
-import faulthandler, os, signal, time
-faulthandler.dump_traceback_later(0.1, exit=True)
+import faulthandler, os, signal, sys, time
+faulthandler.dump_traceback_later(0.1, exit=True, file=sys.__stderr__)
 signal.signal(signal.SIGALRM, lambda *_: os._exit(0)); signal.setitimer(signal.ITIMER_REAL, 0.05)
 def total(values, extra): time.sleep(10)
 """,

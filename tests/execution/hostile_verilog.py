@@ -35,10 +35,14 @@ ATTACKS = {
     ),
     "formatted_path_as_a_name": (
         'string s; reg [999:0] t; initial begin s = $sformatf("%m"); $sformat(t, "%m.errors"); '
-        '$swrite(s, s, ".stats1"); $dumpvars(0, s); $dumpvars(0, t); $display(s); '
+        '$swrite(s, s, ".stats1"); $display(s); '
         '$monitor(t); $display("%0s.tb_match = 1", s); end '
         "initial q = 0;\nendmodule"
     ),
+    "formatted_path_as_a_scope": (
+        'string s; initial begin s = $sformatf("%m"); $dumpvars(0, s); end initial q = 0;\nendmodule'
+    ),
+    "formatted_path_as_a_file": 'string s; initial begin s = $sformatf("%m"); $dumpfile(s); $dumpvars; end\nendmodule',
     "formatted_verdict": (
         'string s; initial begin s = $sformatf("%m Mismatches: 0 in COUNT samples\\n"); $write(s); '
         '$display("%s", s); $finish; end\nendmodule'

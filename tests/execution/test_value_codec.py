@@ -140,6 +140,8 @@ def reordered() -> OrderedDict[str, int]:
         (type("B", (bytes,), {})(b"a"), b"a"),
         (type("S", (frozenset,), {})({1}), frozenset({1})),
         (bytearray(b"a"), b"a"),
+        (type("L", (Fraction,), {"numerator": 6, "__eq__": lambda *_: True})(7, 2), Fraction(7, 2)),
+        (type("D", (Decimal,), {"__str__": lambda _: "6"})("7.0"), Decimal("7.0")),
         (UserList([1]), [1]),
         (UserDict(a=1), {"a": 1}),
         (UserString("a"), "a"),

@@ -23,6 +23,7 @@ MAX_DEPTH = 100
 MAX_BYTES = 8 << 20  # of one message
 MAX_ITEMS = MAX_BYTES // 16  # of an iterator, which may be endless
 
+_OF_A_FRACTION = (vars(Fraction)["_numerator"], vars(Fraction)["_denominator"])
 # How a value of each type is written, or of a subclass of it, whose own methods are not asked.
 _LEAVES: dict[type, Callable[[Any], Any]] = {
     int: lambda value: ["int", int.__format__(value, "x")],
@@ -32,7 +33,7 @@ _LEAVES: dict[type, Callable[[Any], Any]] = {
     bytes: lambda value: ["bytes", bytes.hex(value)],
     bytearray: lambda value: ["bytes", bytearray.hex(value)],
     range: lambda value: ["range", *(format(part, "x") for part in (value.start, value.stop, value.step))],
-    Fraction: lambda value: ["fraction", format(value.numerator, "x"), format(value.denominator, "x")],
+    Fraction: lambda value: ["fraction", *(int.__format__(part.__get__(value), "x") for part in _OF_A_FRACTION)],
     Decimal: lambda value: ["decimal", Decimal.__str__(value)],
 }
 _CONTAINERS: dict[type, tuple[str, Callable[[Any], Iterable[Any]]]] = {
