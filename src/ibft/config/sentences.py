@@ -1,10 +1,12 @@
 """One sentence per wrong key of the configuration: where, what, and what would be right."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+_COMPARED = 200  # characters of a name that are compared with those that exist, which takes time with their square
 
 
 def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> list[str]:
@@ -52,6 +54,10 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 def suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     """The valid names, and the one that was probably meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{hint}; valid are {', '.join(sorted(known))}"
+    return f"{nearest(name, known)}; valid are {', '.join(sorted(known))}"
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The name that was probably meant, in brackets; nothing where none is near."""
+    close = difflib.get_close_matches(name[:_COMPARED], list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ibft.visible import visible
+
 
 class Status(StrEnum):
     """Every way a judged completion can end. Only `PASSED` counts as solved."""
@@ -46,6 +48,6 @@ EXCLUDED = (Status.MALFORMED, "excluded: the problem's own reference solution ca
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text` on one line of at most `limit` characters, fit for any table."""
-    flat = " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", "").split())
+    """`text` on one line of at most `limit` characters, fit for any table and terminal."""
+    flat = visible(" ".join(text.split())[: limit + 1])
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
