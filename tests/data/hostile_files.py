@@ -81,6 +81,9 @@ HOSTILE_FILES = {
     "a nested text": HostileFile("f.jsonl", b'{"ask": ["a"], "say": "b"}\n', r"f\.jsonl:1: 'ask' must be .*not list"),
     "a column missing": HostileFile("f.jsonl", ROW + b'{"ask": "a"}\n', r"f\.jsonl:2: there is no column 'say'"),
     "no columns": HostileFile("f.jsonl", b"{}\n", r"f\.jsonl:1: there is no column 'ask'; it has none"),
+    "many columns": HostileFile(
+        "f.jsonl", json.dumps({str(i): "x" for i in range(100_000)}).encode(), r"it has 0, 1, .{,100} and 99990 more$"
+    ),
     "a long integer": HostileFile("f.jsonl", ROW + b'{"ask": %b}\n' % DIGITS, r"f\.jsonl:2: a number has more digits"),
     "a long integer aside": HostileFile(
         "f.jsonl", b'{"ask": "a", "say": "b", "x": -%b}\n' % DIGITS, r"f\.jsonl:1: a number has more digits"

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.sentences import nearest
-from ibft.data.records import FORMS, MIB, Record, form_of, stream_records, text_field
+from ibft.data.records import FORMS, MIB, Record, columns_of, form_of, stream_records, text_field
 from ibft.errors import UserError
 
 LARGEST_PIPED = 16 * 1024 * MIB  # bytes
 _PIECE = MIB
+_QUOTED = 200  # characters of a task_id
 _GZIP = b"\x1f\x8b"
 
 Answer = tuple[str, int, str]
@@ -53,13 +54,11 @@ def answer_of(record: Record, known: Collection[str]) -> tuple[str, str]:
     """
     where, row = record
     if "task_id" not in row or "completion" not in row:
-        raise UserError(
-            f"{where}: needs an object with the strings task_id and completion; this one has "
-            f"{', '.join(map(str, row)) or 'no keys'}"
-        )
+        raise UserError(f"{where}: needs an object with the strings task_id and completion; it has {columns_of(row)}")
     task_id, completion = text_field(record, "task_id"), text_field(record, "completion")
     if task_id not in known:
-        raise UserError(f"{where}: {task_id!r} is no problem of this benchmark{nearest(task_id, known)}")
+        called = repr(task_id if len(task_id) <= _QUOTED else f"{task_id[:_QUOTED]}…")
+        raise UserError(f"{where}: {called} is no problem of this benchmark{nearest(task_id, known)}")
     return task_id, completion
 
 

@@ -25,6 +25,7 @@ FORMS = (".jsonl", ".json", ".parquet")
 MIB = 2**20
 LONGEST_LINE = 64 * MIB  # bytes
 LARGEST_EXPANDED = 1024 * MIB  # bytes that a gzip file may unpack to, and the rows of a Parquet file
+_LISTED, _QUOTED = 10, 100  # columns in a sentence, characters of each
 _PARQUET_BATCH = 1024  # rows
 
 
@@ -68,10 +69,16 @@ def text_field(record: Record, key: str) -> str:
     """
     where, row = record
     if key not in row:
-        raise UserError(f"{where}: {key!r} is missing; this row has {', '.join(sorted(row)) or 'no keys'}")
+        raise UserError(f"{where}: {key!r} is missing; this row has {columns_of(row)}")
     if not isinstance(row[key], str):
         raise UserError(f"{where}: {key!r} must be a string, not {type(row[key]).__name__}")
     return storable(row[key])
+
+
+def columns_of(row: dict[str, Any]) -> str:
+    """The first columns of a row, for a sentence."""
+    names = [f"{name[:_QUOTED]}…" if len(name) > _QUOTED else name for name in sorted(row)[:_LISTED]]
+    return ", ".join(names) + (f" and {len(row) - _LISTED} more" if len(row) > _LISTED else "") or "none"
 
 
 def storable(text: str) -> str:
