@@ -23,6 +23,7 @@ UNSEEN = (
     (0xFFF9, 0xFFFB),
     (0xE0000, 0xE0FFF),
 )
+SPELLED = r"⟨U\+[0-9A-F]{4,6}⟩"  # the pattern of what is written in their place
 LINES = "\n\t"  # what keeps its effect in a text of several lines
 
 _UNSEEN = re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in UNSEEN)}]")

@@ -211,9 +211,11 @@ def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[Fact
 
 
 def about(key: str, labels: Labels) -> str:
-    """FIGURE/MODEL/DATASET with the labels of the two."""
-    name, *names = key.split("/")
-    return f"{name}/{labels.model(names[0])}, {labels.dataset(names[1])}" if len(names) == 2 else key
+    """FIGURE/MODEL/DATASET with the labels of the two; any other subject as it is."""
+    name, _, subject = key.partition("/")
+    model, _, dataset = subject.partition("/")
+    known = model in labels.models and dataset in labels.datasets
+    return f"{name}/{labels.model(model)}, {labels.dataset(dataset)}" if known else key
 
 
 def pair(key: str) -> tuple[str, str]:

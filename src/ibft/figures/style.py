@@ -25,6 +25,7 @@ from ibft.errors import UserError
 from ibft.manifests import write_output
 from ibft.metrics.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
+from ibft.visible import visible
 
 Arguments = ParamSpec("Arguments")
 
@@ -104,6 +105,20 @@ def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
 
 def look_of(kind: Kind) -> Look:
     return _LOOKS[kind]
+
+
+def literal(text: str) -> str:
+    """`text` as matplotlib draws it as it is: a dollar begins no formula, and no legend leaves out what begins with _."""
+    escaped = visible(text).replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def drawn_literally(labels: Labels) -> Labels:
+    """`labels` for figures."""
+    kinds = {kind: getattr(labels, kind) for kind in ("models", "datasets", "methods", "benchmarks")}
+    return labels.model_copy(
+        update={kind: {name: literal(label) for name, label in own.items()} for kind, own in kinds.items()}
+    )
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
