@@ -3,6 +3,8 @@
 import copy
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,38 @@ def test_the_rules_whose_names_a_target_may_not_take_are_those_of_the_workflow()
     found = {name for text in texts for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.MULTILINE)}
     assert found == set(RULES)
     assert RULE_PREFIX in (REPOSITORY / "rules" / "draws.smk").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seed: 1\nseed: 2\n", "seed: stands twice, again in line 2"),
+        ("sampling: {n: 010}\n", "sampling.n: 010 is octal"),
+        ("targets: {all: {table: true}}\n", "targets.all: the workflow has a rule of this name"),
+        ("results: '{x}'\n", "results: '{x}' holds"),
+        ("results: -x\n", "results: '-x' begins with '-'"),
+        ("training: {seeds: [-1]}\n", "training.seeds.0: Input should be greater than or equal to 0"),
+    ],
+)
+def test_the_workflow_refuses_before_any_work(tmp_path: Path, text: str, told: str) -> None:
+    run = dry_run(tmp_path, text)
+    assert run.returncode != 0
+    assert told in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_the_workflow_takes_texts_literally(tmp_path: Path) -> None:
+    label = "'{x} {{y}} $HOME $(touch escaped) \\ \" \x1b[2J \u202e'"
+    text = f"methods: {{ft: {{label: {label.replace(chr(27), '')}}}}}\ncompute: {{wandb: '-{{x}} $HOME'}}\n"
+    run = dry_run(tmp_path, text)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "--wandb='-{x} $HOME'" in run.stdout + run.stderr
+    assert "\u202e" not in run.stdout + run.stderr
+    assert not (tmp_path / "escaped").exists()
+
+
+def dry_run(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (folder / "own.yaml").write_text(text)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--dry-run", "--nolock"]
+    command += ["--printshellcmds", "--cores", "1", "--configfile", "own.yaml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)

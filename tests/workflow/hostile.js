@@ -20,6 +20,12 @@ const wait = async (ready) => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     inspect();
   }
+  const unseen = /[\u202a-\u202e\u2066-\u2069\u200b\u2028\x00-\x08\x0e-\x1f\x7f-\x9f]/u;
+  const body = document.body.cloneNode(true);
+  body.querySelectorAll("script").forEach((script) => script.remove());
+  const attributes = [...body.querySelectorAll("[aria-label], [alt]")].map((e) => e.getAttribute("aria-label") ?? e.alt);
+  result.unseen = [body.textContent, ...attributes].find((text) => unseen.test(text))?.match(unseen)[0] ?? "";
+  result.marked = document.querySelectorAll(".unseen").length;
   result.pwned = typeof window.pwned;
   result.title = document.title;
   result.requests = performance.getEntriesByType("resource").length;

@@ -5,12 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.figures.style import literal, panels, styled, titled
+from ibft.figures.style import literal, panels, shortened, styled, titled
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.places import lowest_temperature
 
 _NAMED_PROBLEMS = 60  # beyond, their names would overlap
-_LETTERS = 40  # of a name
 _WIDTH = 11.0
 
 
@@ -28,7 +27,7 @@ def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
         shares = pass_shares(frame, labels)
         image = axes.imshow(shares, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         axes.set_yticks(range(len(shares)), [labels.method(method) for method in shares.index])
-        problems = [_name(str(problem)) for problem in shares.columns]
+        problems = [literal(shortened(str(problem))) for problem in shares.columns]
         if len(problems) <= _NAMED_PROBLEMS:
             axes.set_xticks(range(len(problems)), problems, rotation=90, fontsize=6.5)
             axes.tick_params(length=0)
@@ -51,10 +50,6 @@ def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
         bar.outline.set_visible(False)
         bar.update_ticks()
     return figure
-
-
-def _name(problem: str) -> str:
-    return literal(problem if len(problem) <= _LETTERS else f"{problem[: _LETTERS - 1]}…")
 
 
 def pass_shares(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:

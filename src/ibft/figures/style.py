@@ -33,6 +33,7 @@ GREY = "#6b7280"
 PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.1  # inches
 _COLUMNS = 2
 _LETTERS_PER_INCH, _SMALL_LETTERS_PER_INCH = 12, 14  # of 9 and 8 points
+_LETTERS = 48  # of a label
 _HANDLE_INCHES = 0.6  # of an entry of a legend, with the space round it
 _DPI = 200
 _RC: dict[Any, Any] = {
@@ -108,16 +109,21 @@ def look_of(kind: Kind) -> Look:
 
 
 def literal(text: str) -> str:
-    """`text` as matplotlib draws it as it is: a dollar begins no formula, and no legend leaves out what begins with _."""
+    """`text` such that matplotlib draws it as it is: a dollar begins no formula, and legends do not leave out _x."""
     escaped = visible(text).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def shortened(label: str) -> str:
+    """A label that leaves room for what it labels."""
+    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
 
 
 def drawn_literally(labels: Labels) -> Labels:
     """`labels` for figures."""
     kinds = {kind: getattr(labels, kind) for kind in ("models", "datasets", "methods", "benchmarks")}
     return labels.model_copy(
-        update={kind: {name: literal(label) for name, label in own.items()} for kind, own in kinds.items()}
+        update={kind: {name: literal(shortened(label)) for name, label in own.items()} for kind, own in kinds.items()}
     )
 
 

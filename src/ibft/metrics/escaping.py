@@ -22,7 +22,7 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "[": "{[}",  # after the end of a row, what follows in brackets or a star belongs to it
     "]": "{]}",
     "*": "{*}",
