@@ -12,7 +12,9 @@ const wait = async (ready) => {
   };
   for (const cell of [...document.querySelectorAll("#grid button[data-task]")]) {
     cell.click();
-    await wait(() => document.querySelectorAll("#list button").length >= SAMPLES);
+    const samples = Number(cell.textContent.split("/")[1]);
+    const listed = () => document.querySelectorAll("#list button").length === samples;
+    await wait(() => cell.getAttribute("aria-current") === "true" && listed());
     for (const item of [...document.querySelectorAll("#list button")]) {
       item.click();
       result.opened += 1;
