@@ -66,5 +66,5 @@ audit: setup  ## look for known vulnerabilities in the locked packages (needs py
 	uv export --frozen --no-emit-project --format requirements-txt --output-file .audit.txt --quiet
 	uv tool run pip-audit --requirement .audit.txt --disable-pip --no-deps
 
-clean:  ## delete results/
-	rm -rf results
+clean:  ## delete what ibft has written to results/
+	$(UV) ibft clean results

@@ -13,6 +13,7 @@ from snakemake.utils import min_version
 from ibft.clock import date_back
 from ibft.config.loading import is_complete
 from ibft.locks import lock_notice, note_holder
+from ibft.results_folder import mark
 
 min_version("9.0")
 
@@ -104,6 +105,7 @@ rule all_figures:
 
 onstart:
     note_holder(Path.cwd())
+    mark(Path(RESULTS))
     if ahead := date_back(Path(RESULTS)):
         logger.warning(
             f"{ahead} files in {RESULTS} were dated in the future, as by a clock that ran ahead: dated to now."

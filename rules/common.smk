@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from ibft.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
+from ibft.config.reading import read_yaml
 from ibft.errors import UserError
 from ibft.lifeline import WORKFLOW_VARIABLE
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
@@ -22,6 +23,8 @@ from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
 
 try:
+    for path in workflow.config_settings.configfiles:
+        read_yaml(Path(path))  # tells what Snakemake's own reader has passed over
     CONFIG = load(config)
 except UserError as error:
     raise WorkflowError(f"The configuration is wrong; nothing was started.\n{error}")
@@ -29,8 +32,7 @@ except UserError as error:
 RESULTS = CONFIG.results
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 VARIANT = "{model}/{dataset}/{method}/seed{seed}"
-LABELS = labels_of(CONFIG).model_dump_json()
-BOTTLENECKS = labels_of(CONFIG).bottlenecks
+LABELS = labels_of(CONFIG)
 DRAWS = f"{VARIANT}/{{benchmark}}/T{{temperature}}"
 DRAW = f"{DRAWS}/trial{{trial}}"
 SHARD = "shard{shard}of{shards}"
@@ -77,6 +79,13 @@ wildcard_constraints:
     temperature=r"[\d.]+",
 
 
+# Texts of the configuration reach `params` through functions alone: in a plain text Snakemake replaces what is in braces.
+
+
+def labels_as_json(wildcards):
+    return as_json(LABELS)
+
+
 def code_of(script):
     """Digest of a script and the modules that it imports; in `params`, it reruns a rule when its code has changed."""
     return code_digest(SCRIPTS / script)
@@ -88,8 +97,12 @@ def one_of(names):
 
 
 def as_json(section, without=()):
-    """A config section for a script's --settings, without the keys that only decide which jobs there are."""
-    return section.model_dump_json(exclude=set(without))
+    """A config section for a script's --settings, without the keys that only decide which jobs there are.
+
+    In ASCII, because Snakemake prints commands: no terminal obeys what a text in it says.
+    """
+    text = section.model_dump_json(exclude=set(without))
+    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def python_of(wildcards):
@@ -163,10 +176,6 @@ def is_judged_as_it_is(wildcards):
     """Whether completions are run without looking for code fences and headers in them."""
     imported = CONFIG.samples.get(wildcards.method)
     return imported is not None and imported.profile == "as-is"
-
-
-def label_of(entries, name):
-    return entries[name].label or name
 
 
 def adapter_of(wildcards):

@@ -34,7 +34,7 @@ rule run_figure:
             if wildcards.figure == "status_composition"
             else ""
         ),
-        labels=LABELS,
+        labels=labels_as_json,
         settings=as_json(CONFIG.metrics),
     message:
         "Draw {wildcards.figure}"
@@ -69,12 +69,12 @@ rule pair_figure:
     params:
         code=code_of("draw_figures.py"),
         inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
-        labels=LABELS,
+        labels=labels_as_json,
         settings=as_json(CONFIG.memorization, without=("score_methods", "shards")),
-        subject=lambda wildcards: f"{label_of(CONFIG.models, wildcards.model)}, {label_of(CONFIG.datasets, wildcards.dataset)}",
+        subject=lambda wildcards: f"{LABELS.model(wildcards.model)}, {LABELS.dataset(wildcards.dataset)}",
     message:
         "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"
     shell:
         'python "$IBFT_SCRIPTS/draw_figures.py" --figure {wildcards.figure} --input {params.inputs}'
-        " --settings {params.settings:q} --labels {params.labels:q} --subject {params.subject:q}"
+        " --settings {params.settings:q} --labels {params.labels:q} --subject={params.subject:q}"
         " --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"

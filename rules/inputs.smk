@@ -218,9 +218,11 @@ def bottleneck_is_swept(target=None):
     """Whether some model is trained on a dataset by IB-FT with several settings of the paper's objective."""
     settings = {}
     for v in CONFIG.variants(target):
-        if v.method in BOTTLENECKS:
+        if v.method in LABELS.bottlenecks:
             key = (v.model, v.dataset)
-            settings.setdefault(key, set()).add(tuple(BOTTLENECKS[v.method].values()))
+            settings.setdefault(key, set()).add(
+                tuple(LABELS.bottlenecks[v.method].values())
+            )
     return any(len(found) > 1 for found in settings.values())
 
 
@@ -319,14 +321,11 @@ def report_selections():
 
 
 def report_figures():
-    """FIGURE or FIGURE/SUBJECT -> SVG, in the order of the report."""
+    """FIGURE or FIGURE/MODEL/DATASET -> SVG, in the order of the report."""
     figures = {name: f"{RESULTS}/figures/{name}.svg" for name in run_figures()}
     for path in pair_figures():
         model, dataset, figure = path.split("/")
-        subject = (
-            f"{label_of(CONFIG.models, model)}, {label_of(CONFIG.datasets, dataset)}"
-        )
-        figures[f"{figure}/{subject}"] = f"{RESULTS}/figures/{path}.svg"
+        figures[f"{figure}/{model}/{dataset}"] = f"{RESULTS}/figures/{path}.svg"
     return figures
 
 

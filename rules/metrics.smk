@@ -78,7 +78,7 @@ rule tables:
         runtime=30,
     params:
         code=code_of("write_tables.py"),
-        labels=LABELS,
+        labels=labels_as_json,
         settings=as_json(CONFIG.metrics),
     message:
         "Write the tables"
@@ -107,7 +107,7 @@ rule paper_table:
         runtime=30,
     params:
         code=code_of("write_paper_table.py"),
-        labels=LABELS,
+        labels=labels_as_json,
     message:
         "Fill the paper's {wildcards.layout}"
     shell:

@@ -30,7 +30,7 @@ rule report:
         runtime=30,
     params:
         code=code_of("write_report.py"),
-        config=CONFIG.model_dump_json(exclude={"compute", "targets"}),
+        config=lambda wildcards: as_json(CONFIG, without=("compute", "targets")),
         results=lambda wildcards, output: str(Path(output.report).parent),
         problems=as_options(tables_by_name("problems", BENCHMARKS)),
         examples=as_options(report_examples()),

@@ -9,12 +9,12 @@ TRAINING_LAUNCHER = (
 TRAINING_OPTIONS = " ".join(
     [
         *(
-            ["--deepspeed", shlex.quote(CONFIG.compute.deepspeed)]
+            [f"--deepspeed={shlex.quote(CONFIG.compute.deepspeed)}"]
             if CONFIG.compute.deepspeed
             else []
         ),
         *(
-            ["--wandb", shlex.quote(CONFIG.compute.wandb)]
+            [f"--wandb={shlex.quote(CONFIG.compute.wandb)}"]
             if CONFIG.compute.wandb
             else []
         ),

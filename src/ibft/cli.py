@@ -1,4 +1,4 @@
-"""The command `ibft`: judge completions; plan, resume, verify and compare runs; say what this machine offers.
+"""The command `ibft`: judge completions; plan, resume, verify, compare and clean runs; say what this machine offers.
 
 Nothing here imports torch.
 """
@@ -6,7 +6,7 @@ Nothing here imports torch.
 import argparse
 from pathlib import Path
 
-from ibft import resume, verification
+from ibft import results_folder, resume, verification
 from ibft.execution import doctor, score
 from ibft.metrics import reruns
 from ibft.plan import command as plan
@@ -18,6 +18,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ibft", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--log", type=Path, help="append progress and errors here as well")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, plan, resume, verification, reruns, doctor):
+    for command in (score, plan, resume, verification, reruns, doctor, results_folder):
         command.add_parser(commands)
     run_stage(lambda arguments: arguments.run(arguments), parser)

@@ -1,11 +1,25 @@
-"""Atomic files: what was written is whole, or it is not there."""
+"""Files that can be read, and atomic writing: what was written is whole, or it is not there."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Why `path` is no file to read from: it is absent, a folder, or a pipe or device, which may wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return error.strerror
+    except ValueError:
+        return "no path holds a null character"
+    if stat.S_ISREG(mode):
+        return None
+    return "it is a folder" if stat.S_ISDIR(mode) else "it is a pipe, socket or device, not a file"
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from ibft.visible import LINES, visible
+
 Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
@@ -34,9 +36,16 @@ def start_logging(log: Path | None) -> None:
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(_LogFile(log, mode="a"))
-    logging.basicConfig(
-        level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    for handler in handlers:
+        handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+
+
+class _Lines(logging.Formatter):
+    """Log lines that quote strangers and that no terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record), keep=LINES)
 
 
 class _LogFile(logging.FileHandler):

@@ -13,11 +13,13 @@ from pathlib import Path
 from ibft.errors import UserError
 from ibft.manifests import REMEDY, manifest_path, read_manifest, verify
 from ibft.progress import track
+from ibft.results_folder import MARK
 from ibft.storage import check_table
 from ibft.tables import TABLES, Table
 
-# Snakemake's own, and journals of what engines drew, which are checked entry by entry by whoever reads them.
-_WITHOUT_MANIFESTS = ("logs", "benchmarks", "draws")
+# Snakemake's own, the mark of the folder, and journals of what engines drew, which are checked entry by entry by
+# whoever reads them.
+_WITHOUT_MANIFESTS = ("logs", "benchmarks", "draws", MARK)
 # Unfinished work, which the next run checks and goes on from, or removes.
 _UNFINISHED = (".journal", ".tmp", "checkpoint.safetensors")
 

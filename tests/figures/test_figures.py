@@ -29,7 +29,7 @@ from ibft.figures import (
     training_curves,
 )
 from ibft.figures.catalogue import CATALOGUE
-from ibft.figures.style import looks, save
+from ibft.figures.style import drawn_literally, literal, looks, save
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.imbalance import correlations, deciles, relate
 from ibft.metrics.labels import Labels
@@ -267,3 +267,24 @@ def test_every_figure_of_the_command_has_a_caption() -> None:
     assert script.variant("ft/seed3") == ("ft", 3)
     with pytest.raises(UserError, match="METHOD/seedS"):
         script.variant("ft")
+
+
+HOSTILE = ("$\\frac{", "$x$ and $y$", "_hidden", "${HOME}", "\\$a\\$", "{x}", "%s", "a\x1b[2J\u202eb\nc", "<b>&amp;")
+
+
+@pytest.mark.parametrize("draw", [*OF_METRICS, pass_heatmap.draw], ids=lambda draw: draw.__module__.rsplit(".")[-1])
+def test_labels_are_drawn_as_they_are(draw, metrics: pd.DataFrame, tmp_path: Path) -> None:
+    names = ("models", "datasets", "methods", "benchmarks")
+    texts = iter(HOSTILE * 4)
+    hostile = {kind: {name: next(texts) for name in getattr(LABELS, kind)} for kind in names}
+    labels = drawn_literally(LABELS.model_copy(update=hostile))
+    if draw is pass_heatmap.draw:
+        counts = synthetic_run.pass_counts(problems=15)
+        figure = draw(counts.assign(task_id=counts["task_id"] + "$\\frac{" + "x" * 5000), labels)
+    else:
+        figure = draw(metrics, labels, SETTINGS)
+    written(figure, tmp_path)
+    shown = [text.get_text() for text in figure.findobj(Text)]
+    drawn = [text for text in shown if any(literal(own) in text for own in hostile["methods"].values())]
+    assert len(drawn) >= len(hostile["methods"])
+    assert not any("\x1b" in text or "\u202e" in text for text in shown)

@@ -12,7 +12,9 @@ const wait = async (ready) => {
   };
   for (const cell of [...document.querySelectorAll("#grid button[data-task]")]) {
     cell.click();
-    await wait(() => document.querySelectorAll("#list button").length >= SAMPLES);
+    const samples = Number(cell.textContent.split("/")[1]);
+    const listed = () => document.querySelectorAll("#list button").length === samples;
+    await wait(() => cell.getAttribute("aria-current") === "true" && listed());
     for (const item of [...document.querySelectorAll("#list button")]) {
       item.click();
       result.opened += 1;
@@ -20,6 +22,12 @@ const wait = async (ready) => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     inspect();
   }
+  const unseen = /[\u202a-\u202e\u2066-\u2069\u200b\u2028\x00-\x08\x0e-\x1f\x7f-\x9f]/u;
+  const body = document.body.cloneNode(true);
+  body.querySelectorAll("script").forEach((script) => script.remove());
+  const attributes = [...body.querySelectorAll("[aria-label], [alt]")].map((e) => e.getAttribute("aria-label") ?? e.alt);
+  result.unseen = [body.textContent, ...attributes].find((text) => unseen.test(text))?.match(unseen)[0] ?? "";
+  result.marked = document.querySelectorAll(".unseen").length;
   result.pwned = typeof window.pwned;
   result.title = document.title;
   result.requests = performance.getEntriesByType("resource").length;

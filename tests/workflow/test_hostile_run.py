@@ -1,5 +1,6 @@
 """A thousand hostile completions under hostile names, through the whole chain into the report, in a real browser."""
 
+import csv
 import hashlib
 import json
 import os
@@ -15,10 +16,17 @@ import yaml
 
 from ibft.storage import read_table
 from ibft.tables import VERDICTS
+from ibft.visible import LINES, visible
 from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host
 
 SAMPLES = 50  # of each of 20 problems
+FEW = 10
+# In every label. For terminals, whoever reads lines, Markdown, HTML, LaTeX, matplotlib, Snakemake and shells:
+ACTING = (
+    "\x1b[2J\x9b2J\u202eesrever\u202c\n\t![x](http://127.0.0.1/)|`a`*b*<img src=x onerror=window.pwned=1>"
+    "\\input{x}$\\frac{ {x} $(touch escaped)"
+)
 NAMES = (
     "../../../../tmp/escaped",
     "/etc/passwd",
@@ -61,6 +69,7 @@ LONG = (  # lines and texts of megabytes
     "(" * 1_000_000,
     "```python" * 100_000,
 )
+IBFT = str(Path(sys.executable).with_name("ibft"))
 TESTS = "def check(candidate):\n    assert candidate([1, 2], 3) == 6\n    assert candidate([], 0) == 0\n"
 
 
@@ -80,8 +89,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
     (folder / "samples.jsonl").write_text("\n".join(map(json.dumps, completions(folder))))
+    few = [{"task_id": name, "completion": f"{TEXTS[i]}"} for name in NAMES for i in range(FEW)]
+    (folder / "few.jsonl").write_text("\n".join(map(json.dumps, few)))
     config = {
-        "benchmarks": {"hostile": {"source": "path:problems.jsonl", "language": "python"}},
+        "benchmarks": {"hostile": {"source": "path:problems.jsonl", "language": "python", "label": f"[9cm] {ACTING}"}},
         "tracks": {},
         "samples": {
             "theirs": {
@@ -91,8 +102,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "benchmark": "hostile",
                 "temperature": 1.0,
                 "profile": "chat",
-                "label": "<b onclick=window.pwned=1>theirs</b>",
-            }
+                "label": "<b onclick=window.pwned=1>theirs</b> " + ACTING,
+            },
+            "others": {
+                "source": "path:few.jsonl",
+                "model": "somebody",
+                "dataset": "unknown",
+                "benchmark": "hostile",
+                "temperature": 1.0,
+                "label": '=HYPERLINK("http://127.0.0.1/","x") ' + ACTING,
+            },
         },
         "execution": {"python_timeout_s": 0.5},
         "metrics": {"k": [1, 10], "strict_k": 10, "strict_m": [10], "bootstrap": 100},
@@ -147,13 +166,65 @@ def judged(work: Path, before: dict[str, str]) -> str:
 def test_a_thousand_hostile_samples_change_nothing_and_pass_nothing(
     work: Path, before: dict[str, str], judged: str
 ) -> None:
-    assert "\x1b[2J" not in judged
-    [table] = (work / "results" / "verdicts").rglob("*.parquet")
-    verdicts = read_table(table, VERDICTS)
-    assert len(verdicts) == len(NAMES) * SAMPLES == 1000
-    assert not verdicts["passed"].any()
+    assert_inert(judged)
+    found = sorted((work / "results" / "verdicts").rglob("*.parquet"))
+    assert len(found) == 2
+    for table, samples in zip(found, (FEW, SAMPLES), strict=True):  # of `others` and `theirs`
+        verdicts = read_table(table, VERDICTS)
+        assert len(verdicts) == len(NAMES) * samples == 20 * samples
+        assert not verdicts["passed"].any()
+        assert set(verdicts["task_id"]) == set(NAMES)
+        assert_inert("".join(verdicts["detail"]))
     assert everything_in(work) == before
     assert not Path("/tmp/escaped").exists()
+
+
+def assert_inert(text: str) -> None:
+    """No character in `text` is obeyed by a terminal, or moves the text beside it."""
+    assert visible(text, keep=LINES) == text
+
+
+@pytest.mark.usefixtures("judged")
+def test_tables_show_hostile_labels_and_obey_none(work: Path) -> None:
+    tables = work / "results" / "tables"
+    texts = {kind: (tables / f"headline.{kind}").read_text() for kind in ("md", "tex", "csv")}
+    for text in texts.values():
+        assert_inert(text)
+        assert "⟨U+202E⟩" in text or r"$\langle$U+202E$\rangle$" in text
+    for line in texts["md"].splitlines():
+        assert not re.search(r"(?<!\\)(!\[|\]\(|<(?!/?sup>)|`)", line), line
+    assert not re.search(r"(?<!\\textbackslash\{\})\\(input|frac)", texts["tex"])
+    assert not re.search(r"^\s*[\[*]", texts["tex"], re.MULTILINE)
+    rows = list(csv.DictReader((tables / "headline.csv").open(newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert {row["method"][:2] for row in rows} == {"'=", "<b"}
+    assert not any(cell[:1] in "=+-@" for row in rows for cell in row.values() if cell and not is_number(cell))
+
+
+def is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"-?[\d.]+(e-?\d+)?", text))
+
+
+@pytest.mark.usefixtures("judged")
+def test_commands_show_hostile_names_and_obey_none(work: Path) -> None:
+    results = str(work / "results")
+    for command in (["verify", results], ["compare", results, results, "--all"], ["plan", *plan_options(work)]):
+        run = subprocess.run([IBFT, *command], capture_output=True, text=True, cwd=work, check=False, timeout=120)
+        assert run.returncode == 0, run.stderr
+        assert_inert(run.stdout + run.stderr)
+
+
+def plan_options(work: Path) -> list[str]:
+    snakefile = str(REPOSITORY / "Snakefile")
+    return ["--snakefile", snakefile, "--directory", str(work), "--configfile", str(work / "config.yaml")]
+
+
+@pytest.mark.usefixtures("judged")
+def test_logs_and_figures_hold_nothing_that_acts(work: Path) -> None:
+    results = work / "results"
+    for path in [*(results / "logs").rglob("*.log"), *(results / "figures").rglob("*.svg")]:
+        assert_inert(path.read_text())
+    assert list((results / "figures").rglob("*.png"))
 
 
 @pytest.mark.usefixtures("judged")
@@ -161,7 +232,7 @@ def test_the_report_shows_them_inert_in_a_browser(work: Path, tmp_path: Path) ->
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         pytest.skip("no chromium is installed")
-    probe = Path(__file__).with_name("hostile.js").read_text().replace("SAMPLES", str(SAMPLES))
+    probe = Path(__file__).with_name("hostile.js").read_text()
     page = (work / "results" / "report.html").read_text()
     probed = tmp_path / "probed.html"
     probed.write_text(page.replace("</body>", f"<script>{probe}</script></body>"))
@@ -172,9 +243,12 @@ def test_the_report_shows_them_inert_in_a_browser(work: Path, tmp_path: Path) ->
     assert "CONSOLE" not in run.stderr, run.stderr
     found = re.search(r'data-result="([^"]*)"', run.stdout)
     assert found, "the page's script stopped before its end"
-    assert json.loads(found[1].replace("&quot;", '"')) == {
-        "opened": len(NAMES) * SAMPLES,
-        "shown": len(NAMES),
+    shown = json.loads(found[1].replace("&quot;", '"'))
+    assert shown.pop("marked") > len(NAMES)
+    assert shown.pop("unseen") == ""
+    assert shown == {
+        "opened": len(NAMES) * (SAMPLES + FEW),
+        "shown": 2 * len(NAMES),
         "foreign": 0,
         "pwned": "undefined",
         "title": "ibft: report of a run",

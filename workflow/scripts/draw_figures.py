@@ -42,7 +42,7 @@ from ibft.figures import (
     training_curves,
 )
 from ibft.figures.inputs import keyed_path, only
-from ibft.figures.style import save
+from ibft.figures.style import drawn_literally, literal, save
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    labels = Labels.model_validate_json(arguments.labels)
+    labels = drawn_literally(Labels.model_validate_json(arguments.labels))
     figure = DRAWERS[arguments.figure](arguments.input, arguments, labels)
     save(figure, arguments.output_png, arguments.output_svg)
 
@@ -97,7 +97,7 @@ def of_metrics(draw: Callable[[pd.DataFrame, Labels, Metrics], Figure]) -> Drawe
 
 def draw_memorization(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
     scores = {group: storage.read_table(path, MEMORIZATION) for group, path in inputs}
-    return memorization.draw(scores, Memorization.model_validate_json(arguments.settings), arguments.subject)
+    return memorization.draw(scores, Memorization.model_validate_json(arguments.settings), literal(arguments.subject))
 
 
 def draw_gradient_imbalance(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
@@ -105,18 +105,18 @@ def draw_gradient_imbalance(inputs: Inputs, arguments: argparse.Namespace, label
         one(inputs, "deciles", GRADIENT_DECILES),
         one(inputs, "correlations", GRADIENT_CORRELATIONS),
         Memorization.model_validate_json(arguments.settings),
-        arguments.subject,
+        literal(arguments.subject),
     )
 
 
 def draw_geometry(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
     pairs = {method: storage.read_table(path, GEOMETRY) for method, path in inputs}
-    return geometry.draw(pairs, labels, arguments.subject)
+    return geometry.draw(pairs, labels, literal(arguments.subject))
 
 
 def draw_training_curves(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
     logs = {variant(key): storage.read_table(path, TRAINING_LOG) for key, path in inputs}
-    return training_curves.draw(logs, labels, arguments.subject)
+    return training_curves.draw(logs, labels, literal(arguments.subject))
 
 
 def variant(key: str) -> tuple[str, int]:

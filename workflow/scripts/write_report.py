@@ -2,7 +2,7 @@
 
 python workflow/scripts/write_report.py --metrics metrics.parquet --comparisons comparisons.parquet \\
     --pass-counts results/metrics/pass_counts.parquet --headline results/tables/headline.parquet \\
-    --config "$CONFIG_AS_JSON" --figures pass_at_k=pass_at_k.svg memorization/smollm2=memorization.svg \\
+    --config "$CONFIG_AS_JSON" --figures pass_at_k=pass_at_k.svg memorization/smollm2/rtl=memorization.svg \\
     --samples results/samples --verdicts results/verdicts --problems rtl-mini=results/problems/rtl-mini.parquet \\
     --output report.html
 
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
         "--selection": "MODEL/DATASET/NAME=PATH",
         "--gradients": "MODEL/DATASET/TABLE=PATH (TABLE: deciles or correlations)",
         "--contamination": "DATASET/BENCHMARK=PATH",
-        "--figures": "FIGURE[/SUBJECT]=PATH, PNG or SVG, in the order of the report",
+        "--figures": "FIGURE[/MODEL/DATASET]=PATH, PNG or SVG, in the order of the report",
     }.items():
         arguments.add_argument(
             name, type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
@@ -106,7 +106,7 @@ def main(arguments: argparse.Namespace) -> None:
         warnings=truncation_warnings(tally, labels),
         findings=findings(metrics, comparisons, labels, config.metrics),
         headline=storage.read_table(arguments.headline, HEADLINE),
-        pictures=[picture(key, path) for key, path in arguments.figures],
+        pictures=[picture(about(key, labels), path) for key, path in arguments.figures],
         sections=[
             Section("Comparisons", "comparisons", comparison_tables(comparisons, labels)),
             Section("Paper", "paper", paper_tables(arguments.beside_paper)),
@@ -207,6 +207,14 @@ def contamination_tables(
 def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
     tables = [facts.engine_table(tally), facts.version_table()]
     return [*tables, facts.run_time_table(arguments.benchmarks)] if arguments.benchmarks else tables
+
+
+def about(key: str, labels: Labels) -> str:
+    """FIGURE/MODEL/DATASET with the labels of the two; any other subject as it is."""
+    name, _, subject = key.partition("/")
+    model, _, dataset = subject.partition("/")
+    known = model in labels.models and dataset in labels.datasets
+    return f"{name}/{labels.model(model)}, {labels.dataset(dataset)}" if known else key
 
 
 def pair(key: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ibft import storage
 from ibft.config.metrics import Metrics
 from ibft.manifests import write_output
+from ibft.metrics.escaping import as_csv
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
@@ -41,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
     ):
         storage.write_table(folder / f"{name}.parquet", kind, rows)
-        write_output(folder / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
+        write_output(folder / f"{name}.csv", as_csv(rows))
         write_output(folder / f"{name}.md", text.encode())
     write_output(folder / "headline.tex", latex(table).encode())
 

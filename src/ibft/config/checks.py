@@ -1,13 +1,16 @@
 """What no single key shows: names that refer to nothing, and settings that contradict each other."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
 from ibft.config.sentences import suggestion
+from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.config.tracks import Track
 from ibft.errors import UserError
+from ibft.files import why_unreadable
 from ibft.training.zero_settings import zero_settings
 
 if TYPE_CHECKING:  # the configuration imports this module to check itself
@@ -67,7 +70,14 @@ def contradictions(config: "Config") -> Iterator[str]:
     for m in config.metrics.strict_m:
         if m > config.metrics.strict_k:
             yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
+    yield from _target_names(config)
     yield from _sources(config)
+
+
+def _target_names(config: "Config") -> Iterator[str]:
+    for name in config.targets:
+        if name in RULES or name.startswith(RULE_PREFIX):
+            yield f"targets.{name}: the workflow has a rule of this name already; give the target another"
 
 
 def _tracks_and_imports(config: "Config") -> Iterator[str]:
@@ -123,12 +133,29 @@ def _sources(config: "Config") -> Iterator[str]:
         for name, entry in entries.items():
             kind, _, place = entry.source.partition(":")
             key = f"{section}.{name}.source"
-            if kind == "path" and not Path(place).exists():
-                yield f"{key}: {place} does not exist; give a path from the folder where Snakemake is started"
+            if kind == "path" and (reason := _why_no_source(Path(place), section)):
+                yield f"{key}: {reason}"
             if kind == "generated" and place not in GENERATORS:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
             if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
                 yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
     for name, benchmark in config.benchmarks.items():
+        kind, _, place = (benchmark.descriptions or "").partition(":")
+        if kind == "path" and (reason := _why_no_source(Path(place), "benchmarks")):
+            yield f"benchmarks.{name}.descriptions: {reason}"
+        if kind == "url" and not benchmark.descriptions_sha256:
+            yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
         if benchmark.source.startswith("url:") and not benchmark.sha256:
             yield f"benchmarks.{name}.sha256: needed for a url: source"
+
+
+def _why_no_source(place: Path, section: str) -> str | None:
+    """Why a model's folder or a file of rows cannot be read from, found out without opening it."""
+    reason = why_unreadable(place)
+    if reason and section == "models":
+        reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
+    elif section == "models":
+        reason = "it is a file, not a model's folder"
+    if reason == "No such file or directory":
+        return f"{place} does not exist; give a path from the folder where Snakemake is started"
+    return f"{place} cannot be read; {reason}" if reason else None

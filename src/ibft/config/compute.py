@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ibft.config.section import Positive, Section
+from ibft.config.section import Few, Positive, Section
 
 
 class Compute(Section):
@@ -11,11 +11,13 @@ class Compute(Section):
     That is, but for rounding, and for which activations dropout hits in each of several processes.
     """
 
-    threads: Positive = Field(1, description="of a job that runs a model on the CPU")
+    threads: Few = Field(1, description="of a job that runs a model on the CPU")
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
-    execution_workers: Positive = Field(2, description="completions judged at the same time")
-    gpus: int = Field(0, ge=0, description="of a job that runs a model; training has at least one per process")
-    processes: Positive = Field(1, description="of a training job, each with one GPU or `threads` cores")
+    execution_workers: Few = Field(2, description="completions judged at the same time")
+    gpus: int = Field(
+        0, ge=0, le=10_000, description="of a job that runs a model; training has at least one per process"
+    )
+    processes: Few = Field(1, description="of a training job, each with one GPU or `threads` cores")
     deepspeed: str | None = Field(
         None,
         pattern=r"^(zero2|zero3|path:.+)$",

@@ -17,9 +17,10 @@ from ibft.config.layers import overridden
 from ibft.config.memorization import Memorization
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
+from ibft.config.results import why_not
 from ibft.config.samples import ImportedSamples
 from ibft.config.sampling import Profile, Sampling
-from ibft.config.section import Name, Section
+from ibft.config.section import Name, Section, Seed
 from ibft.config.sentences import sentences
 from ibft.config.targets import PAPER_TARGETS, Target
 from ibft.config.tracks import Track
@@ -38,7 +39,7 @@ class Variant:
 
 class Config(Section):
     results: str = Field("results", description="where every output goes")
-    seed: int = 0
+    seed: Seed = 0
     models: dict[Name, Model] = Field({})
     datasets: dict[Name, Dataset] = Field({})
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
@@ -120,6 +121,13 @@ class Config(Section):
     @classmethod
     def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
         return dict(sorted(entries.items()))
+
+    @field_validator("results")
+    @classmethod
+    def _results_have_a_folder_of_their_own(cls, results: str) -> str:
+        if reason := why_not(results):
+            raise ValueError(reason)
+        return results
 
     @field_validator("targets")
     @classmethod

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ibft.config.section import Language, Positive, Precision, Section
+from ibft.config.section import Label, Language, Positive, Precision, Section, Seed
 
 GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
@@ -15,7 +15,7 @@ class Model(Section):
     revision: str | None = Field(None, description="hub commit")
     layers: Positive
     precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
-    label: str | None = Field(None, description="how tables and plots call it")
+    label: Label | None = None
 
 
 class Dataset(Section):
@@ -29,8 +29,8 @@ class Dataset(Section):
     response: str = Field("response", description="column that holds the response")
     language: str = Field(description="of the responses, for tables and highlighting")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
-    seed: int = Field(0, description="of the generator or of the draw of `examples`")
-    label: str | None = None
+    seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
+    label: Label | None = None
 
 
 class Benchmark(Section):
@@ -38,8 +38,10 @@ class Benchmark(Section):
 
     source: str = Field(pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE or url:ADDRESS")
     sha256: str | None = Field(None, description="required for url:")
-    descriptions: str | None = Field(None, description="path: or url: of VerilogEval's description file")
+    descriptions: str | None = Field(
+        None, pattern=r"^(path|url):.+$", description="path: or url: of VerilogEval's description file"
+    )
     descriptions_sha256: str | None = None
     language: Language
     problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
-    label: str | None = None
+    label: Label | None = None

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ibft.config.configuration import Config
 from ibft.config.layers import deep_merge
+from ibft.config.reading import read_yaml
 from ibft.config.sentences import sentences
 from ibft.config.sweeps import expand_sweeps
 from ibft.errors import UserError
+from ibft.metrics.labels import ambiguous_labels
+from ibft.visible import visible
 
 _NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}
 
@@ -23,9 +25,13 @@ def load(values: Mapping[str, Any]) -> Config:
         UserError: one line per wrong key, each with its path and what is valid there.
     """
     try:
-        return Config.model_validate(expand_sweeps(values))
+        config = Config.model_validate(expand_sweeps(values))
+        told = list(ambiguous_labels(config))
     except ValidationError as error:
-        raise UserError("config: " + "\nconfig: ".join(sentences(error, Config))) from None
+        told = sentences(error, Config)
+    if told:
+        raise UserError("config: " + "\nconfig: ".join(visible(each) for each in told))
+    return config
 
 
 def is_complete(values: Mapping[str, Any]) -> bool:
@@ -35,23 +41,13 @@ def is_complete(values: Mapping[str, Any]) -> bool:
 
 
 def load_file(path: Path) -> Config:
-    """`load` a YAML file, read with the safe loader."""
-    return load(_read(path))
+    """`load` a YAML file."""
+    return load(read_yaml(path))
 
 
 def load_layers(paths: Sequence[Path], default: Path) -> Config:
     """`load` YAML files laid over each other, and over `default` unless they are complete: as the Snakefile does."""
     values: dict[str, Any] = {}
     for path in paths:
-        values = deep_merge(values, _read(path))
-    return load(values if is_complete(values) else deep_merge(_read(default), values))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"config: {path} cannot be read as YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `tracks:`")
-    return values
+        values = deep_merge(values, read_yaml(path))
+    return load(values if is_complete(values) else deep_merge(read_yaml(default), values))

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ibft.config.section import Name, Positive, Scope, Section
+from ibft.config.section import Few, Name, Positive, Scope, Section
 
 
 class Scoring(Section):
@@ -26,7 +26,7 @@ class Memorization(Scoring):
     score_methods: tuple[Name, ...] | None = Field(
         None, description="methods whose models score their own dataset; null: base and FT on all data"
     )
-    shards: Positive = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
+    shards: Few = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
 
     @model_validator(mode="after")
     def _k_selection_is_scored(self) -> Self:

@@ -4,14 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ibft.config.section import Name, Positive, Ratio, Scope, Section, or_a_list
+from ibft.config.section import Label, Name, Positive, Ratio, Scope, Section, Share, or_a_list
 
 
 class Selection(Section):
     """Which examples a method is trained on."""
 
     by: Literal["mink", "grand", "random"]
-    keep: Ratio = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
+    keep: Share = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
 
 
 class Method(Section):
@@ -40,7 +40,7 @@ class Method(Section):
     bottleneck: Positive = Field(256, description="width d of z", json_schema_extra=or_a_list)
     kl_scope: Scope = Field("response", description="tokens over which KL is averaged; never padding")
     normalize_hidden: bool = Field(False, description="divide layer-l* states by their RMS before the bottleneck")
-    label: str | None = None
+    label: Label | None = None
     sweep: Name | None = Field(None, description="filled in: the method whose lists of values this is one of")
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ibft.config.sampling import Profile
-from ibft.config.section import Name, Section
+from ibft.config.section import Label, Name, Section, Temperature
 
 
 class ImportedSamples(Section):
@@ -18,8 +18,8 @@ class ImportedSamples(Section):
     model: Name = Field(description="that wrote them")
     dataset: Name = Field(description="that the model was fine-tuned on, or beside whose methods it is shown")
     benchmark: Name = Field(description="whose problems they answer, each equally often")
-    temperature: float = Field(ge=0, description="that they were drawn at")
+    temperature: Temperature = Field(description="that they were drawn at")
     profile: Profile | Literal["as-is"] = Field(
         "as-is", description="whose extractor takes the code out; as-is: a completion is run exactly as it is"
     )
-    label: str | None = None
+    label: Label | None = None

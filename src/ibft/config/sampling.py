@@ -1,10 +1,10 @@
 """Drawing completions."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ibft.config.section import Positive, Ratio, Section
+from ibft.config.section import Few, Positive, Ratio, Section, Temperature
 
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
 
@@ -14,9 +14,9 @@ class Sampling(Section):
         "auto", description="auto: vllm on a GPU, else transformers"
     )
     n: Positive = 10
-    temperatures: tuple[Annotated[float, Field(ge=0)], ...] = Field((0.2,), min_length=1)
+    temperatures: tuple[Temperature, ...] = Field((0.2,), min_length=1)
     top_p: Ratio = 0.95
-    trials: Positive = 5
+    trials: Few = 5
     max_new_tokens: Positive = 1024
     profile: Profile | None = Field(None, description="null: that of the track, which is the one that is trained with")
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
@@ -25,7 +25,7 @@ class Sampling(Section):
         description="of vLLM: lora keeps them beside the weights, all in one batch; merged folds them into those, "
         "one after the other; auto is lora on a GPU, else merged",
     )
-    jobs_per_model: Positive | None = Field(
+    jobs_per_model: Few | None = Field(
         None,
         description="jobs that start one engine each and share all draws of a base model; another number draws again. "
         "null: one job per variant, benchmark and temperature, each with its own engine",

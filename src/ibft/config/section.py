@@ -1,12 +1,39 @@
-"""What all sections of the configuration share: they are frozen, and refuse keys that they do not know."""
+"""What all sections of the configuration share: which values are names, numbers and texts, and what is refused of each.
 
-from typing import Annotated, Any, Literal
+Sections are frozen, and refuse keys that they do not know. So that nothing is read as what nobody meant, `yes` is no
+number, and no list says the same thing twice.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, Literal, get_args
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="becomes a folder name")]
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+LARGEST = 2**31 - 1  # of the tables' whole numbers
+
+
+def _shown_in_full(value: float) -> float:
+    """A number that is part of a path, where `%g` writes it: two that look equal there would be one."""
+    if float(f"{value:g}") != value:
+        raise ValueError(f"{value!r} has more digits than a path shows; write {value:g}")
+    return value
+
+
+def _without_exponent(value: float) -> float:
+    if "e" in f"{value:g}":
+        raise ValueError(f"{value!r} is too near to 0; valid are 0 and 0.0001 to 1000")
+    return value
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="becomes a folder name")
+]
+Label = Annotated[str, Field(max_length=200, description="how tables and plots call it")]
 Ratio = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[Ratio, AfterValidator(_shown_in_full)]
+Temperature = Annotated[float, Field(ge=0, le=1000), AfterValidator(_shown_in_full), AfterValidator(_without_exponent)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST)]
+Few = Annotated[int, Field(ge=1, le=10_000)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Language = Literal["python", "verilog"]
 Scope = Literal["sequence", "response"]
@@ -21,4 +48,31 @@ def or_a_list(schema: dict[str, Any]) -> None:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_what_was_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        values = value if isinstance(value, list | tuple) else (value,)
+        field = cls.model_fields[info.field_name or ""]
+        if any(isinstance(each, bool) for each in values) and not _takes_a_switch(field.annotation):
+            raise ValueError(
+                "yes, no, on, off, true and false are switches; put a text in quotes, write a number as one"
+            )
+        for each in values:
+            if isinstance(each, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in each):
+                raise ValueError("the text holds a null character or half a surrogate pair, which no file can")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _says_nothing_twice(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            for position, each in enumerate(value):
+                if each in value[:position]:
+                    raise ValueError(f"{each!r} stands in the list twice")
+        return value
+
+
+def _takes_a_switch(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(map(_takes_a_switch, get_args(annotation)))

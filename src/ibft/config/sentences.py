@@ -1,10 +1,15 @@
 """One sentence per wrong key of the configuration: where, what, and what would be right."""
 
 import difflib
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+_SHORT = reprlib.Repr()  # of a value that may be as long as it pleases
+_SHORT.maxstring = _SHORT.maxother = 80
+_COMPARED = 200  # characters of a name that are compared with those that exist, which takes time with their square
 
 
 def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> list[str]:
@@ -17,12 +22,20 @@ def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -
             told.append(f"{key}: unknown key{suggestion(str(item['loc'][-1]), valid)}")
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
-            told += message.splitlines() if "\n" in message or not key or ": " in message else [f"{key}: {message}"]
+            told += message.splitlines() if not key or message.startswith(f"{key}.") else [f"{key}: {message}"]
         elif item["type"] == "missing":
             told.append(f"{key}: missing")
         else:
-            told.append(f"{key}: {item['msg']} (found {item['input']!r})")
+            quotes = "; put it in quotes" if item["type"] == "string_type" else ""
+            told.append(f"{key}: {item['msg']}{quotes} (found {_short(item['input'])})")
     return told
+
+
+def _short(value: Any) -> str:
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python bounds the time that a number may take
+        return "a number of thousands of digits"
 
 
 def _is_union_branch(part: int | str) -> bool:
@@ -52,6 +65,10 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 def suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     """The valid names, and the one that was probably meant."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{hint}; valid are {', '.join(sorted(known))}"
+    return f"{nearest(name, known)}; valid are {', '.join(sorted(known))}"
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The name that was probably meant, in brackets; nothing where none is near."""
+    close = difflib.get_close_matches(name[:_COMPARED], list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

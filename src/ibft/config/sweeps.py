@@ -6,9 +6,11 @@ becomes `ft-mink-keep0.9` and `ft-mink-keep0.8`, with `sweep: ft-mink`, and ever
 names the two instead. Several lists give every combination. The paper's Figures 4 and A1 are the sweep over `keep`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
+
+from ibft.errors import UserError
 
 _SWEPT = (("selection", "keep"), ("alpha",), ("beta",), ("layer",), ("bottleneck",))
 _LISTS_OF_METHODS = (("memorization", "score_methods"), ("geometry", "methods"))
@@ -18,12 +20,17 @@ Values = Mapping[str, Any]
 
 
 def expand_sweeps(config: Values) -> dict[str, Any]:
-    """`config` without lists in place of numbers. What is not of the expected form is left for validation to refuse."""
+    """`config` without lists in place of numbers. What is not of the expected form is left for validation to refuse.
+
+    Raises:
+        UserError: two methods would have one name.
+    """
     methods = config.get("methods")
     if not isinstance(methods, Mapping):
         return dict(config)
-    members = {name: dict(_members(name, method)) for name, method in methods.items()}
+    members = {name: _unique(name, _members(name, method)) for name, method in methods.items()}
     names = {name: list(found) for name, found in members.items()}
+    _refuse_shared_names(names)
     expanded: dict[str, Any] = {
         **config,
         "methods": {own: method for found in members.values() for own, method in found.items()},
@@ -52,6 +59,27 @@ def _members(name: str, method: Any) -> Iterator[tuple[str, Any]]:
         if "label" in member:
             member["label"] = f"{member['label']} ({', '.join(f'{path[-1]} {value:g}' for path, value in own.items())})"
         yield "-".join([str(name), *(f"{path[-1]}{value:g}" for path, value in own.items())]), member
+
+
+def _unique(name: str, members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The members by name; values that look alike in it would be one method, and the others vanish."""
+    found: dict[str, Any] = {}
+    for own, method in members:
+        if own in found:
+            raise UserError(f"config: methods.{name}: two of its values are both written {own}; write fewer digits")
+        found[own] = method
+    return found
+
+
+def _refuse_shared_names(names: Mapping[str, list[str]]) -> None:
+    """Raise `UserError` where the member of a sweep is called as another method."""
+    sweep_of: dict[str, str] = {}
+    for name, members in names.items():
+        for own in members:
+            if own in sweep_of:
+                both = " and ".join(f"methods.{each}" for each in sorted({str(sweep_of[own]), str(name)}))
+                raise UserError(f"config: {both}: both give a method called {own}; rename one of them")
+            sweep_of[own] = name
 
 
 def _is_sweep(values: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ibft.config.section import Name, Section
+from ibft.config.section import Name, Section, Temperature
 
 Figure = Literal[
     "pass_at_k",
@@ -23,6 +23,47 @@ Figure = Literal[
 ]
 
 
+# A target is a rule of its own, and these are the workflow's.
+RULES = (
+    "all",
+    "all_figures",
+    "all_memorization",
+    "all_samples",
+    "all_training",
+    "all_verdicts",
+    "contamination",
+    "decontaminated",
+    "examples",
+    "geometry",
+    "gradient_imbalance",
+    "gradients",
+    "gradients_shard",
+    "imported_samples",
+    "memorization",
+    "memorization_shard",
+    "metrics",
+    "model",
+    "pair_figure",
+    "paper_table",
+    "pass_counts",
+    "prefetch",
+    "problems",
+    "report",
+    "run_figure",
+    "samples",
+    "selection",
+    "tables",
+    "target_figure",
+    "target_metrics",
+    "target_paper_table",
+    "target_pass_counts",
+    "target_table",
+    "training",
+    "verdicts",
+)
+RULE_PREFIX = "draws_"  # before a model's name
+
+
 class Target(Section):
     """A table or figures of a part of the run, made by name: `snakemake fig4`. A filter that is left out keeps all.
 
@@ -35,7 +76,7 @@ class Target(Section):
     models: tuple[Name, ...] | None = None
     benchmarks: tuple[Name, ...] | None = None
     methods: tuple[Name, ...] | None = None
-    temperatures: tuple[float, ...] | None = None
+    temperatures: tuple[Temperature, ...] | None = None
 
     @model_validator(mode="after")
     def _shows_something(self) -> Self:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ibft.config.section import Positive, Precision, Section
+from ibft.config.section import Positive, Precision, Section, Seed
 
 
 class LoRA(Section):
@@ -17,7 +17,7 @@ class LoRA(Section):
 class Training(Section):
     """FT and IB-FT alike."""
 
-    epochs: float = Field(3, gt=0)
+    epochs: float = Field(3, gt=0, le=10_000)
     batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
     learning_rate: float = Field(5e-5, gt=0)
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
@@ -30,5 +30,5 @@ class Training(Section):
     )
     precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
     gradient_checkpointing: bool = False
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()

@@ -6,9 +6,9 @@ in the record itself.
 """
 
 import hashlib
+import http.client
 import importlib.metadata
 import logging
-import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -16,9 +16,10 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.inputs import BUILTIN_BENCHMARKS, Benchmark
-from ibft.data.records import Record, parse_records, read_records, text_field
+from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field
 from ibft.data.rtl_mini.records import records as rtl_mini_records
 from ibft.errors import UserError
+from ibft.files import why_unreadable
 from ibft.tables import PROBLEMS
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
     problems = pd.DataFrame([problem(record) for record in records], columns=PROBLEMS.schema.names)
     if problems.empty:
         raise UserError(f"{benchmark.source} holds no problem")
-    _refuse_repeated(records)
+    _refuse_repeated([where for where, _ in records], list(problems["task_id"]))
     if descriptions is not None:
         problems["description"] = problems["task_id"].map(descriptions)
     _log_missing_descriptions(problems, benchmark)
@@ -85,10 +86,7 @@ def _fetched(source: str, sha256: str | None) -> list[Record]:
     if kind == "path":
         if sha256 is None:
             return read_records(Path(place))
-        try:
-            content = Path(place).read_bytes()
-        except OSError as error:
-            raise UserError(f"{place} cannot be read: {error.strerror}") from None
+        content = _content(Path(place))
     else:
         if sha256 is None:
             raise UserError(f"{source} needs a sha256, so that what is downloaded is what was meant")
@@ -101,14 +99,26 @@ def _fetched(source: str, sha256: str | None) -> list[Record]:
     return parse_records(content, place)
 
 
+def _content(path: Path) -> bytes:
+    try:
+        reason = why_unreadable(path)
+        if reason is None:
+            return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror
+    raise UserError(f"{path} cannot be read: {reason}")
+
+
 def _download(address: str) -> bytes:
     if not address.startswith(("https://", "http://")):
         raise UserError(f"{address} is no web address; it must begin with https://")
     try:
         with urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT_S) as response:  # noqa: S310 - checked above
-            content: bytes = response.read()
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            content: bytes = response.read(LARGEST_EXPANDED + 1)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no such address can be
         raise UserError(f"{address} cannot be downloaded: {error}") from None
+    if len(content) > LARGEST_EXPANDED:
+        raise UserError(f"{address} is larger than {LARGEST_EXPANDED // MIB} MiB, which no benchmark is")
     return content
 
 
@@ -156,11 +166,11 @@ def _python_problem(record: Record) -> dict[str, str | None]:
     }
 
 
-def _refuse_repeated(records: list[Record]) -> None:
-    counts = Counter(row["task_id"] for _, row in records)
-    for where, row in records:
-        if counts[row["task_id"]] > 1:
-            raise UserError(f"{where}: task_id {row['task_id']!r} stands in more than one row")
+def _refuse_repeated(places: list[str], task_ids: list[str]) -> None:
+    counts = Counter(task_ids)
+    for where, task_id in zip(places, task_ids, strict=True):
+        if counts[task_id] > 1:
+            raise UserError(f"{where}: task_id {task_id!r} stands in more than one row")
 
 
 def _log_missing_descriptions(problems: pd.DataFrame, benchmark: Benchmark) -> None:

@@ -14,7 +14,7 @@ from ibft.config.inputs import Dataset
 from ibft.data import fictitious_authors, python_stdlib
 from ibft.data.draw import positions, stream
 from ibft.data.hub import load_rows
-from ibft.data.records import Record, read_records, storable
+from ibft.data.records import Record, columns_of, read_records, storable
 from ibft.data.rtl import generator as rtl
 from ibft.errors import UserError
 from ibft.tables import EXAMPLES
@@ -92,7 +92,7 @@ def _cell(record: Record, column: str) -> str:
     """The text of one column; null counts as empty."""
     where, row = record
     if column not in row:
-        raise UserError(f"{where}: there is no column {column!r}; it has {', '.join(sorted(row)) or 'none'}")
+        raise UserError(f"{where}: there is no column {column!r}; it has {columns_of(row)}")
     if not isinstance(row[column], str | None):
         raise UserError(f"{where}: {column!r} must be a string, not {type(row[column]).__name__}")
     return storable(row[column] or "")

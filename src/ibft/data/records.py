@@ -1,49 +1,64 @@
-"""Rows of a JSON Lines, JSON or Parquet file, each with its place, so that a bad row can be named."""
+"""Rows of a JSON Lines, JSON or Parquet file, each with its place, so that a bad row can be named.
+
+The one reader of files that strangers wrote: fine-tuning data, benchmarks, samples. Whatever such a file holds, reading
+takes no more than the stated bounds, waits for nobody, and ends in rows or in a sentence.
+"""
 
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ibft.errors import UserError
+from ibft.files import why_unreadable
 
 Record = tuple[str, dict[str, Any]]
 """Where a row stands (`file:line`, or `file: row 3`) and the row."""
+
+FORMS = (".jsonl", ".json", ".parquet")
+MIB = 2**20
+LONGEST_LINE = 64 * MIB  # bytes
+LARGEST_EXPANDED = 1024 * MIB  # bytes that a gzip file may unpack to, and the rows of a Parquet file
+_LISTED, _QUOTED = 10, 100  # columns in a sentence, characters of each
+_PARQUET_BATCH = 1024  # rows
 
 
 def read_records(path: Path) -> list[Record]:
     """The rows of `path`, by its suffix: .jsonl, .json (one list of objects) or .parquet, also followed by .gz.
 
     Raises:
-        UserError: the file is absent, of another kind, or not well-formed; with its line where it has lines.
+        UserError: the file is absent, of another kind, too large, or not well-formed; with its line where it has lines.
     """
+    return list(stream_records(path))
+
+
+def stream_records(path: Path, *, name: str | None = None, form: str | None = None) -> Iterator[Record]:
+    """`read_records` one at a time. Messages call it `name`; `form`, such as `.jsonl.gz`, counts for its suffix."""
+    name = name or str(path)
+    reason = why_unreadable(path)
+    if reason:
+        raise UserError(f"{name} cannot be read: {reason}")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            yield from _records(stream, name, form or form_of(name))
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    return parse_records(content, str(path))
+        raise UserError(f"{name} cannot be read: {error.strerror or error}") from None
 
 
 def parse_records(content: bytes, name: str) -> list[Record]:
     """`read_records` of a file called `name` that has this content."""
-    kind = Path(name.removesuffix(".gz")).suffix
-    if name.endswith(".gz"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise UserError(f"{name} is not a whole gzip file: {error}") from None
-    if kind == ".parquet":
-        return list(_parquet(content, name))
-    if kind == ".jsonl":
-        return list(_json_lines(_text(content, name), name))
-    if kind == ".json":
-        return list(_json_list(_text(content, name), name))
-    raise UserError(f"{name}: the suffix {kind!r} is unknown; valid are .jsonl, .json and .parquet")
+    return list(_records(io.BytesIO(content), name, form_of(name)))
+
+
+def form_of(name: str) -> str:
+    """The suffix of a file's name, with the one before `.gz`."""
+    return Path(name.removesuffix(".gz")).suffix + (".gz" if name.endswith(".gz") else "")
 
 
 def text_field(record: Record, key: str) -> str:
@@ -54,10 +69,16 @@ def text_field(record: Record, key: str) -> str:
     """
     where, row = record
     if key not in row:
-        raise UserError(f"{where}: {key!r} is missing; this row has {', '.join(sorted(row)) or 'no keys'}")
+        raise UserError(f"{where}: {key!r} is missing; this row has {columns_of(row)}")
     if not isinstance(row[key], str):
         raise UserError(f"{where}: {key!r} must be a string, not {type(row[key]).__name__}")
     return storable(row[key])
+
+
+def columns_of(row: dict[str, Any]) -> str:
+    """The first columns of a row, for a sentence."""
+    names = [f"{name[:_QUOTED]}…" if len(name) > _QUOTED else name for name in sorted(row)[:_LISTED]]
+    return ", ".join(names) + (f" and {len(row) - _LISTED} more" if len(row) > _LISTED else "") or "none"
 
 
 def storable(text: str) -> str:
@@ -65,43 +86,108 @@ def storable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _text(content: bytes, name: str) -> str:
+def _records(stream: BinaryIO, name: str, form: str) -> Iterator[Record]:
+    kind = form.removesuffix(".gz")
+    if kind not in FORMS:
+        raise UserError(f"{name}: the suffix {kind!r} is unknown; valid are {', '.join(FORMS[:-1])} and {FORMS[-1]}")
+    packed = form.endswith(".gz")
+    if kind == ".jsonl":
+        yield from _json_lines(_unpacked_lines(stream, name, LONGEST_LINE) if packed else _lines(stream, name), name)
+        return
+    content = b"".join(_unpacked_lines(stream, name, LARGEST_EXPANDED)) if packed else stream.read()
+    yield from _parquet(content, name) if kind == ".parquet" else _json_list(content, name)
+
+
+def _lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[bytes]:
+    number = 0
+    while line := stream.readline(longest + 1):
+        number += 1
+        if len(line) > longest:
+            raise UserError(f"{name}:{number}: the line is longer than {longest // MIB} MiB, which no sample is")
+        yield line
+
+
+def _unpacked_lines(stream: BinaryIO, name: str, longest: int) -> Iterator[bytes]:
+    expanded = 0
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{name}:{line}: not UTF-8 text") from None
+        with gzip.GzipFile(fileobj=stream) as file:
+            for line in _lines(file, name, longest):  # type: ignore[arg-type]
+                expanded += len(line)
+                if expanded > LARGEST_EXPANDED:
+                    raise UserError(
+                        f"{name} unpacks to more than {LARGEST_EXPANDED // MIB} MiB: if it is meant to, unpack it first"
+                    )
+                yield line
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"{name} is not a whole gzip file: {error}") from None
 
 
-def _json_lines(text: str, name: str) -> Iterator[Record]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{name}:{number}: not JSON: {error.msg}") from None
-        yield _checked(row, f"{name}:{number}")
+def _json_lines(lines: Iterator[bytes], name: str) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            row = _parsed(_text(line.rstrip(b"\n"), name, number), name, number)
+            yield _checked(row, f"{name}:{number}")
 
 
-def _json_list(text: str, name: str) -> Iterator[Record]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
+def _json_list(content: bytes, name: str) -> Iterator[Record]:
+    rows = _parsed(_text(content, name, 1), name, 1)
     if not isinstance(rows, list):
         raise UserError(f"{name} must hold one list of objects, not {type(rows).__name__}")
     for number, row in enumerate(rows, start=1):
         yield _checked(row, f"{name}: row {number}")
 
 
-def _parquet(content: bytes, name: str) -> Iterator[Record]:
+def _text(content: bytes, name: str, line: int) -> str:
+    """`content`, which begins at this line of the file, without the mark that Windows puts before a file's text."""
     try:
-        rows = pq.read_table(io.BytesIO(content)).to_pylist()
+        return content.decode("utf-8-sig" if line == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        number = line + content.count(b"\n", 0, error.start)
+        raise UserError(f"{name}:{number}: not UTF-8 text") from None
+
+
+def _parsed(text: str, name: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{name}:{line + error.lineno - 1}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise UserError(f"{name}:{line}: lists or objects are nested too deeply to be read") from None
+    except ValueError:  # Python bounds the time that a number may take
+        raise UserError(f"{name}:{line}: a number has more digits than can be read") from None
+
+
+def _parquet(content: bytes, name: str) -> Iterator[Record]:
+    done = expanded = 0
+    try:
+        # One long text that stands in a million rows is stored once; as a dictionary it is so in memory, too.
+        schema = pq.read_schema(io.BytesIO(content))
+        texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+        with pq.ParquetFile(io.BytesIO(content), read_dictionary=texts) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
+                for index in range(batch.num_rows):
+                    done += 1
+                    where, row = _parquet_row(batch, index, f"{name}: row {done}")
+                    expanded += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+                    if expanded > LARGEST_EXPANDED:
+                        raise UserError(
+                            f"{where}: the rows so far hold more than {LARGEST_EXPANDED // MIB} MiB of text"
+                        )
+                    yield where, row
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{name} cannot be read as Parquet: {error}") from None
-    for number, row in enumerate(rows, start=1):
-        yield f"{name}: row {number}", row
+
+
+def _parquet_row(batch: pa.RecordBatch, index: int, where: str) -> Record:
+    row = {}
+    for column, values in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[column] = values[index].as_py()
+        except UnicodeDecodeError:
+            raise UserError(f"{where}: {column!r} is not UTF-8 text") from None
+        except (ValueError, OverflowError) as error:  # a date that Python has not
+            raise UserError(f"{where}: {column!r} cannot be read: {error}") from None
+    return where, row
 
 
 def _checked(row: Any, where: str) -> Record:

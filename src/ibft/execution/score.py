@@ -1,23 +1,25 @@
 """`ibft score`: judge anyone's completions of a known benchmark and print Pass@k, Pass@k^(m) and status counts."""
 
 import argparse
-import gzip
 import json
 import logging
+import os
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from ibft.config.execution import Execution
 from ibft.config.inputs import Benchmark
 from ibft.config.metrics import Metrics
+from ibft.config.sentences import sentences
+from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.errors import UserError
-from ibft.execution.judge import Judge, Sample
+from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
 from ibft.execution.verdict_journal import VerdictJournal
@@ -26,6 +28,7 @@ from ibft.journal import journal_path
 from ibft.manifests import sha256
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.progress import track
+from ibft.visible import visible
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ _SHA256 = {
     "VerilogDescription_Human.jsonl": "4dfea61f03d353a60f6b7ead5ec21f6f9aff42487a57a50882137f68aa206274",
     "VerilogDescription_Machine.jsonl": "4cb71de1821dad12b0a16c9b0daac5df27c0601c126e350a0afc46a457b8ade4",
 }
+_WORKERS_ANYWHERE, _WORKERS_PER_CORE = 64, 4
+_LONGEST_SUFFIX = ".manifest.json.tmp"  # of the names that are written beside the table
 Count = tuple[int, int]  # n samples, c of which passed
 
 
@@ -59,12 +64,59 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Judge, write the table, print the summary."""
-    settings = Execution(**{name: getattr(arguments, name) for name in Execution.model_fields})
+    """Judge, write the table, print the summary. What is wrong with the input is told before anything is judged.
+
+    Raises:
+        UserError: an option, the samples, the problems or the output is not what it must be.
+    """
+    settings = checked_settings(arguments)
+    check_output(arguments.out, arguments.samples)
+    with opened(arguments.samples) as answers:
+        problems = prepare_benchmark(benchmark(arguments.benchmark, arguments.problems))
+        known = set(problems["task_id"])
+        total = sum(1 for _ in answers.read(known))
+        if not total:
+            raise UserError(f"{arguments.samples} holds no sample")
+        judge_all(arguments, settings, problems, answers, total)
+
+
+def checked_settings(arguments: argparse.Namespace) -> Execution:
+    """The limits of one sample.
+
+    Raises:
+        UserError: an option is out of its range, or contradicts another.
+    """
+    most_workers = max(_WORKERS_ANYWHERE, _WORKERS_PER_CORE * (os.cpu_count() or 1))
+    if not 1 <= arguments.workers <= most_workers:
+        raise UserError(f"--workers: valid on this machine are 1 to {most_workers} (found {arguments.workers})")
+    try:
+        settings = Execution(**{name: getattr(arguments, name) for name in Execution.model_fields})
+    except ValidationError as error:
+        told = [each.partition(":") for each in sentences(error, Execution)]
+        raise UserError("; ".join(f"--{key.replace('_', '-')}:{why}" for key, _, why in told)) from None
     if arguments.isolation == "C" and not settings.allow_unsafe:
         raise UserError("isolation level C sets resource limits only: it needs --allow-unsafe")
-    problems = prepare_benchmark(benchmark(arguments.benchmark, arguments.problems))
-    total = sum(1 for _ in read_samples(arguments.samples))
+    return settings
+
+
+def check_output(path: Path, samples: Path) -> None:
+    """Raise `UserError` unless `path` can be written and is not the file that is to be read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"--out: {path} is no file: name the Parquet file to write")
+        if path.exists() and samples.exists() and path.samefile(samples):
+            raise UserError(f"--out: {path} holds the samples, which would be lost: name another file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_LONGEST_SUFFIX):
+            pass
+    except (OSError, ValueError) as error:
+        raise UserError(f"--out: {path} cannot be written: {getattr(error, 'strerror', error)}") from None
+
+
+def judge_all(
+    arguments: argparse.Namespace, settings: Execution, problems: pd.DataFrame, answers: Answers, total: int
+) -> None:
+    known = set(problems["task_id"])
     tally, counts = Tally(), _Counts()
     with ExitStack() as stack:
         secret = tests_key(arguments.out.with_name(FILE_NAME))
@@ -73,10 +125,10 @@ def run(arguments: argparse.Namespace) -> None:
         )
         stack.enter_context(judge)
         decisive = [arguments.benchmark, arguments.as_is, settings.model_dump(), judge.isolation, secret.hex()]
-        key = json.dumps([sha256(arguments.samples), *decisive])
+        key = json.dumps([sha256(answers.path), *decisive])
         journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
         with verdict_writer(arguments.out, with_wall_s=True) as write:
-            verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
+            verdicts = judge_resumably(judge, answers.read(known), journal)
             for judged in track(verdicts, "judging", unit="samples", total=total):
                 tally.add(judged.verdict)
                 counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
@@ -89,6 +141,8 @@ def run(arguments: argparse.Namespace) -> None:
 def benchmark(name: str, folder: Path | None) -> Benchmark:
     """The config entry of a benchmark by its name on the command line; VerilogEval from `folder` or the web."""
     if name in ("humaneval", "rtl-mini"):
+        if folder is not None:
+            raise UserError(f"--problems: {name} is part of ibft; leave the option out")
         return Benchmark(source=f"builtin:{name}", language="python" if name == "humaneval" else "verilog")
     half = name.removeprefix("eval-").capitalize()
     records, descriptions = f"VerilogEval_{half}.jsonl", f"VerilogDescription_{half}.jsonl"
@@ -99,35 +153,6 @@ def benchmark(name: str, folder: Path | None) -> Benchmark:
         descriptions_sha256=_SHA256[descriptions],
         language="verilog",
     )
-
-
-def read_samples(path: Path) -> Iterator[Sample]:
-    """Samples of a JSON Lines file (also .gz), one at a time, numbered per problem in the order of the file.
-
-    Raises:
-        UserError: the file is absent, or a line is not an object with the strings task_id and completion.
-    """
-    opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    seen: Counter[str] = Counter()
-    try:
-        with opener(path, "rt", encoding="utf-8", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    task_id, completion = _parse(line, f"{path}:{number}")
-                    yield task_id, seen[task_id], completion
-                    seen[task_id] += 1
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-
-
-def _parse(line: str, where: str) -> tuple[str, str]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{where}: not JSON: {error}") from None
-    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("task_id", "completion")):
-        raise UserError(f"{where}: needs an object with the strings task_id and completion")
-    return row["task_id"], row["completion"]
 
 
 class _Counts:
@@ -155,8 +180,11 @@ def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
     lines = [pd.DataFrame(rows).set_index("").T.to_string()]
     lines += [f"status counts: {', '.join(statuses)}"]
     lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
-    lines += [f"excluded, because it cannot be judged here: {t} ({reason})" for t, reason in judge.excluded.items()]
-    lines += [f"counted, but a constant passes: {task_id}" for task_id in judge.constant_passes]
+    lines += [
+        f"excluded, because it cannot be judged here: {visible(task_id)} ({reason})"
+        for task_id, reason in judge.excluded.items()
+    ]
+    lines += [f"counted, but a constant passes: {visible(task_id)}" for task_id in judge.constant_passes]
     return "\n".join([*lines, f"isolation level {judge.isolation}"])
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ibft.visible import visible
+
 
 class Status(StrEnum):
     """Every way a judged completion can end. Only `PASSED` counts as solved."""
@@ -46,8 +48,7 @@ EXCLUDED = (Status.MALFORMED, "excluded: the problem's own reference solution ca
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text` on one line of at most `limit` characters that all can be seen, fit for any table and terminal."""
-    words = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "").split(maxsplit=limit)
-    flat = " ".join(words)[: 4 * limit]
-    seen = " ".join("".join(c if c.isprintable() else " " for c in flat).split())
-    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
+    """`text` on one line of at most `limit` characters, fit for any table and terminal."""
+    start = " ".join(text.split(maxsplit=limit))[: limit + 1]  # of as many words as fit, however long the text
+    flat = visible(start)
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

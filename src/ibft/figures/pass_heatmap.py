@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.figures.style import panels, styled, titled
+from ibft.figures.style import literal, panels, shortened, styled, titled
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.places import lowest_temperature
 
@@ -27,7 +27,7 @@ def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
         shares = pass_shares(frame, labels)
         image = axes.imshow(shares, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
         axes.set_yticks(range(len(shares)), [labels.method(method) for method in shares.index])
-        problems = [str(problem) for problem in shares.columns]
+        problems = [literal(shortened(str(problem))) for problem in shares.columns]
         if len(problems) <= _NAMED_PROBLEMS:
             axes.set_xticks(range(len(problems)), problems, rotation=90, fontsize=6.5)
             axes.tick_params(length=0)

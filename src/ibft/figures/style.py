@@ -25,6 +25,7 @@ from ibft.errors import UserError
 from ibft.manifests import write_output
 from ibft.metrics.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
+from ibft.visible import visible
 
 Arguments = ParamSpec("Arguments")
 
@@ -32,6 +33,7 @@ GREY = "#6b7280"
 PANEL_WIDTH, PANEL_HEIGHT = 4.6, 3.1  # inches
 _COLUMNS = 2
 _LETTERS_PER_INCH, _SMALL_LETTERS_PER_INCH = 12, 14  # of 9 and 8 points
+_LETTERS = 48  # of a label
 _HANDLE_INCHES = 0.6  # of an entry of a legend, with the space round it
 _DPI = 200
 _RC: dict[Any, Any] = {
@@ -104,6 +106,25 @@ def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
 
 def look_of(kind: Kind) -> Look:
     return _LOOKS[kind]
+
+
+def literal(text: str) -> str:
+    """`text` such that matplotlib draws it as it is: a dollar begins no formula, and legends do not leave out _x."""
+    escaped = visible(text).replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def shortened(label: str) -> str:
+    """A label that leaves room for what it labels."""
+    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
+
+
+def drawn_literally(labels: Labels) -> Labels:
+    """`labels` for figures."""
+    kinds = {kind: getattr(labels, kind) for kind in ("models", "datasets", "methods", "benchmarks")}
+    return labels.model_copy(
+        update={kind: {name: literal(shortened(label)) for name, label in own.items()} for kind, own in kinds.items()}
+    )
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:

@@ -1,7 +1,7 @@
 """How tables, figures and the report call things, and in which order they list them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -10,7 +10,9 @@ from ibft.config.configuration import Config
 from ibft.config.inputs import Benchmark, Model
 from ibft.config.methods import Method
 from ibft.config.section import Section
+from ibft.visible import visible
 
+_SECTIONS = ("models", "datasets", "methods", "benchmarks")
 Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]
 
 _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
@@ -24,7 +26,7 @@ _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
 
 
 class Labels(Section):
-    """A label for each config name; the order of each mapping is the order in which things are listed.
+    """A label for each config name, safe to print; the order of each mapping is that in which things are listed.
 
     Names that are not mentioned are shown as they are, after the ones that are.
     """
@@ -69,10 +71,10 @@ def labels_of(config: Config) -> Labels:
     methods = {name: config.methods[name] for name in kinds if name in config.methods}
     labels = _method_labels(methods, kinds) | {name: own.label or name for name, own in config.samples.items()}
     return Labels(
-        models={name: _label(config.models, name) for name in config.in_use("models")},
-        datasets={name: dataset.label or name for name, dataset in config.datasets.items()},
-        methods={name: labels[name] for name in kinds},
-        benchmarks={name: _label(config.benchmarks, name) for name in config.in_use("benchmarks")},
+        models={name: visible(_label(config.models, name)) for name in config.in_use("models")},
+        datasets={name: visible(dataset.label or name) for name, dataset in config.datasets.items()},
+        methods={name: visible(labels[name]) for name in kinds},
+        benchmarks={name: visible(_label(config.benchmarks, name)) for name in config.in_use("benchmarks")},
         kinds=kinds,
         removed={
             name: round(1 - method.selection.keep, 6) if method.selection else 0.0
@@ -86,6 +88,32 @@ def labels_of(config: Config) -> Labels:
         },
         swept=tuple(name for name in kinds if name in swept),
     )
+
+
+def ambiguous_labels(config: Config) -> Iterator[str]:
+    """One sentence for each pair of results that tables could not tell apart, because names have the same label."""
+    labels = labels_of(config)
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for names in _evaluated(config):
+        model, dataset, method, benchmark = names
+        shown = (labels.model(model), labels.dataset(dataset), labels.method(method), labels.benchmark(benchmark))
+        first = found.setdefault(shown, names)
+        for section, own, other, label in zip(_SECTIONS, names, first, shown, strict=True):
+            if own != other:
+                key = "samples" if section == "methods" and own in config.samples else section
+                yield f"{key}.{own}.label: {label!r} already stands for {other!r}, of which one would not be shown"
+                break
+
+
+def _evaluated(config: Config) -> Iterator[tuple[str, ...]]:
+    """(model, dataset, method, benchmark) of everything that is evaluated, once each."""
+    every = [
+        (variant.model, variant.dataset, variant.method, benchmark)
+        for variant in config.variants()
+        for benchmark in config.track_of(variant.model, variant.dataset).benchmarks
+    ]
+    every += [(own.model, own.dataset, name, own.benchmark) for name, own in config.samples.items()]
+    yield from dict.fromkeys(every)
 
 
 def kind_of(method: Method) -> Kind:

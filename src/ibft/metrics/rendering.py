@@ -9,20 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ibft.metrics.escaping import escape_latex, escape_markdown
 from ibft.metrics.notation import mathtext
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
 
 
 @dataclass(frozen=True)
@@ -74,10 +62,6 @@ def number(row: pd.Series) -> tuple[str, str]:
     return f"{row['percent']:.2f}", "" if pd.isna(row["std"]) else f"{row['std']:.2f}"
 
 
-def escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
 def _caption(rows: pd.DataFrame) -> str:
     places = rows.drop_duplicates("benchmark")
     sizes = ", ".join(_size(place) for _, place in places.iterrows())
@@ -98,20 +82,20 @@ def _size(place: pd.Series) -> str:
 
 
 def _markdown(block: Block) -> str:
-    names = [f"{benchmark} {_html(k, m)}" for benchmark, k, m in block.columns]
+    names = [f"{escape_markdown(benchmark)} {_html(k, m)}" for benchmark, k, m in block.columns]
     lines = [
-        f"**{block.dataset}**, T = {block.temperature:g}\n",
-        "| Model | Method | " + " | ".join(_markdown_text(name, keep_html=True) for name in names) + " |",
+        f"**{escape_markdown(block.dataset)}**, T = {block.temperature:g}\n",
+        "| Model | Method | " + " | ".join(names) + " |",
         "|:--|:--|" + "--:|" * len(names),
     ]
     previous = None
     for row in block.rows:
         model, method = row
         cells = [_markdown_cell(block.cell(row, column)) for column in block.columns]
-        shown = "" if model == previous else _markdown_text(model)
-        lines.append(f"| {shown} | {_markdown_text(method)} | " + " | ".join(cells) + " |")
+        shown = "" if model == previous else escape_markdown(model)
+        lines.append(f"| {shown} | {escape_markdown(method)} | " + " | ".join(cells) + " |")
         previous = model
-    return "\n".join(lines) + f"\n\n{_markdown_text(block.caption)}\n"
+    return "\n".join(lines) + f"\n\n{escape_markdown(block.caption)}\n"
 
 
 def _markdown_cell(row: pd.Series | None) -> str:
@@ -120,12 +104,6 @@ def _markdown_cell(row: pd.Series | None) -> str:
     percent, std = number(row)
     mean = f"**{percent}**" if row["best"] else percent
     return f"{mean} ± {std}" if std else mean
-
-
-def _markdown_text(text: str, keep_html: bool = False) -> str:
-    for special in ("|", "*", "_", "`") if keep_html else ("|", "*", "_", "`", "<"):
-        text = text.replace(special, f"\\{special}")
-    return text
 
 
 def _html(k: int, m: int) -> str:
@@ -175,8 +153,8 @@ def _latex_cell(row: pd.Series | None) -> str:
 
 def _latex_caption(text: str) -> str:
     return (
-        escape_latex(text.replace("Pass@k^(m)", "\0"))
-        .replace("\0", "Pass@$k^{(m)}$")
+        escape_latex(text)
+        .replace(escape_latex("Pass@k^(m)"), "Pass@$k^{(m)}$")
         .replace("±", r"$\pm$")
         .replace("×", r"$\times$")
     )

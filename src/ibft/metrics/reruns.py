@@ -20,10 +20,12 @@ from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.metrics.aggregate import CELL, Cell, cells
 from ibft.metrics.compare import holm, sign_flip_p_values
+from ibft.metrics.escaping import as_csv
 from ibft.metrics.grid import Grid, headline_grid
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.notation import plain
 from ibft.tables import PASS_COUNTS
+from ibft.visible import visible
 
 LEVEL = 0.05
 COLUMNS = [
@@ -47,10 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     before, after = (list(cells(pass_counts_of(folder))) for folder in (arguments.before, arguments.after))
     rows = moved(before, after, Metrics())
     if arguments.output:
-        write_bytes(arguments.output, rows.to_csv(index=False, float_format="%.6g").encode())
+        write_bytes(arguments.output, as_csv(rows))
     print(told(rows, arguments.all))
     for name, cell in only_in_one(before, after):
-        print(f"only in {arguments.before if name == 'before' else arguments.after}: {'/'.join(map(str, cell.key))}")
+        folder = arguments.before if name == "before" else arguments.after
+        print(visible(f"only in {folder}: {'/'.join(map(str, cell.key))}"))
 
 
 def pass_counts_of(folder: Path) -> pd.DataFrame:
@@ -101,7 +104,7 @@ def told(rows: pd.DataFrame, everything: bool = False) -> str:
     lines = [head] + [
         (
             "*" if row["moved"] else "",
-            *(str(row[name]) if name != "temperature" else f"{row[name]:g}" for name in CELL),
+            *(visible(str(row[name])) if name != "temperature" else f"{row[name]:g}" for name in CELL),
             row["metric"],
             f"{100 * row['before']:.2f}",
             f"{100 * row['after']:.2f}",

@@ -5,6 +5,7 @@ Names are matched by label, so a configuration takes part by calling things as t
 
 import pandas as pd
 
+from ibft.metrics.escaping import escape_markdown
 from ibft.paper.numbers import TEMPERATURE
 from ibft.tables import BESIDE_PAPER
 
@@ -35,7 +36,8 @@ def beside_markdown(beside: pd.DataFrame) -> str:
         "|:--|:--|:--|:--|:--|--:|--:|--:|--:|:--|",
     ]
     lines += [
-        f"| {row['table']} | {row['model']} | {row['method']} | {row['benchmark']} | {row['metric']} "
+        f"| {row['table']} | {escape_markdown(row['model'])} | {escape_markdown(row['method'])} "
+        f"| {escape_markdown(row['benchmark'])} | {row['metric']} "
         f"| {row['percent']:.2f} | {row['low']:.1f} to {row['high']:.1f} | {printed(row)} | {row['difference']:+.2f} "
         f"| {'yes' if row['contains'] else 'no'} |"
         for _, row in beside.iterrows()

@@ -8,9 +8,9 @@ import pandas as pd
 from ibft.config.configuration import Config
 from ibft.config.metrics import Metrics
 from ibft.errors import UserError
+from ibft.metrics.escaping import escape_latex, escape_markdown
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels, labels_of
-from ibft.metrics.rendering import escape_latex
 from ibft.paper.numbers import TEMPERATURE
 
 SETTINGS = Metrics(k=(1, 5, 10), strict_k=10, strict_m=(2, 5, 10))
@@ -101,7 +101,8 @@ def layout_markdown(layout: Layout, rows: list[Row]) -> str:
     lines = ["| Methods | " + " | ".join(titles) + " |", "|:--|" + "--:|" * len(titles)]
     for row in rows:
         cells = [_cell(cell, layout, "**{}**", "{} ± {}") for cell in row.cells] or [""] * len(titles)
-        name = f"**{row.name}**" if row.starts_model else row.name
+        name = escape_markdown(row.name)
+        name = f"**{name}**" if row.starts_model else name
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

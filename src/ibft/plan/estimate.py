@@ -152,7 +152,11 @@ class CostModel:
         return min(assumed.TOKENS_PER_COMPLETION, self.config.sampling_of(model, dataset).max_new_tokens)
 
     def _verdicts(self, job: Job) -> Cost:
-        completions = self._completions(*(job.wildcards[name] for name in ("model", "dataset", "benchmark")))
+        model, dataset, method, benchmark = (job.wildcards[n] for n in ("model", "dataset", "method", "benchmark"))
+        if method in self.config.samples:  # how many there are, nobody has counted
+            completions = self.problems(benchmark) * self.config.sampling.n
+        else:
+            completions = self._completions(model, dataset, benchmark)
         seconds = assumed.SMALL_JOB_S + completions / (assumed.JUDGED_PER_SECOND * job.threads)
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 

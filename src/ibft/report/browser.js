@@ -4,14 +4,45 @@
 
 const byId = (id) => document.getElementById(id);
 
+const index = JSON.parse(byId("index").textContent);
+const LINES = "\n\t"; // keep their effect in code
+
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("aria-") || key === "role" || key === "scope") made.setAttribute(key, value);
-    else made[key] = value;
+    if (key.startsWith("aria-")) made.setAttribute(key, visible(String(value)));
+    else if (key === "role" || key === "scope") made.setAttribute(key, value);
+    else made[key] = key === "textContent" ? visible(value) : value;
   }
-  made.append(...children); // strings become text nodes
+  const keep = name === "pre" ? LINES : "";
+  made.append(...children.flatMap((child) => (typeof child === "string" ? marked(child, keep) : [child])));
   return made;
+}
+
+// ---------------------------------------------------------------- characters that nobody would see
+
+const UNSEEN = new RegExp(`[${index.unseen.map((range) => range.map((code) => `\\u{${code.toString(16)}}`).join("-")).join("")}]`, "gu");
+
+// A text with U+202E, say, spelled as ⟨U+202E⟩, but for the characters that are to keep their effect.
+function visible(text, keep = "") {
+  const kept = (found, at) => keep && (keep.includes(found) || (found === "\r" && text[at + 1] === "\n"));
+  return text.replace(UNSEEN, (found, at) => {
+    if (kept(found, at)) return found;
+    return `⟨U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  });
+}
+
+// The same as nodes, in which what is spelled out stands apart.
+function marked(text, keep = "") {
+  return visible(text, keep)
+    .split(/(⟨U\+[0-9A-F]{4,6}⟩)/)
+    .map((part, i) => {
+      if (i % 2 === 0) return part;
+      const span = document.createElement("span");
+      span.className = "unseen";
+      span.textContent = part;
+      return span;
+    });
 }
 
 // ---------------------------------------------------------------- theme
@@ -109,7 +140,7 @@ function highlighted(code, language) {
   const pre = element("pre", { tabIndex: 0 });
   const pattern = PATTERNS[language];
   if (!pattern || code.length > LONGEST_HIGHLIGHTED) {
-    pre.textContent = code;
+    pre.textContent = visible(code, LINES);
     return pre;
   }
   const keywords = new Set(KEYWORDS[language].split(" "));
@@ -118,10 +149,12 @@ function highlighted(code, language) {
     const { c, s, n, w } = match.groups;
     const kind = c ? "c" : s ? "s" : n ? "n" : w && (keywords.has(w) || "$`".includes(w[0])) ? "k" : "";
     if (!kind) continue;
-    pre.append(code.slice(end, match.index), element("span", { className: kind }, match[0]));
+    const span = element("span", { className: kind });
+    span.append(...marked(match[0], LINES));
+    pre.append(...marked(code.slice(end, match.index), LINES), span);
     end = match.index + match[0].length;
   }
-  pre.append(code.slice(end));
+  pre.append(...marked(code.slice(end), LINES));
   return pre;
 }
 
@@ -129,7 +162,6 @@ function highlighted(code, language) {
 
 const LISTED_AT_ONCE = 200;
 const ALL = "";
-const index = JSON.parse(byId("index").textContent);
 let state = null;
 
 const place = () => index.places[state.place];

@@ -6,6 +6,7 @@ puts it on screen as text alone. A Content-Security-Policy forbids any connectio
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ibft.errors import UserError
 from ibft.figures.catalogue import CATALOGUE
@@ -21,6 +22,7 @@ from ibft.manifests import verify
 from ibft.metrics.rendering import blocks, number
 from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
+from ibft.visible import SPELLED, visible
 
 _FOLDER = Path(__file__).parent
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -86,9 +88,11 @@ def render(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = marked
     return environment.get_template("report.html.j2").render(
         findings=findings,
         warnings=warnings,
@@ -102,6 +106,17 @@ def render(
         style=Markup((_FOLDER / "style.css").read_text()),  # noqa: S704 - our own file
         script=Markup((_FOLDER / "browser.js").read_text()),  # noqa: S704 - our own file
     )
+
+
+def marked(text: str, keep: str = "") -> Markup:
+    """`text` as HTML in which what `visible` spells out stands apart from what the text says."""
+    spelled = re.sub(f"({SPELLED})", r'<span class="unseen">\1</span>', str(escape(visible(text, keep))))
+    return Markup(spelled)  # noqa: S704 - escaped above
+
+
+def _shown(value: Any) -> Any:
+    """What the template prints: texts with nothing unseen in them, fit for attributes too; markup is our own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def embedded_json(content: Any) -> Markup:

@@ -16,6 +16,7 @@ import pandas as pd
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.places import by_place
 from ibft.metrics.runs import Run, runs_of
+from ibft.visible import UNSEEN
 
 _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solution")
 
@@ -78,7 +79,7 @@ def index(
 
     Returns:
         `places` (one per model, dataset, benchmark and temperature, with its tasks), each with its `runs` (method,
-        seed, trial, chunk, and the passes c of n per task).
+        seed, trial, chunk, and the passes c of n per task); `unseen` (the characters that the page spells out).
     """
     known = set(problems)
     places = []
@@ -95,7 +96,7 @@ def index(
                     "runs": _runs(rows, tasks, labels, chunks),
                 }
             )
-    return {"places": places}
+    return {"places": places, "unseen": UNSEEN}
 
 
 def _runs(rows: pd.DataFrame, tasks: list[str], labels: Labels, chunks: Mapping[Run, str]) -> list[dict[str, Any]]:

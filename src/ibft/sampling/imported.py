@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.config.sentences import suggestion
-from ibft.data.records import Record, text_field
+from ibft.data.answers import answer_of
+from ibft.data.records import Record
 from ibft.errors import UserError
 from ibft.profiles import get_profile
 from ibft.tables import SAMPLES
@@ -31,9 +31,7 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
     label = AS_IS if profile == AS_IS else f"{profile} v{get_profile(profile).version}"
     rows: dict[str, list[dict[str, Any]]] = {task_id: [] for task_id in by_task}
     for record in records:
-        task_id, completion = text_field(record, "task_id"), text_field(record, "completion")
-        if task_id not in rows:
-            raise UserError(f"{record[0]}: {task_id!r} is no problem of this benchmark{_nearest(task_id, by_task)}")
+        task_id, completion = answer_of(record, rows)
         row = {
             "task_id": task_id,
             "sample": len(rows[task_id]),
@@ -46,11 +44,6 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
         rows[task_id].append(row)
     _check_equal_numbers({task_id: len(own) for task_id, own in rows.items()})
     return pd.DataFrame([row for own in rows.values() for row in own], columns=SAMPLES.schema.names)
-
-
-def _nearest(task_id: str, known: dict[str, Any]) -> str:
-    hint, _, _ = suggestion(task_id, known).partition(";")
-    return hint
 
 
 def _check_equal_numbers(counts: dict[str, int]) -> None:
