@@ -45,7 +45,12 @@ class Verdict:
 EXCLUDED = (Status.MALFORMED, "excluded: the problem's own reference solution cannot be judged on this machine")
 
 
+def _is_told(character: str) -> bool:
+    return character.isprintable() or character.isspace()
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """`text` on one line of at most `limit` characters, fit for any table."""
-    flat = " ".join(text.encode("utf-8", "replace").decode("utf-8").replace("\0", "").split())
+    # What a terminal would obey, and what no text file holds, is left out; words are separated by one blank.
+    flat = " ".join("".join(filter(_is_told, text)).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
