@@ -67,8 +67,8 @@ _NEVER = {
 
 # Calls that are judged by an argument.
 _OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
-# Of fcntl: duplicates, flags and locks; then one more duplicate and the size of a pipe. Between and beyond lie leases, on
-# which other programs would wait, and owners, whom the kernel would signal.
+# Of fcntl: duplicates, flags and locks; then one more duplicate and the size of a pipe. Between and beyond lie leases,
+# on which other programs would wait, and owners, whom the kernel would signal.
 _FIRST_COMMANDS, _MORE_COMMANDS = range(8), range(1030, 1033)
 _CLONE_THREAD = 0x00010000
 _AUDIT_ARCH_X86_64 = 0xC000003E
