@@ -147,7 +147,7 @@ for make in (os.symlink, os.link):
 import sysconfig
 told = [sys.argv, getattr(sys, "orig_argv", []), sys.path, sys.prefix, sys.exec_prefix, sys._framework, sys.flags,
         sysconfig.get_paths(), {n: getattr(m, "__file__", "") for n, m in sys.modules.items()}]
-if "PACKAGE" in repr(told[0:3]): raise SystemExit("LEAK " + repr(told[:3])[:100])
+if "PACKAGE" in repr(told[:3]) or "control_descriptor" in repr(told[:2]): raise SystemExit("LEAK " + repr(told[:3]))
 for name, module in list(sys.modules.items()):
     place = getattr(module, "__file__", None) or ""
     if name.startswith("ibft"): read(place)
