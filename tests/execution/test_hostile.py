@@ -190,6 +190,35 @@ def test_names_of_the_testbench_do_not_leak_through_its_own_text() -> None:
     assert {statuses["macro"], statuses["package"]} <= {"syntax_error", "compile_error", "elaboration_error"}
 
 
+EXPOSED = {
+    "a variable outside of all modules": (("module tb();", "int copy;\nmodule tb();\nalways @* copy = q_ref;"), "copy"),
+    "a block without a name": (
+        ("module tb();", "module tb();\ninitial begin reg [7:0] copy; forever #1 copy = q_ref; end"),
+        "\\$unm_blk_5 .copy",
+    ),
+    "a loop without a name": (
+        ("module tb();", "module tb();\ninitial for (int i = 0; i < 3; i = i + 1) #1;"),
+        "\\$ivl_for_loop0 .i",
+    ),
+    "generated blocks without a name": (
+        ("module tb();", "module tb();\ngenerate if (1) begin reg [7:0] copy; always @* copy = q_ref; end endgenerate"),
+        "genblk1.copy",
+    ),
+}
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+@pytest.mark.parametrize("exposed", EXPOSED)
+def test_a_testbench_with_parts_that_a_completion_can_name_is_excluded(exposed: str) -> None:
+    """Nobody gave these parts a name that could be made secret: the compiler's own is known, or there is no scope."""
+    change, name = EXPOSED[exposed]
+    problem = {**VERILOG, "tests": str(VERILOG["tests"]).replace(*change)}
+    with Judge(frame(problem), Execution(), 1) as judge:
+        (row,) = judge.verdicts([("v/register", 0, f"always @* q = {name};\nendmodule")])
+        assert "a completion could name" in judge.excluded["v/register"]
+    assert not row.verdict.passed
+
+
 def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
     place = Path(xmlrpc.__file__).parent  # of the standard library, and wanted by nobody
     completion = f"def total(values, extra): open('{place}/escaped', 'w')\n"

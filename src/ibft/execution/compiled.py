@@ -1,7 +1,8 @@
 """Look into a program that Icarus Verilog compiled: what it calls, what it forces, and who drives whose nets.
 
 The compiled text is where nothing is hidden any more: macros are expanded, names resolved, ports connected. Names that
-a completion chose may hold quotes, but neither spaces nor line ends, so they can imitate none of the lines read here.
+a completion chose may hold quotes and every odd character, but none that ends a name, so they can imitate none of the
+lines read here.
 """
 
 import re
@@ -9,12 +10,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_NAME = rb"([^ \t\b\f\r\n]*)"  # the compiler's own idea of a name; a vertical tab is part of it
 _SYSTEM_TASK = re.compile(rb'^(?:\s*%vpi_|\S+ \.sfunc)\S* \d+ \d+ "([^"]*)"')
 # A scope's label and sort, the names of itself and of its module, and the label of the scope above, if there is one.
-_SCOPE = re.compile(rb'^(\S+) \.scope (\w+)\S*, "(\S*)" "(\S*)" \d+ \d+(?:, \d+ \d+ \d+, (\S+))?;$')
-_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "(\S*)"')
+_SCOPE = re.compile(rb'^(\S+) \.scope (\w+)\S*, "%b" "%b" \d+ \d+(?:, \d+ \d+ \d+, (\S+))?;$' % (_NAME, _NAME))
+_PORT = re.compile(rb'^\s+\.port_info \d+ /(\w+) \d+ "%b"' % _NAME)
+_VARIABLE = re.compile(rb'^\S+ \.(?:var|array|net)\S* "%b", ' % _NAME)
 # A net and its kind, its source (a label, led by a letter for the sort of source), and the compiler's note on drivers.
-_NET = re.compile(rb'^\S+ \.(net8?)\S* "(\S*)", -?\d+ -?\d+, ((\w)[^;]*);(?:  (?:alias, )?(.*))?$')
+_NET = re.compile(rb'^\S+ \.(net8?)\S* "%b", -?\d+ -?\d+, ((\w)[^;]*);(?:  (?:alias, )?(.*))?$' % _NAME)
+_UNIT = "$unit"  # the scope of what stands outside of all modules
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,19 @@ class Inspection:
     ports: dict[str, str] | None  # directions of the tested instance's ports; null if it is no module
     drivers: dict[str, str]  # of the nets outside the tested instance, by path: what drives each
     shared: list[str]  # those of these nets that are connected to the tested instance's inputs
+    exposed: list[str]  # what of the testbench the tested instance could name, since nobody gave it a secret name
 
 
 @dataclass(frozen=True)
 class _Scope:
+    name: str
+    above: "_Scope | None"
     path: str
     is_tested: bool
     is_inside: bool  # it is the tested instance's scope, or below it
     ports: dict[str, str] = field(default_factory=dict)  # direction by name
     nets: dict[str, tuple[str, str]] = field(default_factory=dict)  # source and driver by name
+    variables: list[str] = field(default_factory=list)  # of the unit
 
 
 def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspection:
@@ -55,22 +63,25 @@ def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspecti
             if scope := _SCOPE.match(line):
                 label, sort, name, kind, above = scope.groups()
                 tested = (sort, name, kind) == (b"module", instance.encode(), module.encode())
-                here = scopes[label] = _below(scopes.get(above), _text(name).removesuffix(suffix), tested)
+                here = scopes[label] = _below(scopes.get(above), _text(name), suffix, tested)
             elif task := _SYSTEM_TASK.match(line):
                 calls[_text(task[1])] += 1
             elif here and (here.is_tested or not here.is_inside):
                 _note(line, here)
             forces += line.lstrip().startswith(b"%force")
-    return _inspection(dict(calls), forces, list(scopes.values()))
+    return _inspection(dict(calls), forces, list(scopes.values()), suffix)
 
 
-def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
-    path = f"{above.path}.{name}" if above else name
-    return _Scope(path, tested, tested or bool(above and above.is_inside))
+def _below(above: _Scope | None, name: str, suffix: str, tested: bool) -> _Scope:
+    short = name.removesuffix(suffix)
+    path = f"{above.path}.{short}" if above else short
+    return _Scope(name, above, path, tested, tested or bool(above and above.is_inside))
 
 
 def _note(line: bytes, here: _Scope) -> None:
     """Add the port or net that `line` declares, if it declares one."""
+    if here.name == _UNIT and (variable := _VARIABLE.match(line)):
+        here.variables.append(_text(variable[1]))
     if port := _PORT.match(line):
         here.ports[_text(port[2])] = _text(port[1])
     elif net := _NET.match(line):
@@ -78,7 +89,21 @@ def _note(line: bytes, here: _Scope) -> None:
         here.nets[name] = source, f"{kind} {letter} {note}"
 
 
-def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Inspection:
+def _exposed(scopes: list[_Scope], tested: _Scope | None, suffix: str) -> list[str]:
+    """Variables outside of all modules, and scopes that lie in one above the tested instance and whose names are known.
+
+    The compiler numbers blocks and loops to which nobody gave a name, and so makes names up that can be guessed.
+    """
+    above = []
+    while tested and (tested := tested.above):
+        above.append(tested)
+    known = [
+        scope.path for scope in scopes if scope.above in above and not re.search(rf"{suffix}(\[\d+\])?$", scope.name)
+    ]
+    return [name for scope in scopes for name in scope.variables] + known
+
+
+def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope], suffix: str) -> Inspection:
     tested = next((scope for scope in scopes if scope.is_tested), None)
     inputs = [name for name, direction in tested.ports.items() if direction == "INPUT"] if tested else []
     sources = {tested.nets[name][0] for name in inputs if name in tested.nets} if tested else set()
@@ -91,6 +116,7 @@ def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Ins
         ports=tested.ports if tested else None,
         drivers={path: driver for path, (_, driver) in outside.items()},
         shared=[path for path, (source, _) in outside.items() if source in sources],
+        exposed=_exposed(scopes, tested, suffix),
     )
 
 

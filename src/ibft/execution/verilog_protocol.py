@@ -81,7 +81,7 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     if payload["instance"]:
         found = inspect(Path(COMPILED), payload["instance"], payload["module"], payload["suffix"])
         if payload["reference"] is None:
-            report["measured"] = _measured(found)
+            report |= {"measured": _measured(found), "exposed": found.exposed}
         elif objection := _objection(found, payload["module"], payload["reference"]):
             yield report | {"objection": objection}
             return
