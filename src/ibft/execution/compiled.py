@@ -23,6 +23,8 @@ _NET = re.compile(rb'\w+ \.(net8?)[\w/]* "' + _NAME + rb'", -?\d+ -?\d+, (([\w<]
 _UNNAMED_NET = re.compile(rb'\w+ \.net8?[\w/]* (?:v\w+ \d+|\*"_\w+"), -?\d+ -?\d+, [^;"]*;[^;"]*\n')
 # Every line of these kinds is of one of the forms above.
 _MATTERS = re.compile(rb"\s*%vpi_|\s+\.port_info|\S+\s+\.(?:scope|net|sfunc)")
+_VARIABLE = re.compile(rb'\w+ \.(?:var|array)[\w/]* "' + _NAME + rb'", ')
+_UNIT = "$unit"  # the scope of what stands outside of all modules
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,21 @@ class Inspection:
     widths: dict[str, int]  # of the same ports, in bits
     drivers: dict[str, str]  # of the nets outside the tested instance, by path: what drives each
     shared: list[str]  # those of these nets that are connected to the tested instance's inputs
+    exposed: list[str]  # what of the testbench the tested instance could name, since nobody gave it a secret name
     unread: int = 0  # lines that would matter here, but are of an unknown form
 
 
 @dataclass(frozen=True)
 class _Scope:
+    name: str
+    above: "_Scope | None"
     path: str
     is_tested: bool
     is_inside: bool  # it is the tested instance's scope, or below it
     ports: dict[str, str] = field(default_factory=dict)  # direction by name
     widths: dict[str, int] = field(default_factory=dict)  # by port name, in bits
     nets: dict[str, tuple[str, str]] = field(default_factory=dict)  # source and driver by name
+    variables: list[str] = field(default_factory=list)  # of the unit
 
 
 def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspection:
@@ -66,19 +72,22 @@ def inspect(compiled: Path, instance: str, module: str, suffix: str) -> Inspecti
             if scope := _SCOPE.match(line):
                 label, sort, name, kind, above = scope.groups()
                 tested = (sort, name, kind) == (b"module", instance.encode(), module.encode())
-                here = scopes[label] = _below(scopes.get(above), _text(name).removesuffix(suffix), tested)
+                here = scopes[label] = _below(scopes.get(above), _text(name), suffix, tested)
             elif task := _SYSTEM_TASK.match(line):
                 calls[_text(task[1])] += 1
             elif _MATTERS.match(line):
                 unread += here is None or not _note(line, here)
+            elif here and here.name == _UNIT and (variable := _VARIABLE.match(line)):
+                here.variables.append(_text(variable[1]))
             forces += line.lstrip().startswith(b"%force")
-    return replace(_inspection(dict(calls), forces, list(scopes.values())), unread=unread)
+    return replace(_inspection(dict(calls), forces, list(scopes.values()), suffix), unread=unread)
 
 
-def _below(above: _Scope | None, name: str, tested: bool) -> _Scope:
+def _below(above: _Scope | None, name: str, suffix: str, tested: bool) -> _Scope:
     inside = tested or bool(above and above.is_inside)
-    path = f"{above.path}.{name}" if above and not inside else name  # inside, a completion could nest without end
-    return _Scope(path, tested, inside)
+    short = name.removesuffix(suffix)
+    path = f"{above.path}.{short}" if above and not inside else short  # inside, a completion could nest without end
+    return _Scope(name, above, path, tested, inside)
 
 
 def _note(line: bytes, here: _Scope) -> bool:
@@ -94,7 +103,21 @@ def _note(line: bytes, here: _Scope) -> bool:
     return True
 
 
-def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Inspection:
+def _exposed(scopes: list[_Scope], tested: _Scope | None, suffix: str) -> list[str]:
+    """Variables outside of all modules, and scopes that lie in one above the tested instance and whose names are known.
+
+    The compiler numbers blocks and loops to which nobody gave a name, and so makes names up that can be guessed.
+    """
+    above = []
+    while tested and (tested := tested.above):
+        above.append(tested)
+    known = [
+        scope.path for scope in scopes if scope.above in above and not re.search(rf"{suffix}(\[\d+\])?$", scope.name)
+    ]
+    return [name for scope in scopes for name in scope.variables] + known
+
+
+def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope], suffix: str) -> Inspection:
     tested = next((scope for scope in scopes if scope.is_tested), None)
     inputs = [name for name, direction in tested.ports.items() if direction == "INPUT"] if tested else []
     sources = {tested.nets[name][0] for name in inputs if name in tested.nets} if tested else set()
@@ -108,6 +131,7 @@ def _inspection(calls: dict[str, int], forces: int, scopes: list[_Scope]) -> Ins
         widths=tested.widths if tested else {},
         drivers={path: driver for path, (_, driver) in outside.items()},
         shared=[path for path, (source, _) in outside.items() if source in sources],
+        exposed=_exposed(scopes, tested, suffix),
     )
 
 

@@ -97,6 +97,9 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
     status, detail = _status(ended, report, None, settings)
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
+    if report["exposed"]:
+        named = ", ".join(report["exposed"][:3])
+        return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
     (_, samples), *_ = report["verdict_lines"]
     reference = Reference(samples, **report["measured"])
     passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, zygote)]

@@ -27,7 +27,7 @@ from ibft.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "7"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "8"  # what is measured, and how; a change of either needs a new number
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ _COMPUTING = {
     "rt_sigsuspend": 130, "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "sched_getparam": 143,
     "sched_getscheduler": 145, "arch_prctl": 158, "gettid": 186, "readahead": 187, "time": 201, "futex": 202,
     "sched_getaffinity": 204, "epoll_create": 213, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219,
-    "fadvise64": 221, "timer_create": 222, "timer_settime": 223, "timer_gettime": 224, "timer_getoverrun": 225,
-    "timer_delete": 226, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
+    "fadvise64": 221, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
     "epoll_wait": 232, "epoll_ctl": 233, "mkdirat": 258, "newfstatat": 262, "unlinkat": 263, "renameat": 264,
     "linkat": 265, "symlinkat": 266, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
     "set_robust_list": 273, "get_robust_list": 274, "sync_file_range": 277, "epoll_pwait": 281, "fallocate": 285,
@@ -47,6 +46,7 @@ _PROCESSES = {
     "prctl": 157, "waitid": 247, "prlimit64": 302, "seccomp": 317,
     "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
 }
+# `timer_create` would send a program any signal, SIGKILL too, which would look like the system's.
 _NEVER = {
     "shmget": 29, "shmat": 30, "shmctl": 31, "socket": 41, "connect": 42, "accept": 43, "sendto": 44, "recvfrom": 45,
     "sendmsg": 46, "recvmsg": 47, "shutdown": 48, "bind": 49, "listen": 50, "socketpair": 53, "semget": 64,
@@ -55,8 +55,8 @@ _NEVER = {
     "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144, "pivot_root": 155, "setrlimit": 160,
     "chroot": 161, "mount": 165, "umount2": 166, "swapon": 167, "reboot": 169, "sethostname": 170,
     "init_module": 175, "tkill": 200, "sched_setaffinity": 203, "io_setup": 206, "lookup_dcookie": 212,
-    "tgkill": 234, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250,
-    "ioprio_set": 251, "mknodat": 259, "unshare": 272, "splice": 275, "tee": 276, "vmsplice": 278,
+    "timer_create": 222, "tgkill": 234, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249,
+    "keyctl": 250, "ioprio_set": 251, "mknodat": 259, "unshare": 272, "splice": 275, "tee": 276, "vmsplice": 278,
     "accept4": 288, "rt_tgsigqueueinfo": 297, "perf_event_open": 298, "fanotify_init": 300,
     "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310,
     "process_vm_writev": 311, "finit_module": 313, "sched_setattr": 314, "memfd_create": 319, "bpf": 321,
@@ -71,7 +71,9 @@ _OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
 _SENDTO, _RECVFROM, _SOCKETPAIR = 44, 45, 53
 _SOCKET_KIND = 0xF  # the part of a socket's type that is no flag
 _FIONBIO = 0x5421  # of ioctl: `fcntl` can do the same
-_SET_OWNER, _SET_SIGNAL, _SET_OWNER_EX = 8, 10, 15  # of fcntl: the kernel would signal others for a program
+# Of fcntl: duplicates, flags and locks; then one more duplicate and the size of a pipe. Between and beyond lie leases,
+# on which other programs would wait, and owners, whom the kernel would signal.
+_FIRST_COMMANDS, _MORE_COMMANDS = range(8), range(1030, 1033)
 _CLONE_THREAD = 0x00010000
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
@@ -102,13 +104,13 @@ _THREADS_ONLY: _Lines = (
     *_REFUSED,
     *_ALLOWED,
 )
-_WITHOUT_SIGNALS: _Lines = (
+_HARMLESS_COMMANDS: _Lines = (
     (_LOAD, 0, 0, _ARGUMENTS[1]),
-    (_JUMP_EQUAL, 3, 0, _SET_OWNER),
-    (_JUMP_EQUAL, 2, 0, _SET_SIGNAL),
-    (_JUMP_EQUAL, 1, 0, _SET_OWNER_EX),
-    *_ALLOWED,
+    (_JUMP_GREATER_EQUAL, 0, 3, _FIRST_COMMANDS.stop),
+    (_JUMP_GREATER_EQUAL, 0, 1, _MORE_COMMANDS.start),
+    (_JUMP_GREATER_EQUAL, 0, 1, _MORE_COMMANDS.stop),
     *_REFUSED,
+    *_ALLOWED,
 )
 # What an event loop of asyncio wakes itself by: two joined ends of a stream. Unlike a datagram's, they take no address.
 _JOINED_STREAMS_ONLY: _Lines = (
@@ -191,7 +193,7 @@ def _answers(which: Filter) -> dict[int, _Lines]:
     )
     answers[_OPEN] = _without_lone_truncation(_ARGUMENTS[1])
     answers[_OPENAT] = _without_lone_truncation(_ARGUMENTS[2])
-    answers[_FCNTL] = _WITHOUT_SIGNALS
+    answers[_FCNTL] = _HARMLESS_COMMANDS
     answers[_IOCTL] = _NO_DEVICE
     if which in (Filter.PYTHON, Filter.THREADLESS):
         answers |= {_SOCKETPAIR: _JOINED_STREAMS_ONLY, _SENDTO: _WITHOUT_FLAGS, _RECVFROM: _WITHOUT_FLAGS}

@@ -95,7 +95,7 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
         found = inspect(Path(COMPILED), payload["instance"], payload["module"], payload["suffix"])
         measured = _measured(found)
         if payload["reference"] is None:
-            report["measured"] = measured
+            report |= {"measured": measured, "exposed": found.exposed}
         if objection := _objection(found, payload["module"], payload["reference"] or measured):
             yield report | {"objection": objection}
             return

@@ -22,6 +22,7 @@ import resource
 import select
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,7 @@ def main(control_descriptor: int, level: str, scratch: str, shown: list[str], hi
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
     control = socket.socket(fileno=control_descriptor)
+    del sys.argv[1:], sys.orig_argv[1:]  # they name places of the host
     sandbox = Sandbox(level, shown, hidden, scratch)
     for name in _PRELOADED:
         importlib.import_module(name)
