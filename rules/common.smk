@@ -15,7 +15,7 @@ from ibft.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.errors import UserError
-from ibft.lifeline import WORKFLOW_VARIABLE
+from ibft.watchdog import WORKFLOW_VARIABLE
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs

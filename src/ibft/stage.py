@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ibft.errors import UserError
-from ibft.lifeline import end_with_workflow
+from ibft.watchdog import end_with_workflow
 from ibft.progress import start_logging
 
 logger = logging.getLogger(__name__)

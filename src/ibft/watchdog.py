@@ -27,7 +27,7 @@ def end_with_workflow() -> None:
         logger.error("the workflow that started this is gone")
         os.kill(os.getpid(), signal.SIGINT)
         return
-    threading.Thread(target=_wait_for, args=[workflow], name="lifeline", daemon=True).start()
+    threading.Thread(target=_wait_for, args=[workflow], name="watchdog", daemon=True).start()
 
 
 def _wait_for(workflow: int) -> None:
