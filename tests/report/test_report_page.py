@@ -104,6 +104,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--gradients": [f"smollm2/rtl/{name}={folder}/{name}.parquet" for name in ("deciles", "correlations")],
         "--figures": [f"pass_at_k={folder}/bars.svg", f"strict_pass/an <i>odd</i> subject={folder}/bars.png"],
         "--benchmarks": [folder / "times"],
+        "--run-times": [folder / "times" / "run_times.csv"],
         "--output": [folder / "report.html"],
     }
     command = [sys.executable, REPOSITORY / "workflow/scripts/write_report.py"]
@@ -116,6 +117,11 @@ def unpacked(page: str, element: str) -> dict:
     chunk = re.search(f'<script type="text/plain" id="{element}">([^<]*)</script>', page)
     assert chunk
     return json.loads(gzip.decompress(base64.b64decode(chunk[1])))
+
+
+def test_times_stand_beside_the_report_so_that_equal_runs_have_equal_pages(report: Path) -> None:
+    assert "Run times" not in report.read_text()
+    assert (report.parent / "times" / "run_times.csv").read_text().startswith("Stage,Jobs,Seconds,Longest job (s),Peak")
 
 
 def test_nothing_outside_the_file_is_referred_to(report: Path) -> None:

@@ -22,6 +22,7 @@ from ibft import storage
 from ibft.config.configuration import Config
 from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
+from ibft.files import write_bytes
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
             name, type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
         )
     arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
+    arguments.add_argument("--run-times", type=Path, help="CSV of their sums per stage; pages of equal runs are equal")
     arguments.add_argument("--output", type=Path, required=True)
     return arguments
 
@@ -123,13 +125,15 @@ def main(arguments: argparse.Namespace) -> None:
                     facts.isolation_table(tally),
                 ],
             ),
-            Section("Environment", "environment", environment_tables(arguments, tally)),
+            Section("Environment", "environment", [facts.engine_table(tally), facts.version_table()]),
         ],
         config=yaml.safe_dump(json.loads(arguments.config), sort_keys=False, allow_unicode=True),
         index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
         chunks=chunks,
     )
     write_output(arguments.output, page.encode())
+    if arguments.run_times:
+        write_bytes(arguments.run_times, facts.run_time_csv(arguments.benchmarks).encode())
 
 
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
@@ -203,11 +207,6 @@ def contamination_tables(
         contamination_table(overlaps, config.contamination, labels, sizes),
         most_overlapping_table(overlaps, labels),
     ]
-
-
-def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
-    tables = [facts.engine_table(tally), facts.version_table()]
-    return [*tables, facts.run_time_table(arguments.benchmarks)] if arguments.benchmarks else tables
 
 
 def pair(key: str) -> tuple[str, str]:
