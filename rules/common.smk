@@ -15,11 +15,11 @@ from ibft.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.errors import UserError
-from ibft.watchdog import WORKFLOW_VARIABLE
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
+from ibft.watchdog import start_watchdog
 
 try:
     CONFIG = load(config)
@@ -47,16 +47,19 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # Where no environment was activated, `python` is the one that runs Snakemake; that of --sdm conda still comes before it.
 if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
     os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
-# What manifests record, and whose end ends the jobs.
+# What manifests record.
 os.environ[RESULTS_VARIABLE] = RESULTS
 os.environ[CONFIG_VARIABLE] = hashlib.sha256(
     CONFIG.model_dump_json().encode()
 ).hexdigest()[:16]
-os.environ[WORKFLOW_VARIABLE] = str(os.getpid())
 # Read by the SLURM executor, which takes no path relative to a profile. One of the user's own comes first.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS",
     str(Path(workflow.basedir) / "profiles" / "slurm" / "partitions.yaml"),
+)
+# No job outlives this process. The first command is what Snakemake itself puts before every job.
+shell.prefix(
+    "set -euo pipefail; " + start_watchdog(folders=[workflow.snakemake_tmp_dir])
 )
 
 

@@ -1,40 +1,111 @@
-"""A stage does not outlive the workflow that started it.
+"""No job outlives the workflow that started it: a process of its own sees to that.
 
-A Snakemake that is killed leaves its jobs running, and those of the next run would write the same outputs again.
+A Snakemake that is killed leaves its jobs running, and those of the next run would write the same outputs again. Each
+Snakemake that starts jobs therefore starts a watchdog, and marks its jobs. When it is gone, the watchdog ends what
+bears the mark: with SIGTERM, on which stages clean up, and after a grace period with SIGKILL. Then it removes the
+temporary folders that the workflow had no time to remove.
+
+Nothing here depends on which signals a process ignores: what a shell starts with `&` ignores SIGINT, `nohup` SIGHUP.
+Nor does it depend on what a job is doing: the imports of a stage take seconds, in which it could not watch by itself.
+
+    python -m ibft.watchdog PID MARK [FOLDER ...]
 """
 
-import logging
 import os
 import select
+import shutil
 import signal
-import threading
+import subprocess
+import sys
 import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
 
-logger = logging.getLogger(__name__)
+MARK_VARIABLE = "IBFT_WORKFLOW"
+_GRACE_S = 1.5  # between SIGTERM and SIGKILL
+_QUIET_S = 1.0  # without a marked process until all are taken to be gone: a shell may just have been about to start one
+_STEP_S = 0.05
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-_GRACE_S = 20.0
-WORKFLOW_VARIABLE = "IBFT_WORKFLOW_PID"  # the Snakemake that starts the jobs of this machine
+
+def start_watchdog(folders: Sequence[Path]) -> str:
+    """Watch this process from now on; what it starts must come after the shell commands that this returns.
+
+    Args:
+        folders: temporary folders of this process, which are removed when it is gone.
+    """
+    mark = uuid.uuid4().hex
+    subprocess.Popen(  # noqa: S603 - this module
+        [sys.executable, __file__, str(os.getpid()), mark, *map(str, folders)],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return f"export {MARK_VARIABLE}={mark}; "
 
 
-def end_with_workflow() -> None:
-    """From now on this process is ended as by Ctrl-C when its workflow is gone. By hand there is none to watch."""
-    named = os.environ.get(WORKFLOW_VARIABLE)
-    if named is None:
-        return
+def marked(mark: str) -> list[int]:
+    """Processes with `mark` in their environment, as jobs have it, or in their command, as the shells above them."""
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _bears(process, mark.encode())]
+
+
+def _bears(process: Path, mark: bytes) -> bool:
+    if int(process.name) == os.getpid():
+        return False
     try:
-        workflow = os.pidfd_open(int(named))
+        return mark in (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False  # it has ended, or is another user's
+
+
+def watch(workflow: int, mark: str, folders: Sequence[Path]) -> None:
+    """Wait for the end of process `workflow`, then end its jobs and remove its folders."""
+    try:
+        descriptor = os.pidfd_open(workflow)
     except ProcessLookupError:
-        logger.error("the workflow that started this is gone")
-        os.kill(os.getpid(), signal.SIGINT)
-        return
-    threading.Thread(target=_wait_for, args=[workflow], name="watchdog", daemon=True).start()
+        pass
+    else:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll()
+    end_marked(mark)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)  # mostly it is gone: only what is killed leaves it
 
 
-def _wait_for(workflow: int) -> None:
-    poll = select.poll()
-    poll.register(workflow, select.POLLIN)
-    poll.poll()
-    logger.error("the workflow that started this is gone")
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(_GRACE_S)
-    os._exit(1)
+def end_marked(mark: str) -> None:
+    """End every process that bears `mark`, and those that they start meanwhile."""
+    since = last_seen = time.monotonic()
+    warned: set[int] = set()
+    while (now := time.monotonic()) < last_seen + _QUIET_S:
+        found = marked(mark)
+        if found:
+            last_seen = now
+        for process in found:
+            if now > since + _GRACE_S:
+                _send(process, signal.SIGKILL)
+            elif process not in warned:
+                _send(process, signal.SIGTERM)
+        warned.update(found)
+        time.sleep(_STEP_S)
+
+
+def _send(process: int, number: signal.Signals) -> None:
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return  # it has ended meanwhile
+
+
+def main() -> None:
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    workflow, mark, *folders = sys.argv[1:]
+    watch(int(workflow), mark, [Path(folder) for folder in folders])
+
+
+if __name__ == "__main__":
+    main()
