@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
             name, type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
         )
     arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
-    arguments.add_argument("--run-times", type=Path, help="CSV of their sums per stage; pages of equal runs are equal")
+    arguments.add_argument("--run-times", type=Path, help="write their sums to this CSV, not into the page")
     arguments.add_argument("--output", type=Path, required=True)
     return arguments
 
@@ -125,7 +125,7 @@ def main(arguments: argparse.Namespace) -> None:
                     facts.isolation_table(tally),
                 ],
             ),
-            Section("Environment", "environment", [facts.engine_table(tally), facts.version_table()]),
+            Section("Environment", "environment", environment_tables(arguments, tally)),
         ],
         config=yaml.safe_dump(json.loads(arguments.config), sort_keys=False, allow_unicode=True),
         index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
@@ -207,6 +207,14 @@ def contamination_tables(
         contamination_table(overlaps, config.contamination, labels, sizes),
         most_overlapping_table(overlaps, labels),
     ]
+
+
+def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
+    """Without run times where they go to a file of their own: they differ between equal runs."""
+    tables = [facts.engine_table(tally), facts.version_table()]
+    if arguments.benchmarks and not arguments.run_times:
+        tables.append(facts.run_time_table(arguments.benchmarks))
+    return tables
 
 
 def pair(key: str) -> tuple[str, str]:
