@@ -7,8 +7,10 @@ import platform
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
 from ibft.code_digest import code_digest
@@ -19,6 +21,7 @@ from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
+from ibft.run_records import Job, RunRecord, named_profile, split_options
 from ibft.watchdog import start_watchdog
 
 try:
@@ -78,6 +81,27 @@ wildcard_constraints:
     shard=r"\d+",
     shards=r"\d+",
     temperature=r"[\d.]+",
+
+
+def note_run():
+    """Record how this run was started and what its jobs read and write, so that any output can be made again."""
+    if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
+        return  # somebody's own program has started it, in its own way
+    options, targets = split_options(sys.argv[1:], get_argument_parser())
+    RunRecord(
+        folder=workflow.rundir,
+        work=Path.cwd(),
+        results=RESULTS,
+        snakefile=workflow.main_snakefile,
+        options=named_profile(options),
+        targets=targets,
+        config=os.environ[CONFIG_VARIABLE],
+        started=time.time(),
+        jobs=[
+            Job(inputs=map(str, job.input), outputs=map(str, job.output))
+            for job in workflow.dag.jobs
+        ],
+    ).write()
 
 
 def code_of(script):
