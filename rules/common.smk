@@ -62,7 +62,8 @@ os.environ.setdefault(
 )
 # No job outlives this process. The first command is what Snakemake itself puts before every job.
 shell.prefix(
-    "set -euo pipefail; " + start_watchdog(folders=[workflow.snakemake_tmp_dir])
+    "set -euo pipefail; "
+    + start_watchdog(Path(".snakemake"), folders=[workflow.snakemake_tmp_dir])
 )
 
 

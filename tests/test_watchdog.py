@@ -15,7 +15,7 @@ WORKFLOW = """
 import subprocess, sys, time
 from pathlib import Path
 from ibft.watchdog import start_watchdog
-job = start_watchdog([Path(sys.argv[1])]) + f"exec '{sys.executable}' -c '{sys.argv[2]}'"
+job = start_watchdog(Path(sys.argv[1]).parent, [Path(sys.argv[1])]) + f"exec '{sys.executable}' -c '{sys.argv[2]}'"
 subprocess.Popen(["bash", "-c", f"{job} & wait"])
 time.sleep(600)
 """
@@ -40,14 +40,20 @@ def test_a_job_ends_with_a_workflow_that_is_killed(tmp_path: Path, ignored: str,
     folder.mkdir()
     workflow, jobs = start(folder, ignored, leader=leader)
     assert len(jobs) == 2  # a shell and its job
+    long, others = tmp_path / "shell_tmp.a", tmp_path / "shell_tmp.b"
+    for script, text in ((long, jobs[-1].environ()["IBFT_WORKFLOW"]), (others, "another workflow's")):
+        script.mkdir()
+        (script / "script.sh").write_text(text)
     workflow.kill()
     _, alive = psutil.wait_procs(jobs, timeout=LONGEST_S)
     assert not alive
     workflow.wait()
     ended = time.monotonic()
-    while folder.exists() and time.monotonic() < ended + LONGEST_S:
+    while (folder.exists() or long.exists()) and time.monotonic() < ended + LONGEST_S:
         time.sleep(0.1)
     assert not folder.exists()
+    assert not long.exists()
+    assert others.exists()
 
 
 def test_a_job_that_blocks_signals_ends_too(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 A Snakemake that is killed leaves its jobs running, and those of the next run would write the same outputs again. Each
 Snakemake that starts jobs therefore starts a watchdog, and marks its jobs. When it is gone, the watchdog ends what
 bears the mark: with SIGTERM, on which stages clean up, and after a grace period with SIGKILL. Then it removes the
-temporary folders that the workflow had no time to remove.
+temporary folders that the workflow had no time to remove: its own, and those of long commands, which hold the mark.
 
 Nothing here depends on which signals a process ignores: what a shell starts with `&` ignores SIGINT, `nohup` SIGHUP.
 Nor does it depend on what a job is doing: the imports of a stage take seconds, in which it could not watch by itself.
 
-    python -m ibft.watchdog PID MARK [FOLDER ...]
+    python src/ibft/watchdog.py PID MARK NOTES [FOLDER ...]
 """
 
 import os
@@ -29,15 +29,16 @@ _STEP_S = 0.05
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-def start_watchdog(folders: Sequence[Path]) -> str:
+def start_watchdog(notes: Path, folders: Sequence[Path]) -> str:
     """Watch this process from now on; what it starts must come after the shell commands that this returns.
 
     Args:
+        notes: Snakemake's `.snakemake`, in which it writes commands to files that are too long for a command line.
         folders: temporary folders of this process, which are removed when it is gone.
     """
     mark = uuid.uuid4().hex
     subprocess.Popen(  # noqa: S603 - this module
-        [sys.executable, __file__, str(os.getpid()), mark, *map(str, folders)],
+        [sys.executable, __file__, str(os.getpid()), mark, str(notes.absolute()), *map(str, folders)],
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -49,19 +50,18 @@ def start_watchdog(folders: Sequence[Path]) -> str:
 
 def marked(mark: str) -> list[int]:
     """Processes with `mark` in their environment, as jobs have it, or in their command, as the shells above them."""
-    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _bears(process, mark.encode())]
+    others = (process for process in Path("/proc").glob("[0-9]*") if process.name != str(os.getpid()))
+    return [int(process.name) for process in others if _bears(mark, process / "environ", process / "cmdline")]
 
 
-def _bears(process: Path, mark: bytes) -> bool:
-    if int(process.name) == os.getpid():
-        return False
+def _bears(mark: str, *files: Path) -> bool:
     try:
-        return mark in (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        return any(mark.encode() in file.read_bytes() for file in files)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False  # it has ended, or is another user's
 
 
-def watch(workflow: int, mark: str, folders: Sequence[Path]) -> None:
+def watch(workflow: int, mark: str, notes: Path, folders: Sequence[Path]) -> None:
     """Wait for the end of process `workflow`, then end its jobs and remove its folders."""
     try:
         descriptor = os.pidfd_open(workflow)
@@ -72,7 +72,8 @@ def watch(workflow: int, mark: str, folders: Sequence[Path]) -> None:
         waiting.register(descriptor, select.POLLIN)
         waiting.poll()
     end_marked(mark)
-    for folder in folders:
+    scripts = (script for script in notes.glob("shell_tmp.*/*") if _bears(mark, script))
+    for folder in [*folders, *(script.parent for script in scripts)]:
         shutil.rmtree(folder, ignore_errors=True)  # mostly it is gone: only what is killed leaves it
 
 
@@ -103,8 +104,8 @@ def _send(process: int, number: signal.Signals) -> None:
 def main() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    workflow, mark, *folders = sys.argv[1:]
-    watch(int(workflow), mark, [Path(folder) for folder in folders])
+    workflow, mark, notes, *folders = sys.argv[1:]
+    watch(int(workflow), mark, Path(notes), [Path(folder) for folder in folders])
 
 
 if __name__ == "__main__":
