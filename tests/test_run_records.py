@@ -1,6 +1,8 @@
 """How a run was started is recorded so that its outputs can be made again."""
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,9 +78,10 @@ def test_a_checkout_that_was_copied_with_its_results_is_run_in_its_new_place(tmp
     assert unmoved.options == options
 
 
-def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{}"), lambda path: [path.unlink(), os.mkfifo(path)]])
+def test_a_damaged_record_is_named(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     record(tmp_path, 0, []).write()
     (damaged,) = (tmp_path / "results" / ".ibft" / "runs").iterdir()
-    damaged.write_text("{}")
+    damage(damaged)
     with pytest.raises(UserError, match=f"{damaged.name}, the record of a run, is damaged: delete it"):
         read_runs(tmp_path / "results")

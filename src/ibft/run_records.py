@@ -117,7 +117,7 @@ def read_runs(results: Path) -> list[RunRecord]:
     runs = []
     for path in (results / _RUNS).glob("*.json"):
         try:
-            runs.append(RunRecord.model_validate_json(path.read_bytes()))
+            runs.append(RunRecord.model_validate_json(path.read_bytes() if path.is_file() else b""))
         except (ValidationError, OSError):
             raise UserError(f"{path}, the record of a run, is damaged: delete it") from None
     here = (run.at(results) for run in runs)
