@@ -50,8 +50,17 @@ def record(work: Path, started: float, targets: list[str]) -> RunRecord:
 
 def test_the_same_command_keeps_one_record_and_the_latest_comes_first(tmp_path: Path) -> None:
     for started, targets in enumerate([[], ["table1"], []]):
-        record(tmp_path, started, targets).write()
+        jobs = [Job(inputs=[], outputs=[f"results/{targets}"])]
+        record(tmp_path, started, targets).model_copy(update={"jobs": jobs}).write()
     assert [run.started for run in read_runs(tmp_path / "results")] == [2, 1]
+
+
+def test_a_start_that_only_repairs_leaves_no_record(tmp_path: Path) -> None:
+    record(tmp_path, 0, []).write()
+    record(tmp_path, 1, ["results/x.csv"]).write()
+    assert [run.started for run in read_runs(tmp_path / "results")] == [0]
+    record(tmp_path, 2, ["report"]).model_copy(update={"jobs": [Job(inputs=[], outputs=["results/report"])]}).write()
+    assert [run.started for run in read_runs(tmp_path / "results")] == [2, 0]
 
 
 def test_a_folder_is_made_by_asking_for_its_manifest(tmp_path: Path) -> None:

@@ -74,31 +74,37 @@ def plan_repairs(damaged: Mapping[str, Path], runs: Sequence[RunRecord]) -> tupl
 
     Args:
         damaged: place in the results folder -> path of an output.
-        runs: the latest first. The latest that knows an output makes it.
+        runs: the latest first. The latest that knows an output makes it, with all others of its configuration.
     """
-    known = {run.started: run.targets_by_place for run in runs}
     repairs, left = [], dict(damaged)
-    for run in runs:
-        own = {place: path for place, path in left.items() if place in known[run.started]}
+    while runs:
+        alike = [run for run in runs if _alike(runs[0], run)]
+        together = _together(alike)
+        own = {place: path for place, path in left.items() if place in together.targets_by_place}
         if own:
-            repairs.append(_repair(run, own, [other for other in runs if _alike(run, other)]))
+            repairs.append(_repair(together, own))
         left = {place: path for place, path in left.items() if place not in own}
+        runs = [run for run in runs if run not in alike]
     return repairs, sorted(left)
-
-
-def _repair(run: RunRecord, damaged: Mapping[str, Path], alike: Sequence[RunRecord]) -> Repair:
-    """`alike` are all runs of the same configuration, `run` among them: each may hold what depends on the outputs."""
-    targets_by_place = run.targets_by_place
-    wanted = sorted(targets_by_place[place] for place in damaged)
-    everything = sorted({target for other in alike for target in other.targets or ["all"]})
-    steps = [*waves(wanted, run.jobs), everything]
-    removed = {part for path in damaged.values() for part in parts_of(path) if os.path.lexists(part)}
-    commands = [Command(run.folder, (*run.options, "--", *targets)) for targets in steps]
-    return Repair(run, tuple(sorted(damaged)), tuple(sorted(removed)), tuple(commands))
 
 
 def _alike(run: RunRecord, other: RunRecord) -> bool:
     return run.folder == other.folder and (run.config == other.config or run.options == other.options)
+
+
+def _together(runs: Sequence[RunRecord]) -> RunRecord:
+    """The latest of these runs, as if it had been asked for all that they were asked for."""
+    jobs = {tuple(job.outputs): job for run in reversed(runs) for job in run.jobs}
+    targets = sorted({target for run in runs for target in run.targets or ["all"]})
+    return runs[0].model_copy(update={"jobs": list(jobs.values()), "targets": targets})
+
+
+def _repair(run: RunRecord, damaged: Mapping[str, Path]) -> Repair:
+    wanted = sorted(run.targets_by_place[place] for place in damaged)
+    removed = {part for path in damaged.values() for part in parts_of(path) if os.path.lexists(part)}
+    steps = [*waves(wanted, run.jobs), run.targets]
+    commands = [Command(run.folder, (*run.options, "--", *targets)) for targets in steps]
+    return Repair(run, tuple(sorted(damaged)), tuple(sorted(removed)), tuple(commands))
 
 
 def waves(wanted: Sequence[str], jobs: Sequence[Job]) -> list[list[str]]:

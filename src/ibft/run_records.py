@@ -66,6 +66,11 @@ class RunRecord(BaseModel):
     jobs: list[Job]
 
     def write(self) -> None:
+        """Keep this run, unless an earlier start with the same options knows all of it, as where it is repaired."""
+        for run in read_runs(self.work / self.results):
+            same_start = (run.folder, run.options, run.config) == (self.folder, self.options, self.config)
+            if same_start and run.targets != self.targets and self.outputs <= run.outputs:
+                return
         key = hashlib.sha256(repr((self.folder, self.options, self.targets)).encode()).hexdigest()[:16]
         write_bytes(self.work / self.results / _RUNS / f"{key}.json", self.model_dump_json().encode() + b"\n")
 
@@ -97,10 +102,14 @@ class RunRecord(BaseModel):
         return self.model_copy(update={**places, "options": options})
 
     @property
+    def outputs(self) -> set[str]:
+        return {output for job in self.jobs for output in job.outputs}
+
+    @property
     def targets_by_place(self) -> dict[str, str]:
         """Every output that the run can make, as its place in the results folder."""
         found = {}
-        for output in (output for job in self.jobs for output in job.outputs):
+        for output in self.outputs:
             path = Path(output)
             if path.is_relative_to(self.results):
                 place = path.parent if path.name == "manifest.json" else path
