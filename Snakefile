@@ -106,6 +106,7 @@ rule all_figures:
 onstart:
     note_holder(Path.cwd())
     mark(Path(RESULTS))
+    note_run()
     if ahead := date_back(Path(RESULTS)):
         logger.warning(
             f"{ahead} files in {RESULTS} were dated in the future, as by a clock that ran ahead: dated to now."

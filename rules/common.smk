@@ -7,8 +7,10 @@ import platform
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
 from ibft.code_digest import code_digest
@@ -16,11 +18,12 @@ from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.config.reading import read_yaml
 from ibft.errors import UserError
-from ibft.lifeline import WORKFLOW_VARIABLE
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
+from ibft.run_records import Job, RunRecord, named_profile, split_options
+from ibft.watchdog import start_watchdog
 
 try:
     for path in workflow.config_settings.configfiles:
@@ -49,16 +52,20 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # Where no environment was activated, `python` is the one that runs Snakemake; that of --sdm conda still comes before it.
 if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
     os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
-# What manifests record, and whose end ends the jobs.
+# What manifests record.
 os.environ[RESULTS_VARIABLE] = RESULTS
 os.environ[CONFIG_VARIABLE] = hashlib.sha256(
     CONFIG.model_dump_json().encode()
 ).hexdigest()[:16]
-os.environ[WORKFLOW_VARIABLE] = str(os.getpid())
 # Read by the SLURM executor, which takes no path relative to a profile. One of the user's own comes first.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS",
     str(Path(workflow.basedir) / "profiles" / "slurm" / "partitions.yaml"),
+)
+# No job outlives this process. The first command is what Snakemake itself puts before every job.
+shell.prefix(
+    "set -euo pipefail; "
+    + start_watchdog(Path(".snakemake"), folders=[workflow.snakemake_tmp_dir])
 )
 
 
@@ -77,6 +84,27 @@ wildcard_constraints:
     shard=r"\d+",
     shards=r"\d+",
     temperature=r"[\d.]+",
+
+
+def note_run():
+    """Record how this run was started and what its jobs read and write, so that any output can be made again."""
+    if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
+        return  # somebody's own program has started it, in its own way
+    options, targets = split_options(sys.argv[1:], get_argument_parser())
+    RunRecord(
+        folder=workflow.rundir,
+        work=Path.cwd(),
+        results=RESULTS,
+        snakefile=workflow.main_snakefile,
+        options=named_profile(options),
+        targets=targets,
+        config=os.environ[CONFIG_VARIABLE],
+        started=time.time(),
+        jobs=[
+            Job(inputs=map(str, job.input), outputs=map(str, job.output))
+            for job in workflow.dag.jobs
+        ],
+    ).write()
 
 
 # Texts of the configuration reach `params` through functions alone: in a plain text Snakemake replaces what is in braces.

@@ -18,6 +18,7 @@ rule report:
         figures=list(report_figures().values()),
     output:
         report=report(f"{RESULTS}/report.html", category="Report"),
+        run_times=f"{RESULTS}/benchmarks/run_times.csv",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -48,4 +49,5 @@ rule report:
         " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"
         " --examples {params.examples} --contamination {params.contamination} --memorization {params.memorization}"
         " --gradients {params.gradients} --selection {params.selection}"
-        " --figures {params.figures} --benchmarks {params.results:q}/benchmarks --output {output.report:q} --log {log:q}"
+        " --figures {params.figures} --benchmarks {params.results:q}/benchmarks --run-times {output.run_times:q}"
+        " --output {output.report:q} --log {log:q}"

@@ -31,7 +31,7 @@ rule training:
     output:
         adapter=f"{RESULTS}/training/{VARIANT}/adapter/manifest.json",
         training_log=f"{RESULTS}/training/{VARIANT}/training_log.parquet",
-        training_speed=f"{RESULTS}/training/{VARIANT}/training_speed.csv",
+        training_speed=f"{RESULTS}/benchmarks/training/{VARIANT}/speed.csv",
     log:
         f"{RESULTS}/logs/training/{VARIANT}.log",
     benchmark:

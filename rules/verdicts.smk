@@ -20,7 +20,7 @@ rule verdicts:
     params:
         code=code_of("execute.py"),
         settings=as_json(CONFIG.execution),
-        tests_key=f"{RESULTS}/.tests-key",
+        tests_key=f"{RESULTS}/.ibft/tests-key",
         as_is=lambda wildcards: "--as-is" if is_judged_as_it_is(wildcards) else "",
     message:
         "Judge {wildcards.benchmark} of {wildcards.model}/{wildcards.dataset}/{wildcards.method}, T = {wildcards.temperature}, trial {wildcards.trial}"

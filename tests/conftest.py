@@ -1,6 +1,5 @@
 """Fixtures that several test files share."""
 
-import signal
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +9,6 @@ from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-
-# A shell has what it starts in the background ignore SIGINT, which all that the tests start would inherit.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

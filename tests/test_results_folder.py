@@ -10,7 +10,8 @@ import pytest
 
 from ibft.clock import date_back
 from ibft.errors import UserError
-from ibft.results_folder import FILES, FOLDERS, MARK, mark, run
+from ibft.records import KEPT
+from ibft.results_folder import FILES, FOLDERS, mark, run
 from ibft.verification import outputs_of
 from tests.conftest import REPOSITORY
 
@@ -43,7 +44,7 @@ def ahead(folder: Path) -> set[str]:
 def test_only_ibfts_own_files_are_dated_back(results: Path) -> None:
     assert date_back(results) == 3
     assert ahead(results.parent) == {
-        "results/notes.txt", "results/paper/samples/a", "results/mine/models/a", "outside/theirs", f"results/{MARK}"
+        "results/notes.txt", "results/paper/samples/a", "results/mine/models/a", "outside/theirs", f"results/{KEPT}/README"
     }  # fmt: skip
 
 
@@ -71,10 +72,10 @@ def test_clean_refuses_folders_of_others(place: str) -> None:
 
 
 def test_the_mark_is_no_output(results: Path) -> None:
-    assert MARK not in {path.name for path in outputs_of(results)}
+    assert not [path for path in outputs_of(results) if KEPT in path.parts]
 
 
 def test_every_folder_that_a_rule_writes_to_is_ibfts_own() -> None:
     texts = [path.read_text() for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]]
     places = {name for text in texts for name in re.findall(r"\{RESULTS\}/([\w.]+)", text)}
-    assert places - set(FILES) - {"folder"} == set(FOLDERS)
+    assert places - {*FILES, KEPT, "folder"} == set(FOLDERS)

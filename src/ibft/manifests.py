@@ -2,6 +2,9 @@
 
 `<file>.manifest.json` describes a file, `manifest.json` inside it a folder; either is written last. Whoever reads an
 output verifies it first, so that a truncated, altered, exchanged or outdated one is named before it is used.
+
+Inside a results folder `ibft.records` keeps a copy of each manifest. An output that comes out as it is recorded gets
+the recorded manifest, byte for byte, though it was made at another time: whoever reads a manifest sees no change.
 """
 
 import hashlib
@@ -9,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -19,20 +23,27 @@ from typing import Any
 from ibft.code_digest import code_digest
 from ibft.errors import UserError
 from ibft.files import write_bytes
+from ibft.records import read_record, write_record
 
 FORMAT = 1  # raised when manifests, or the layout of folders that they describe, change their meaning
 RESULTS_VARIABLE = "IBFT_RESULTS"  # where the workflow that runs this process keeps its results
 CONFIG_VARIABLE = "IBFT_CONFIG_DIGEST"  # the digest of its configuration
-REMEDY = "delete it and rerun Snakemake, which rebuilds it"
+REMEDY = "`ibft verify --repair` rebuilds it; then rerun Snakemake"
 _VERSIONED = ("ibft", "torch", "transformers", "peft", "pandas", "pyarrow", "snakemake")
+# How an output was made this time, not what it is.
+_CIRCUMSTANCES = {"command", "config", "python", "versions", "host", "written"}
+_CIRCUMSTANCES |= {"seconds", "wall_s", "peak_memory_mib", "processes", "deepspeed"}
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def write_manifest(path: Path, **facts: Any) -> None:
     """Describe the finished file or folder `path`. `facts` are what its stage wants to be remembered."""
+    results = _results()
+    place = _place(path, results)
     manifest = {
         "format": FORMAT,
         "sha256": _digests(path),
-        "place": _place(path, _results()),
+        "place": place,
         "command": shlex.join(sys.argv),
         "code": _code(),
         "config": os.environ.get(CONFIG_VARIABLE),
@@ -42,7 +53,11 @@ def write_manifest(path: Path, **facts: Any) -> None:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
-    write_bytes(manifest_path(path), json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n")
+    content = json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
+    if results and place:
+        content = _recorded_if_same(results, place, content)
+        write_record(results, place, content)  # before the manifest: what was killed in between has none, and is remade
+    write_bytes(manifest_path(path), content)
 
 
 def write_output(path: Path, content: bytes, **facts: Any) -> None:
@@ -58,15 +73,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
         UserError: it is absent or no manifest of this format.
     """
     place = manifest_path(path)
-    try:
-        found = json.loads(place.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} has no manifest beside it, so it may be half-written: {REMEDY}") from None
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "sha256" not in found:
-        raise UserError(f"{place} is damaged: delete {path} and rerun Snakemake, which rebuilds both")
-    if found.get("format") != FORMAT:
+    if not os.path.lexists(place):
+        raise UserError(f"{path} has no manifest beside it, so it may be half-written: {REMEDY}")
+    found = parse_manifest(place.read_bytes()) if place.is_file() else None  # to read a pipe would take for ever
+    if found is None:
+        raise UserError(f"{place} is damaged, no manifest: {REMEDY}")
+    if found["format"] != FORMAT:
         raise UserError(f"{path} was written by another version of ibft: {REMEDY}")
     return found
 
@@ -82,7 +94,7 @@ def verify(path: Path, results: Path | None = None) -> None:
         UserError: it is missing, damaged, exchanged for another output, or of another format; the sentence says which.
     """
     if not path.exists():
-        raise UserError(f"{path} is missing: rerun Snakemake, which builds it")
+        raise UserError(f"{path} is missing: {REMEDY}")
     manifest = read_manifest(path)
     recorded = manifest["sha256"]
     expected = {path: recorded} if isinstance(recorded, str) else {path / name: d for name, d in recorded.items()}
@@ -93,9 +105,13 @@ def verify(path: Path, results: Path | None = None) -> None:
             raise UserError(f"{file} is damaged (its content differs from its manifest): {REMEDY}")
     if path.is_dir() and (unknown := sorted(_files(path) - set(expected))):
         raise UserError(f"{unknown[0]} was not there when {path} was written: {REMEDY}")
-    place = _place(path, results or _results())
-    if place and manifest["place"] and place != manifest["place"]:
-        raise UserError(f"{path} is another output, {manifest['place']}, in its place: {REMEDY}")
+    results = results or _results()
+    place = _place(path, results)
+    if results and place:
+        if manifest["place"] and place != manifest["place"]:
+            raise UserError(f"{path} is another output, {manifest['place']}, in its place: {REMEDY}")
+        if (made := read_record(results, place)) and made != manifest_path(path).read_bytes():
+            raise UserError(f"{path} is another one than the run made last, by its manifest: {REMEDY}")
 
 
 def manifest_path(path: Path) -> Path:
@@ -110,12 +126,49 @@ def sha256(path: Path) -> str:
 def _digests(path: Path) -> str | dict[str, str]:
     if not path.is_dir():
         return sha256(path)
-    return {str(file.relative_to(path)): sha256(file) for file in sorted(_files(path))}
+    return {str(file.relative_to(path)): sha256(file) for file in sorted(_files(path)) if file.is_file()}
 
 
 def _files(folder: Path) -> set[Path]:
-    """All that its manifest describes."""
-    return {path for path in folder.rglob("*") if path.is_file() and path != manifest_path(folder)}
+    """All that its manifest describes, and links, pipes and sockets, which no manifest does."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return set(found) - {manifest_path(folder)}
+
+
+def parse_manifest(content: bytes) -> dict[str, Any] | None:
+    """A manifest; None for anything else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    well_formed = (
+        isinstance(found, dict)
+        and {"format", "sha256", "place"} <= set(found)
+        and isinstance(found["place"], str | None)
+        and isinstance(found.get("table"), str | None)
+        and _are_digests(found["sha256"])
+    )
+    return found if well_formed else None
+
+
+def _are_digests(found: object) -> bool:
+    """Whether this is the digest of a file, or those of the files of a folder, by name."""
+    digests = list(found.values()) if isinstance(found, dict) else [found]
+    return bool(digests) and all(isinstance(digest, str) and _SHA256.fullmatch(digest) for digest in digests)
+
+
+def _recorded_if_same(results: Path, place: str, content: bytes) -> bytes:
+    """The recorded manifest of `place`, where it tells of the same output as `content`, which is returned otherwise."""
+    try:
+        recorded = read_record(results, place)
+    except UserError:
+        return content  # which takes the place of the damaged record
+    made = parse_manifest(recorded) if recorded else None
+    return recorded if recorded and made and _essence(made) == _essence(json.loads(content)) else content
+
+
+def _essence(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {name: fact for name, fact in manifest.items() if name not in _CIRCUMSTANCES}
 
 
 def _results() -> Path | None:
@@ -124,10 +177,13 @@ def _results() -> Path | None:
 
 
 def _place(path: Path, results: Path | None) -> str | None:
-    """Where `path` stands in `results`; None outside of it."""
-    if results is None or not path.resolve().is_relative_to(results.resolve()):
+    """Where `path` stands in `results`, by its name and not by what it links to; None outside of it."""
+    if results is None:
         return None
-    return path.resolve().relative_to(results.resolve()).as_posix()
+    for name, folder in ((path.absolute(), results.absolute()), (path.parent.resolve() / path.name, results.resolve())):
+        if name.is_relative_to(folder):
+            return name.relative_to(folder).as_posix()
+    return None
 
 
 @cache

@@ -8,8 +8,9 @@ from pathlib import Path
 from ibft.config.results import why_not
 from ibft.errors import UserError
 from ibft.files import write_bytes
+from ibft.records import KEPT
 
-MARK = ".ibft"  # in every folder that a workflow has written results to
+_MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
     "benchmarks",
     "contamination",
@@ -51,11 +52,11 @@ def run(arguments: argparse.Namespace) -> None:
     results: Path = arguments.results
     if reason := why_not(str(results)):
         raise UserError(reason)
-    if not (results / MARK).is_file():
-        raise UserError(f"{results} holds no results: no workflow has left its mark ({MARK}) there")
+    if not (results / _MARK).is_file():
+        raise UserError(f"{results} holds no results: no workflow has left its mark ({_MARK}) there")
     for path in own(results):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    (results / MARK).unlink()
+    shutil.rmtree(results / KEPT)
     left = sorted(path.name for path in results.iterdir())
     if left:
         print(f"left in {results}, because ibft did not make it: {', '.join(left)}")
@@ -65,8 +66,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def mark(results: Path) -> None:
     """Note that a workflow writes to this folder."""
-    if not (results / MARK).exists():
-        write_bytes(results / MARK, _MARKED)
+    if not (results / _MARK).exists():
+        write_bytes(results / _MARK, _MARKED)
 
 
 def own(results: Path) -> Iterator[Path]:

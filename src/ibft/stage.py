@@ -9,13 +9,15 @@ import errno
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from ibft.errors import UserError
-from ibft.lifeline import end_with_workflow
 from ibft.progress import start_logging
+from ibft.watchdog import MARK_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,8 @@ def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.Argum
     """Parse the command line, run `main`, and exit 1 with a sentence (`UserError`) or a logged traceback (a bug)."""
     arguments = parser.parse_args()
     start_logging(arguments.log)
-    end_with_workflow()
+    if MARK_VARIABLE in os.environ:
+        _end_on_sigterm()
     try:
         main(arguments)
         sys.stdout.flush()
@@ -59,6 +62,20 @@ def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.Argum
         else:
             logger.error("%s", sentence)
         sys.exit(1)
+
+
+def _end_on_sigterm() -> None:
+    """From now on the watchdog's SIGTERM ends this process as Ctrl-C does, even where it was started to ignore it."""
+    stage = os.getpid()
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        if os.getpid() == stage:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)  # a fork of it, which has nothing to clean up
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def shortage(error: Exception) -> str | None:

@@ -24,7 +24,7 @@ from ibft.metrics.counting import count_passes
 from ibft.metrics.headline import headline
 from ibft.metrics.imbalance import correlations, deciles, relate
 from ibft.metrics.runs import run_of
-from ibft.report.facts import Tally, run_time_table, verdict_table
+from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
@@ -323,6 +323,11 @@ def test_run_times_are_summed_per_stage(tmp_path) -> None:
     (tmp_path / "other.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(UserError, match="not a benchmark file of Snakemake"):
         run_time_table(tmp_path)
+
+
+def test_run_times_are_written_to_a_file_of_their_own(tmp_path) -> None:
+    (tmp_path / "metrics.tsv").write_text("s\th:m:s\tmax_rss\n2.0\t0:00:02\t-\n")
+    assert run_time_csv(tmp_path) == ("Stage,Jobs,Seconds,Longest job (s),Peak memory (MiB)\nmetrics,1,2.0,2.0,\n")
 
 
 def test_runs_lie_where_the_workflow_puts_them(tmp_path) -> None:

@@ -1,7 +1,16 @@
-"""Every kind of damage to every kind of output is noticed, by `ibft verify` and by the stage that reads it."""
+"""Every kind of damage to every kind of output is noticed and repaired, by `ibft verify` and the command it prints.
 
+Repair removes what is damaged, and asks Snakemake for it. So each cell of kinds of damage and of outputs is damaged and
+found, and its repair shown to leave the results as if the output had never been made and to ask for that output. Then
+all outputs are damaged at once, each in another way, and the printed command makes them again, to the same bytes.
+"""
+
+import json
+import os
+import re
 import shlex
 import shutil
+import subprocess
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +25,9 @@ import pytest
 from ibft import manifests
 from ibft.errors import UserError
 from ibft.manifests import manifest_path, read_manifest, write_manifest
+from ibft.records import KEPT, record_path
+from ibft.repair import parts_of, plan_repairs, remove
+from ibft.run_records import read_runs
 from ibft.verification import examine, outputs_of
 from tests.workflow.conftest import Checkout
 
@@ -29,6 +41,7 @@ class Place:
     output: Path
     other: Path
     readers: list[Reader]
+    name: str  # its place in the results folder
 
     @property
     def file(self) -> Path:
@@ -86,9 +99,99 @@ def age(place: Place) -> None:
         write_manifest(place.output, format=manifests.FORMAT - 1)
 
 
+def empty(place: Place) -> None:
+    """Of its content; a folder of its files."""
+    for file in files_of([place.output]):
+        if place.output.is_dir():
+            file.unlink()
+        else:
+            file.write_bytes(b"")
+
+
+def lose(place: Place) -> None:
+    """With its manifest."""
+    for part in everything_of(place.output):
+        remove(part)
+
+
+def lose_manifest(place: Place) -> None:
+    manifest_path(place.output).unlink()
+
+
+def alter_facts(place: Place) -> None:
+    rewrite(place, **{name: "altered" for name in ("rows", "code", "config")})
+
+
+def forget_digests(place: Place) -> None:
+    rewrite(place, sha256={})
+
+
+def number_as_digest(place: Place) -> None:
+    rewrite(place, sha256=17)
+
+
+def garble_manifest(place: Place) -> None:
+    manifest_path(place.output).write_text("[" * 100_000)
+
+
+def folder_as_manifest(place: Place) -> None:
+    manifest = manifest_path(place.output)
+    manifest.unlink()
+    manifest.mkdir()
+    (manifest / "something").touch()
+
+
+def pipe_as_manifest(place: Place) -> None:
+    manifest = manifest_path(place.output)
+    manifest.unlink()
+    os.mkfifo(manifest)
+
+
+def dead_link(place: Place) -> None:
+    file = place.file
+    file.unlink()
+    file.symlink_to("nowhere")
+
+
+def pipe(place: Place) -> None:
+    file = place.file
+    file.unlink()
+    os.mkfifo(file)
+
+
+def folder(place: Place) -> None:
+    file = place.file
+    file.unlink()
+    file.mkdir()
+
+
+def put_back(place: Place) -> None:
+    """An older output with its manifest."""
+    file = place.file
+    made = record_path(results_of(place), place.name).read_bytes()
+    file.write_bytes(file.read_bytes() + b" ")
+    facts = {name: fact for name, fact in read_manifest(place.output).items() if name != "sha256"}
+    write_manifest(place.output, **{**facts, "written": "1999-01-01T00:00:00+00:00"})
+    record_path(results_of(place), place.name).write_bytes(made)
+
+
+def lose_record(place: Place) -> None:
+    record_path(results_of(place), place.name).unlink()
+
+
+def rewrite(place: Place, **facts: object) -> None:
+    manifest = manifest_path(place.output)
+    manifest.write_text(json.dumps({**json.loads(manifest.read_bytes()), **facts}, indent=2, sort_keys=True) + "\n")
+
+
 # Read by people alone, or only where the run asks for it.
-UNREAD = {"figures.png", "tables.csv", "tables.md", "tables.tex", "report.html", "training.csv"}
+UNREAD = {"figures.png", "tables.csv", "tables.md", "tables.tex", "report.html"}
 DAMAGES: list[Callable[[Place], None]] = [truncate, flip, delete, swap, smuggle, age]
+MORE_DAMAGES: list[Callable[[Place], None]] = [
+    *(empty, lose, lose_manifest, alter_facts, forget_digests, number_as_digest, garble_manifest),
+    *(folder_as_manifest, pipe_as_manifest, dead_link, pipe, folder, put_back, lose_record),
+]
+MADE_ANEW = (KEPT, "logs", "benchmarks")  # in the results folder
 
 
 def kind(output: Path, results: Path) -> str:
@@ -115,7 +218,12 @@ def places(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as moved:
         moved.chdir(results.parent)  # scripts are named as seen from there
         return {
-            name: Place(outputs[-1], other(outputs[-1], outputs), list(readers_of(outputs[-1], results.parent)))
+            name: Place(
+                outputs[-1],
+                other(outputs[-1], outputs),
+                list(readers_of(outputs[-1], results.parent)),
+                outputs[-1].relative_to(results).as_posix(),
+            )
             for name, outputs in by_kind.items()
         }
 
@@ -151,18 +259,56 @@ def files_of(parts: list[Path]) -> list[Path]:
     return [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]) if file.is_file()]
 
 
+def results_of(place: Place) -> Path:
+    return place.output.parents[place.name.count("/")]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, *MORE_DAMAGES], ids=lambda damage: damage.__name__)
+def test_repair_removes_what_is_damaged_and_asks_for_it(
+    places: dict[str, Place], work: Path, damage: Callable[[Place], None]
+) -> None:
+    results = work / "results"
+    runs = read_runs(results)
+    for name, place in places.items():
+        before = state(results)
+        pair = (place.output, place.other)
+        targets = {output: output / "manifest.json" if output.is_dir() else output for output in pair}
+        with damaged(place, damage):
+            broken = {output for output in set(outputs_of(results)) & set(pair) if examine(output, results)}
+            assert broken == (set(pair) if damage is swap else {place.output}), (name, damage)
+            named = {output.relative_to(results).as_posix(): output for output in broken}
+            (repair,), unknown = plan_repairs(named, runs)
+            assert not unknown
+            for part in repair.removed:
+                remove(part)
+            lost = {part for output in broken for part in parts_of(output)}
+            assert state(results) == {file: at for file, at in before.items() if not lost & {file, *file.parents}}
+            *first, last = [command.words[len(repair.run.options) :] for command in repair.commands]
+            asked = {word for words in first for word in words[1:]}
+            assert asked == {str(targets[output].relative_to(work)) for output in broken}
+            assert last == ("--", "all")
+
+
+def state(results: Path) -> dict[Path, tuple[int, int]]:
+    """When each file was last written, and its size; records, which are written again, left out."""
+    own = [path for path in results.rglob("*") if path.is_file() and KEPT not in path.parts]
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in own}
+
+
 @contextmanager
 def damaged(place: Place, damage: Callable[[Place], None]) -> Iterator[None]:
     """Inside, the outputs of `place` are damaged; outside they are as before."""
     parts = [part for output in (place.output, place.other) for part in everything_of(output)]
+    parts += [record_path(results_of(place), at.relative_to(results_of(place)).as_posix()) for at in parts]
     saved = {file: file.read_bytes() for file in files_of(parts)}
     damage(place)
     try:
         yield
     finally:
-        for file in files_of(parts):
-            file.unlink()
+        for part in parts:
+            remove(part)
         for file, content in saved.items():
+            file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
 
 
@@ -187,3 +333,92 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
 def commands(work: Path) -> list[str]:
     """The command lines that made the outputs."""
     return [read_manifest(output)["command"] for output in outputs_of(work / "results")]
+
+
+def content(results: Path) -> dict[str, bytes]:
+    """Every file of a run but for logs and times."""
+    own = [path for path in results.rglob("*") if path.relative_to(results).parts[0] not in MADE_ANEW]
+    return {str(path.relative_to(results)): path.read_bytes() for path in own if path.is_file()}
+
+
+def shell(checkout: Checkout, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a user sees who types this in the working directory."""
+    environment = {**checkout.environment(), **variables}
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=checkout.work, check=False
+    )
+
+
+def printed_command(checkout: Checkout) -> str:
+    run = shell(checkout, "ibft verify")
+    assert run.returncode == 1, run.stdout + run.stderr
+    found = re.search(r"`ibft verify --repair` runs this:\n(rm .* -- all\)?)$", run.stderr, re.MULTILINE)
+    assert found, run.stderr
+    return found[1]
+
+
+def test_all_outputs_damaged_at_once_are_made_again_to_the_same_bytes(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout.work)
+    monkeypatch.setenv(manifests.RESULTS_VARIABLE, "results")
+    results = checkout.work / "results"
+    before, alone = content(results), [damage for damage in (*DAMAGES, *MORE_DAMAGES) if damage is not swap]
+    outputs = outputs_of(results)
+    for number, output in enumerate(outputs):
+        alone[number % len(alone)](Place(output, output, [], output.relative_to(results).as_posix()))
+    assert len(outputs) > 4 * len(alone)
+    command = printed_command(checkout)
+    run = shell(checkout, command)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert content(results) == before
+    run = shell(checkout, "ibft verify")
+    assert f"all {len(outputs)} outputs in results are as they were written" in run.stdout, run.stdout + run.stderr
+
+
+def test_one_output_of_each_stage_is_made_again_and_nothing_that_depends_on_it(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout.work)
+    results = checkout.work / "results"
+    before, written = content(results), state(results)
+    adapter = results / "training/tiny/rtl/ft-mink-keep0.5/seed0/adapter"
+    samples = results / "samples/tiny/rtl/ft-mink-keep0.5/seed0/rtl-mini/T0.5/trial0.parquet"
+    counts = results / "metrics/pass_counts.parquet"
+    for output in (adapter, samples, counts):
+        empty(Place(output, output, [], ""))
+    run = shell(checkout, "ibft verify --repair")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert content(results) == before
+    remade = {
+        file for file, at in state(results).items() if at != written[file] and set(MADE_ANEW).isdisjoint(file.parts)
+    }
+    log = adapter.with_name("training_log.parquet")
+    parts = {*files_of([adapter]), *(part for output in (samples, counts, log) for part in everything_of(output))}
+    assert remade == parts
+
+
+DIFFERS = """
+import pyarrow.parquet
+write = pyarrow.parquet.ParquetWriter.__init__
+pyarrow.parquet.ParquetWriter.__init__ = lambda *a, **k: write(*a, **{**k, "compression": "snappy"})
+"""
+
+
+def test_what_depends_on_an_output_that_comes_out_otherwise_is_made_again(checkout: Checkout, tmp_path: Path) -> None:
+    """As another version of a library would write it."""
+    results = checkout.work / "results"
+    before, written = content(results), state(results)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "sitecustomize.py").write_text(DIFFERS)
+    (results / "metrics" / "comparisons.parquet").unlink()
+    other = os.pathsep.join([str(tmp_path / "other"), checkout.environment()["PYTHONPATH"]])
+    run = shell(checkout, "ibft verify --repair", PYTHONPATH=other)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "comparisons.parquet differs from what it was before" in run.stdout
+    changed = {name for name, bytes_ in content(results).items() if bytes_ != before[name]}
+    assert {"metrics/comparisons.parquet", "metrics/metrics.parquet", "tables/headline.parquet"} <= changed
+    late = [results / "report.html", *results.glob("figures/strict*.png"), *results.glob("tables/*.csv")]
+    assert len(late) > 4
+    assert all(state(results)[file] != written[file] for file in late)
+    assert all(state(results)[file] == written[file] for file in results.rglob("verdicts/**/*.parquet"))

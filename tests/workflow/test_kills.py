@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -21,6 +22,9 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 VICTIMS = ("workflow", "stage", "worker")
 LATEST_S = 15.0  # after the start of a run
 GONE_S = 60.0  # within which everything that a killed run had started has ended
+OUTLIVED_S = 5.0  # at most, by a stage whose workflow was killed
+STARTS_S = 120.0
+IGNORED = ("INT", "HUP", "TERM", "INT HUP TERM")  # by the shell that starts the run, and so by all that it starts
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +42,16 @@ def small(finished: Checkout) -> Checkout:
     return Checkout(finished.root, "small")
 
 
-def test_a_killed_run_is_finished_by_one_command(small: Checkout) -> None:
-    undisturbed = tables_after(small)
+@pytest.fixture(scope="module")
+def undisturbed(small: Checkout) -> dict[str, bytes]:
+    return tables_after(small)
+
+
+def test_a_killed_run_is_finished_by_one_command(small: Checkout, undisturbed: dict[str, bytes]) -> None:
     draw = random.Random(int(os.environ.get("IBFT_CHAOS_SEED", "0")))
     kills, runs_to_the_end = 0, 0
     while kills < KILLS:
-        victim, number = draw.choice(VICTIMS), draw.choice(SIGNALS)
+        victim, number = draw.choice(VICTIMS), felt(draw.choice(SIGNALS))
         killed = start_and_kill(small, victim, number, draw.uniform(0, LATEST_S))
         print(f"{victim} {number.name}: {'killed' if killed else 'had finished'}")
         kills += killed
@@ -52,6 +60,45 @@ def test_a_killed_run_is_finished_by_one_command(small: Checkout) -> None:
             assert tables(small) == undisturbed
             shutil.rmtree(small.work / "results")
     assert tables_after(small) == undisturbed
+
+
+def felt(number: signal.Signals) -> signal.Signals:
+    """`number`, unless all that the tests start ignores it, because they were started so, as with `&`."""
+    return signal.SIGKILL if signal.getsignal(number) is signal.SIG_IGN else number
+
+
+def test_no_stage_outlives_its_workflow_whatever_signals_are_ignored(
+    small: Checkout, undisturbed: dict[str, bytes]
+) -> None:
+    """In a session of its own or not; and the run goes on to the right bytes."""
+    shutil.rmtree(small.work / "results")
+    for number, ignored in enumerate(IGNORED):
+        for is_leader in (True, False):
+            kill_under_stages(small, ignored, is_leader=is_leader, after_s=3.0 * (number % 2))
+            assert not list((small.work / ".snakemake").glob("shell_tmp.*"))
+    assert tables_after(small) == undisturbed
+
+
+def kill_under_stages(checkout: Checkout, ignored: str, *, is_leader: bool, after_s: float) -> None:
+    """Start a run, kill its Snakemake while stages are at work, and see them end."""
+    own_tmp = checkout.work / "tmp"
+    own_tmp.mkdir(exist_ok=True)
+    shell = ["bash", "-c", f"trap '' {ignored}; exec \"$@\"", "bash", *command(checkout)]
+    with (checkout.work / "run.log").open("w") as log:
+        environment = {**checkout.environment(), "TMPDIR": str(own_tmp)}
+        run = psutil.Popen(shell, stdout=log, stderr=log, env=environment, start_new_session=is_leader)
+    until = time.monotonic() + STARTS_S
+    while not any(map(is_stage, run.children(recursive=True))):
+        assert run.poll() is None and time.monotonic() < until, (checkout.work / "run.log").read_text()
+        time.sleep(0.1)
+    time.sleep(after_s)
+    started = run.children(recursive=True)
+    stages = [process for process in started if is_stage(process)]
+    run.kill()
+    _, alive = psutil.wait_procs(stages, timeout=OUTLIVED_S)
+    assert not alive, f"{[process.cmdline() for process in alive]} outlived a workflow that ignored {ignored}"
+    psutil.wait_procs([run, *started], timeout=GONE_S)
+    assert not list(own_tmp.glob("snakemake*"))
 
 
 def tables_after(checkout: Checkout) -> dict[str, bytes]:
@@ -89,15 +136,15 @@ def start_and_kill(checkout: Checkout, victim: str, number: signal.Signals, afte
     return True
 
 
+def is_stage(process: psutil.Process) -> bool:
+    try:
+        return any("workflow/scripts" in word for word in process.cmdline()[:2])
+    except psutil.NoSuchProcess:
+        return False
+
+
 def choose(run: psutil.Process, started: list[psutil.Process], victim: str) -> psutil.Process:
     """A process of the wanted sort, or the run itself where there is none at this moment."""
-
-    def is_stage(process: psutil.Process) -> bool:
-        try:
-            return any("workflow/scripts" in word for word in process.cmdline()[:2])
-        except psutil.NoSuchProcess:
-            return False
-
     stages = [process for process in started if is_stage(process)]
     workers = [child for stage in stages for child in stage.children(recursive=True)]
     return {"workflow": [run], "stage": stages[:1] or [run], "worker": workers[-1:] or stages[:1] or [run]}[victim][0]

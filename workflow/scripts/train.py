@@ -2,7 +2,7 @@
 
 python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/datasets/rtl.parquet \\
     --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
-    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/training_speed.csv
+    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/speed.csv
 
 Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts/train.py ...`, with or without
 `--deepspeed zero3`. A killed run resumes from its last checkpoint, which lies beside the output.
@@ -18,8 +18,9 @@ import pandas as pd
 from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import Training
+from ibft.files import write_bytes
 from ibft.journal import journal_key
-from ibft.manifests import write_manifest, write_output
+from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
@@ -87,7 +88,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     if processes.leads:
         storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
-        write_output(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
+        write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
         write_manifest(
             arguments.output,
             examples=len(examples),

@@ -22,6 +22,7 @@ from ibft import storage
 from ibft.config.configuration import Config
 from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
+from ibft.files import write_bytes
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
             name, type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
         )
     arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
+    arguments.add_argument("--run-times", type=Path, help="write their sums to this CSV, not into the page")
     arguments.add_argument("--output", type=Path, required=True)
     return arguments
 
@@ -130,6 +132,8 @@ def main(arguments: argparse.Namespace) -> None:
         chunks=chunks,
     )
     write_output(arguments.output, page.encode())
+    if arguments.run_times:
+        write_bytes(arguments.run_times, facts.run_time_csv(arguments.benchmarks).encode())
 
 
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
@@ -205,8 +209,11 @@ def contamination_tables(
 
 
 def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
+    """Without run times where they go to a file of their own: they differ between equal runs."""
     tables = [facts.engine_table(tally), facts.version_table()]
-    return [*tables, facts.run_time_table(arguments.benchmarks)] if arguments.benchmarks else tables
+    if arguments.benchmarks and not arguments.run_times:
+        tables.append(facts.run_time_table(arguments.benchmarks))
+    return tables
 
 
 def about(key: str, labels: Labels) -> str:

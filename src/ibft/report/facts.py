@@ -331,3 +331,9 @@ def run_time_table(folder: Path) -> FactTable:
         [("Stage", False), ("Jobs", True), ("Seconds", True), ("Longest job (s)", True), ("Peak memory (MiB)", True)],
         rows,
     )
+
+
+def run_time_csv(folder: Path) -> str:
+    """`run_time_table` as CSV: times differ between equal runs, so they stand in no page that is compared."""
+    table = run_time_table(folder)
+    return pd.DataFrame(table.rows, columns=[title for title, _ in table.columns]).to_csv(index=False)

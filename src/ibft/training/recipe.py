@@ -172,6 +172,8 @@ def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> Non
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
     for name in _SAVED:  # by an earlier run: peft would add to its README, and FT leaves no bottleneck
         (adapter / name).unlink(missing_ok=True)
+    for config in model.peft_config.values():  # peft holds a set, in whose order it would be written
+        config.target_modules = sorted(config.target_modules)
     model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
     for file in adapter.glob("*.safetensors"):
         file.chmod(0o644)
