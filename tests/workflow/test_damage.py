@@ -365,13 +365,21 @@ def test_all_outputs_damaged_at_once_are_made_again_to_the_same_bytes(
     results = checkout.work / "results"
     before, alone = content(results), [damage for damage in (*DAMAGES, *MORE_DAMAGES) if damage is not swap]
     outputs = outputs_of(results)
+    without_record = (
+        set()
+    )  # their manifests tell of the time when they are made again; all others come out as they were
     for number, output in enumerate(outputs):
-        alone[number % len(alone)](Place(output, output, [], output.relative_to(results).as_posix()))
+        damage = alone[number % len(alone)]
+        if damage in (age, lose_record):
+            without_record.add(str(manifest_path(output).relative_to(results)))
+        damage(Place(output, output, [], output.relative_to(results).as_posix()))
     assert len(outputs) > 4 * len(alone)
     command = printed_command(checkout)
     run = shell(checkout, command)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert content(results) == before
+    after = content(results)
+    assert after.keys() == before.keys()
+    assert {name for name in after if after[name] != before[name]} == without_record
     run = shell(checkout, "ibft verify")
     assert f"all {len(outputs)} outputs in results are as they were written" in run.stdout, run.stdout + run.stderr
 
