@@ -219,6 +219,15 @@ def test_a_testbench_with_parts_that_a_completion_can_name_is_excluded(exposed: 
     assert not row.verdict.passed
 
 
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+def test_a_verilog_completion_that_no_cell_can_hold_does_not_stop_the_run() -> None:
+    right = str(VERILOG["reference_solution"])
+    samples = [("v/register", 0, " " * (120 << 20) + right), ("v/register", 1, right)]
+    with Judge(frame(VERILOG), Execution(memory_mb=256), 1) as judge:
+        rows = list(judge.verdicts(samples))
+    assert [row.verdict.status for row in rows] == ["malformed", "passed"]
+
+
 def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
     place = Path(xmlrpc.__file__).parent  # of the standard library, and wanted by nobody
     completion = f"def total(values, extra): open('{place}/escaped', 'w')\n"
