@@ -219,11 +219,13 @@ def test_a_testbench_with_parts_that_a_completion_can_name_is_excluded(exposed: 
     assert not row.verdict.passed
 
 
-@pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-def test_a_verilog_completion_that_no_cell_can_hold_does_not_stop_the_run() -> None:
-    right = str(VERILOG["reference_solution"])
-    samples = [("v/register", 0, " " * (120 << 20) + right), ("v/register", 1, right)]
-    with Judge(frame(VERILOG), Execution(memory_mb=256), 1) as judge:
+@pytest.mark.parametrize("problem", [PYTHON, VERILOG])
+def test_a_completion_that_no_cell_can_hold_does_not_stop_the_run(problem: dict[str, str | None]) -> None:
+    if problem is VERILOG and not shutil.which("iverilog"):
+        pytest.skip("iverilog is not installed")
+    right, task_id = str(problem["reference_solution"]), str(problem["task_id"])
+    samples = [(task_id, 0, "\n" * (120 << 20) + right), (task_id, 1, right)]
+    with Judge(frame(problem), Execution(memory_mb=256), 1) as judge:
         rows = list(judge.verdicts(samples))
     assert [row.verdict.status for row in rows] == ["malformed", "passed"]
 

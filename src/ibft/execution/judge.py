@@ -21,13 +21,14 @@ from ibft.execution.limits import check_room
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.references import References, measure
-from ibft.execution.verdict import Status, Verdict, one_line
+from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 
 logger = logging.getLogger(__name__)
 
 _AHEAD = 32  # samples per worker that may be judged before the oldest one is done
 _REMEMBERED = 50_000  # distinct programs whose verdicts are kept for repeats
 
+LONGEST = 8 << 20  # characters of a program; what is longer is not even looked at
 _NAMED = 5  # samples that the judge failed on, in its message
 
 Sample = tuple[str, int, str]  # task_id, sample, completion
@@ -108,7 +109,7 @@ class Judge:
         if task_id not in self._problems:
             raise UserError(f"the samples hold task_id {task_id!r}, which is no problem of this benchmark")
         text = completion.encode("utf-8", "replace").decode("utf-8")  # lone surrogates fit into no file
-        return text if self._as_is else self._problems[task_id].assemble(text)
+        return text if self._as_is or len(text) > LONGEST else self._problems[task_id].assemble(text)
 
     def verdicts(self, samples: Iterable[Sample], known: Iterable[Verdict] = ()) -> Iterator[Judged]:
         """Judge `samples`, in their order.
@@ -151,9 +152,16 @@ class Judge:
         if known is not None and known.status is not Status.HARNESS_ERROR:
             self._remember(task_id, known.of(program))
         key = hashlib.sha256(f"{task_id}\0{program}".encode()).digest()
+        if len(program) > LONGEST:
+            return _Pending(task_id, number, program, key, self._too_long(task_id))
         if key not in self._remembered and key not in running:
             running[key] = self._submit(task_id, program)
         return _Pending(task_id, number, program, key, self._remembered.get(key) or running[key])
+
+    def _too_long(self, task_id: str) -> Verdict:
+        too_long = Status.MALFORMED, f"it is longer than {LONGEST >> 20} MiB"
+        status, detail = EXCLUDED if task_id in self.excluded else too_long
+        return Verdict(status, detail, False, True, "", self.isolation, 0.0)
 
     def _submit(self, task_id: str, program: str) -> Future[Verdict]:
         problem = self._problems[task_id]

@@ -12,12 +12,11 @@ from typing import Any
 from ibft.config.execution import Execution
 from ibft.execution.cells import CellFaultError, Ended, run_one, signal_name
 from ibft.execution.isolation import Zygote
-from ibft.execution.limits import MIB, Limits
+from ibft.execution.limits import Limits
 from ibft.execution.namespaces import SCRATCH
 from ibft.execution.problem import Problem
 from ibft.execution.sandbox import CELL_FOLDER
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
-from ibft.execution.verilog_protocol import MAX_SOURCE_MB
 from ibft.execution.verilog_text import UnusableTestbenchError, harden, is_empty, own_names, words
 
 _FILE_MB = 32
@@ -50,10 +49,6 @@ def judge_verilog(
     Raises:
         CellFaultError: the machine or the toolchain failed, not the program.
     """
-    if len(program) > MAX_SOURCE_MB * MIB:  # a cell might not even hold it
-        too_long = Status.MALFORMED, f"it is longer than {MAX_SOURCE_MB} MiB"
-        status, detail = too_long if reference else EXCLUDED
-        return Verdict(status, detail, False, True, program, zygote.level, 0.0)
     ended: Ended | None = None
     hardened_report: dict[str, Any] = {}
     status, detail, wall_s = *EXCLUDED, 0.0

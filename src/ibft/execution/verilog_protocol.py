@@ -21,7 +21,6 @@ from ibft.execution.verdict import one_line
 # Upstream's flags, so that its warnings are the ones that count.
 COMPILER_FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012")
 COMPILED = "compiled.vvp"
-MAX_SOURCE_MB = 8
 MAX_OUTPUT_MB = 4  # of a simulation
 
 # System tasks and functions that can neither touch a file nor reach out of the simulation. Those that write to their
@@ -81,9 +80,6 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     """
     report: Report = {"phase": "compile"}
     yield report
-    if sum(map(len, payload["sources"].values())) > MAX_SOURCE_MB * MIB:
-        yield report | {"objection": ["malformed", f"it is longer than {MAX_SOURCE_MB} MiB"]}
-        return
     for name, text in payload["sources"].items():
         Path(name).write_text(text, encoding="utf-8", errors="replace")
     command = [payload["compiler"], *COMPILER_FLAGS, "-s", payload["root"], "-o", COMPILED, *payload["sources"]]
@@ -169,6 +165,7 @@ def _compiler_fault(report: Report, command: list[str], payload: dict[str, Any])
     """
     if report["compile_status"] not in _SHELL_STATUSES and not _SHELL_WORDS.search(report["compile_stderr"]):
         return {}
+    Path("compile.err").unlink()  # it may be what fills the folder
     Path("right.sv").write_text("module right; endmodule\n")
     right = [payload["compiler"], "-o", "right.vvp", "right.sv"]
     works = steady = True
