@@ -4,6 +4,7 @@ A simulated module can reach up into the scopes above it by name: read the refer
 tasks, set its counters. Names that are drawn anew for each run cannot be guessed.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ _WORDS = re.compile(f"{_OPAQUE} | {_WORD}", re.VERBOSE | re.DOTALL)
 _TOKEN = re.compile(rf"{_OPAQUE} | {_WORD} | (?P<space>\s+) | (?P<other>.)", re.VERBOSE | re.DOTALL)
 _VERDICT = '"Mismatches: '
 _PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"  # with at most one more pair inside
+_NONCE, _MARKER = "\ue000nonce\ue000", "\ue000marker\ue000"  # of private characters, which no testbench holds
+_REMEMBERED = 1024  # problems of which what follows from their tests alone is kept
 _COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
 
 
@@ -49,7 +52,8 @@ def is_empty(program: str, module: str) -> bool:
     return bool(re.search(rf"{header}\s*endmodule\b", blanked(program)))
 
 
-def own_names(tests: str, module: str) -> set[str]:
+@functools.lru_cache(_REMEMBERED)
+def own_names(tests: str, module: str) -> frozenset[str]:
     """The names of modules and the like, instances, tasks, functions and blocks that the testbench declares.
 
     Args:
@@ -65,7 +69,7 @@ def own_names(tests: str, module: str) -> set[str]:
     names |= set(re.findall(r"\btask\s+(?:automatic\s+|static\s+)?(\w+)", text))
     names |= _functions(text)
     names |= set(re.findall(r"\b(?:begin|fork)\s*:\s*(\w+)", text))
-    return names - {module}
+    return frozenset(names - {module})
 
 
 def _functions(text: str) -> set[str]:
@@ -83,6 +87,17 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
         UnusableTestbenchError: there is no module `tb`, no verdict line, or not one instance of `module` whose
             connections are spelt out.
     """
+    form = _form(tests, module)
+
+    def filled(text: str) -> str:
+        return text.replace(_NONCE, nonce).replace(_MARKER, marker)
+
+    return Testbench(filled(form.text), filled(form.root), filled(form.dut), marker)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _form(tests: str, module: str) -> Testbench:
+    """The hardened testbench with places for what is drawn anew for each run; the rest is the same for all samples."""
     bare = blanked(tests)
     names = own_names(tests, module)
     if "tb" not in names:
@@ -95,12 +110,12 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
         raise UnusableTestbenchError(f"its tests connect {module} by .*, so it could ask for any signal of theirs")
     if _VERDICT not in tests:
         raise UnusableTestbenchError('its tests print no "Mismatches: E in N samples"')
-    text = _renamed(tests, {name: f"{name}_{nonce}" for name in names})
+    text = _renamed(tests, {name: f"{name}_{_NONCE}" for name in names})
     text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
-    text = text.replace(_VERDICT, f'"{marker}Mismatches: ')
+    text = text.replace(_VERDICT, f'"{_MARKER}Mismatches: ')
     # What follows must not see the macros, which may hold the new names.
     text += "".join(f"\n`undef {macro}" for macro in re.findall(r"`define\s+(\w+)", bare))
-    return Testbench(text, f"tb_{nonce}", f"{instance}_{nonce}", marker)
+    return Testbench(text, f"tb_{_NONCE}", f"{instance}_{_NONCE}", _MARKER)
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:
