@@ -52,7 +52,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # Where no environment was activated, `python` is the one that runs Snakemake; that of --sdm conda still comes before it.
 if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
     os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
-# What manifests record.
+# Manifests record these.
 os.environ[RESULTS_VARIABLE] = RESULTS
 os.environ[CONFIG_VARIABLE] = hashlib.sha256(
     CONFIG.model_dump_json().encode()

@@ -1,4 +1,4 @@
-"""What is damaged is made again, and nothing else on the way."""
+"""Damaged outputs are made again, and no others on the way."""
 
 from pathlib import Path
 

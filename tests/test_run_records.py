@@ -1,4 +1,4 @@
-"""How a run was started is recorded so that its outputs can be made again."""
+"""The start of a run is recorded so that its outputs can be made again."""
 
 import os
 import shutil

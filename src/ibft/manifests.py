@@ -30,7 +30,7 @@ RESULTS_VARIABLE = "IBFT_RESULTS"  # where the workflow that runs this process k
 CONFIG_VARIABLE = "IBFT_CONFIG_DIGEST"  # the digest of its configuration
 REMEDY = "`ibft verify --repair` rebuilds it; then rerun Snakemake"
 _VERSIONED = ("ibft", "torch", "transformers", "peft", "pandas", "pyarrow", "snakemake")
-# How an output was made this time, not what it is.
+# Facts of this run, which say nothing about the output itself.
 _CIRCUMSTANCES = {"command", "config", "python", "versions", "host", "written"}
 _CIRCUMSTANCES |= {"seconds", "wall_s", "peak_memory_mib", "processes", "deepspeed"}
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -152,7 +152,7 @@ def parse_manifest(content: bytes) -> dict[str, Any] | None:
 
 
 def _are_digests(found: object) -> bool:
-    """Whether this is the digest of a file, or those of the files of a folder, by name."""
+    """Return true for the digest of a file, and for those of a folder's files by name."""
     digests = list(found.values()) if isinstance(found, dict) else [found]
     return bool(digests) and all(isinstance(digest, str) and _SHA256.fullmatch(digest) for digest in digests)
 

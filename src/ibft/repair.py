@@ -41,7 +41,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Repair:
-    """What to remove, and which commands to run then, one after the other until one fails.
+    """Paths to remove, and commands to run then, one after the other until one fails.
 
     Attributes:
         run: whose outputs these are.
@@ -70,7 +70,7 @@ class Repair:
 
 
 def plan_repairs(damaged: Mapping[str, Path], runs: Sequence[RunRecord]) -> tuple[list[Repair], list[str]]:
-    """How to make outputs again, and the places of those that no run knows how to make.
+    """Plan how to make outputs again, and list the places of those that no run knows how to make.
 
     Args:
         damaged: place in the results folder -> path of an output.

@@ -1,4 +1,4 @@
-"""What in a results folder is ibft's own: only that is ever dated or deleted, whatever else lies beside it."""
+"""The files and folders of a results folder that are ibft's own: only these are ever dated or deleted."""
 
 import argparse
 import shutil

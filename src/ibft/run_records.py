@@ -1,4 +1,4 @@
-"""How a run was started, and what its jobs read and write: what it takes to make one of its outputs again.
+"""The record of a run: its command, and the files that its jobs read and write. By it an output can be made again.
 
 Each workflow writes `results/.ibft/runs/KEY.json` when it starts. The key is a digest of its options and targets, so
 that the same command keeps one record.

@@ -107,7 +107,7 @@ def apply(repairs: Iterable[Repair], results: Path) -> None:
 
 
 def advice(repairs: list[Repair], unknown: list[str], results: Path) -> Iterator[str]:
-    """What to do about `unknown` places, and about damaged outputs that some run can make again."""
+    """Tell the user how to treat `unknown` places, and damaged outputs that some run can make again."""
     made = [place for place in unknown if os.path.lexists(record_path(results, place))]
     strangers = [place for place in unknown if place not in made]
     if made:

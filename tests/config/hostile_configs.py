@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.config.test_config import IMPORTED
+
 Values = dict[str, Any]
 
 
@@ -23,13 +25,6 @@ class HostileConfig(NamedTuple):
 MODEL, BENCH = "models.smollm2-135m", "benchmarks.humaneval"
 LABEL = "methods.ft.label"
 MINK = "methods.ft-mink.selection.keep"
-IMPORTED = {
-    "source": f"path:{Path(__file__)}",
-    "model": "their-model",
-    "dataset": "rtl",
-    "benchmark": "rtl-mini",
-    "temperature": 0.2,
-}
 FT = {"kind": "ft"}
 
 
@@ -144,7 +139,7 @@ HOSTILE_CONFIGS = {
         {"training.learning_rate": float("nan")}, r"training\.learning_rate: .*finite"
     ),
     "endless epochs": HostileConfig({"training.epochs": 1e300}, r"training\.epochs: .*10000"),
-    # Of another kind than they should be.
+    # Values of another kind than they should be.
     "a switch for a number": HostileConfig({"sampling.n": True}, r"sampling\.n: yes, no, on, off.*are switches"),
     "a switch in a list of numbers": HostileConfig({"metrics.k": [True, 5]}, r"metrics\.k: yes, no"),
     "a switch for a label": HostileConfig({LABEL: False}, r"methods\.ft\.label: yes, no.*in quotes"),

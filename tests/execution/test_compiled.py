@@ -1,4 +1,4 @@
-"""What is read in a compiled program, whatever its names look like."""
+"""A compiled program is read right, whatever its names look like."""
 
 import shutil
 import subprocess

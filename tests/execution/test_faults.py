@@ -90,7 +90,7 @@ def limit(zygote: Zygote, kind: int) -> None:
         resource.prlimit(process.pid, kind, (1, 1))
 
 
-# How to keep a zygote of each level from starting cells, and a sample that then meets it.
+# Each keeps a zygote of a level from starting cells; the sample then meets it.
 SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[Zygote], None]]] = {
     "no process is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
     "no file is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),

@@ -30,7 +30,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "words": words,
     "one_line": one_line,
 }
-# What a text begins with, and what it then repeats.
+# Each text begins with the first part and repeats the second.
 TEXTS = {
     "letters": ("", "a"),
     "digits": ("", "1"),

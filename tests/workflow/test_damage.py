@@ -100,7 +100,7 @@ def age(place: Place) -> None:
 
 
 def empty(place: Place) -> None:
-    """Of its content; a folder of its files."""
+    """Digest a file's content, or that of a folder's files."""
     for file in files_of([place.output]):
         if place.output.is_dir():
             file.unlink()
@@ -342,7 +342,7 @@ def content(results: Path) -> dict[str, bytes]:
 
 
 def shell(checkout: Checkout, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """What a user sees who types this in the working directory."""
+    """Return all that a user sees who types this in the working directory."""
     environment = {**checkout.environment(), **variables}
     return subprocess.run(
         ["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=checkout.work, check=False

@@ -1,4 +1,4 @@
-"""What all sections of the configuration share: which values are names, numbers and texts, and what is refused of each.
+"""Types that all sections of the configuration share: names, numbers and texts, each with the values that it refuses.
 
 Sections are frozen, and refuse keys that they do not know. So that nothing is read as what nobody meant, `yes` is no
 number, and no list says the same thing twice.

@@ -59,7 +59,7 @@ def isolation() -> Finding:
 
 
 def time_limits() -> Finding:
-    """Whether a busy machine leaves verdicts as they are."""
+    """A busy machine changes verdicts where the kernel does not account for waiting."""
     if is_accounted():
         return Finding("time limits", True, "they count no waiting for a processor", "")
     remedy = "judge on a machine that is not busy: this kernel has no /proc/PID/schedstat"

@@ -59,7 +59,7 @@ def judge_verilog(
         ended = _run_hardened(zygote, problem, program, settings, reference)
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(ended, hardened_report, reference, settings)
-    # What is too slow for our run is too slow for upstream's, which compares no fewer samples.
+    # A program that is too slow for our run is too slow for upstream's, which compares no fewer samples.
     means_the_same = status is Status.TIMEOUT or (
         _means_the_same(problem, program) and "objection" not in hardened_report
     )
@@ -109,7 +109,7 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
 
 
 def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, zygote: Zygote) -> bool:
-    """Whether the tests pass a module whose outputs have all bits equal to `fill`."""
+    """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
     ports = [
         f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
     ]

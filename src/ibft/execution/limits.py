@@ -21,7 +21,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 @dataclass(frozen=True)
 class Limits:
-    """What one cell may use."""
+    """Bounds on the resources of one cell."""
 
     time_s: float  # of its own: computing or asleep, but not waiting for a processor (see `own_time`)
     memory_mb: int  # address space of each process
@@ -84,7 +84,7 @@ def limit_processes(most: int) -> None:
 
 
 def processes_are_limited() -> bool:
-    """Whether `limit_processes` binds this process's user: the kernel lets the machine's own root have any number."""
+    """Return true if `limit_processes` binds this process's user; the kernel exempts the machine's own root."""
     probe = os.fork()
     if probe == 0:
         status = 1
@@ -100,7 +100,7 @@ def processes_are_limited() -> bool:
 
 
 def tasks_on_this_machine() -> int:
-    """How many processes and threads there are, whoever owns them."""
+    """Count the processes and threads of all users."""
     return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
 
 

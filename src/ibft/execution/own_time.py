@@ -57,7 +57,7 @@ class Waits:
 
 
 def is_accounted() -> bool:
-    """Whether this kernel tells how long a process has waited."""
+    """Return true if this kernel tells how long a process has waited."""
     return Path("/proc/self/schedstat").exists()
 
 

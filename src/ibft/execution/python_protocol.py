@@ -123,7 +123,7 @@ def _told(value: Any, arguments: list[Any], keywords: dict[str, Any], request: d
 
 
 def _changed(arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> tuple[list[Any], bool]:
-    """What the call did to its mutable arguments, as pairs of place and new value; and whether these are exact.
+    """List the changes of the mutable arguments, as pairs of place and new value, and say whether these are exact.
 
     Few tests look at what is left in an argument, so an object in there is no reason to fail.
     """

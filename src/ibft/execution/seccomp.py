@@ -71,7 +71,7 @@ _OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
 _SENDTO, _RECVFROM, _SOCKETPAIR = 44, 45, 53
 _SOCKET_KIND = 0xF  # the part of a socket's type that is no flag
 _FIONBIO = 0x5421  # of ioctl: `fcntl` can do the same
-# Of fcntl: duplicates, flags and locks; then one more duplicate and the size of a pipe. Between and beyond lie leases,
+# fcntl may duplicate, set flags and lock; then once more duplicate, and size a pipe. Between and beyond lie leases,
 # on which other programs would wait, and owners, whom the kernel would signal.
 _FIRST_COMMANDS, _MORE_COMMANDS = range(8), range(1030, 1033)
 _CLONE_THREAD = 0x00010000
@@ -112,7 +112,7 @@ _HARMLESS_COMMANDS: _Lines = (
     *_REFUSED,
     *_ALLOWED,
 )
-# What an event loop of asyncio wakes itself by: two joined ends of a stream. Unlike a datagram's, they take no address.
+# An event loop of asyncio wakes itself by two joined ends of a stream. Unlike a datagram's, they take no address.
 _JOINED_STREAMS_ONLY: _Lines = (
     (_LOAD, 0, 0, _ARGUMENTS[0]),
     (_JUMP_EQUAL, 0, 4, socket.AF_UNIX),

@@ -24,7 +24,7 @@ MAX_BYTES = 8 << 20  # of one message
 MAX_ITEMS = MAX_BYTES // 16  # of an iterator, which may be endless
 
 _OF_A_FRACTION = (vars(Fraction)["_numerator"], vars(Fraction)["_denominator"])
-# How a value of each type is written, or of a subclass of it, whose own methods are not asked.
+# Writers of the values of each type and its subclasses, whose own methods are not asked.
 _LEAVES: dict[type, Callable[[Any], Any]] = {
     int: lambda value: ["int", int.__format__(value, "x")],
     float: lambda value: ["float", float.hex(value)],

@@ -51,11 +51,12 @@ HARMLESS_TASKS = frozenset({
 })
 # fmt: on
 
-# How a shell says that it could start no process, or that the system ended one.
+# A shell says by these that it could start no process, or that the system ended one.
 _SHELL_STATUSES = (126, 127, 137)
 _REPEATS = 3
 _SHELL_WORDS = re.compile(
-    r"cannot fork|cannot allocate|resource temporarily|no child process|too many open|no space left|\bkilled\b", re.I
+    r"(?i:cannot fork|cannot allocate|resource temporarily|no child process|too many open|no space left)"
+    r"|(?m:^|\d )Killed\b"
 )
 
 Report = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What transformers makes of a model's folder. All of this runs in a child process: see `ibft.models.trial`."""
+"""Load a model's folder with transformers, but no weights. It runs in a child process: see `ibft.models.trial`."""
 
 import re
 import string

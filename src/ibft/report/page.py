@@ -115,7 +115,7 @@ def marked(text: str, keep: str = "") -> Markup:
 
 
 def _shown(value: Any) -> Any:
-    """What the template prints: texts with nothing unseen in them, fit for attributes too; markup is our own."""
+    """Escape a text that the template prints, also within attributes, with nothing unseen left. Markup is our own."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
