@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ibft.config.loading import load
 from ibft.errors import UserError
 from ibft.execution.assemble import assemble
-from ibft.execution.python_text import cannot_tell, defines_what_is_used
+from ibft.execution.python_text import defines_what_is_used, is_pure
 from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, loads
 from ibft.execution.verilog_text import blanked, is_empty, own_names
 from ibft.metrics.pass_at_k import pass_at_k_m
@@ -150,7 +150,7 @@ def test_programs_are_assembled_from_any_completion(completion: str) -> None:
         program = assemble(problem.language, problem.prompt, problem.entry_point, completion)
         assert isinstance(program, str)
         if problem is PYTHON:
-            assert isinstance(cannot_tell(program), bool)
+            assert isinstance(is_pure(program), bool)
             defines_what_is_used(program, "check(candidate)")
         else:
             is_empty(program, problem.entry_point)

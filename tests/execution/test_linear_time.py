@@ -13,7 +13,7 @@ import pytest
 
 from ibft.execution.assemble import assemble
 from ibft.execution.compiled import inspect
-from ibft.execution.python_text import cannot_tell
+from ibft.execution.python_text import is_pure
 from ibft.execution.verdict import one_line
 from ibft.execution.verilog_text import is_empty, words
 
@@ -25,7 +25,7 @@ NOISE_S = 0.1
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "assemble_python": lambda text: assemble("python", 'def f(x):\n    """Of x."""\n', "f", text),
     "assemble_verilog": lambda text: assemble("verilog", "module m(input a);\n", "m", text),
-    "cannot_tell": cannot_tell,
+    "is_pure": is_pure,
     "is_empty": lambda text: is_empty(text, "m"),
     "words": words,
     "one_line": one_line,

@@ -11,7 +11,7 @@ from ibft.execution.cells import CellFaultError, Ended, run_examined, run_one, s
 from ibft.execution.isolation import Zygote
 from ibft.execution.limits import Limits
 from ibft.execution.problem import Problem
-from ibft.execution.python_text import cannot_tell
+from ibft.execution.python_text import is_pure
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 
 _FILE_MB = 4
@@ -67,7 +67,7 @@ def _means_the_same(problem: Problem, program: str, status: Status, detail: str)
     if status is Status.TIMEOUT:
         return True
     plain = (Status.PASSED, Status.WRONG_ANSWER, Status.RUNTIME_ERROR, Status.SYNTAX_ERROR)
-    return not problem.helpers and status in plain and "RecursionError" not in detail and cannot_tell(program)
+    return not problem.helpers and status in plain and "RecursionError" not in detail and is_pure(program)
 
 
 def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:

@@ -13,6 +13,7 @@ _OPAQUE = re.compile(
 _WORD = re.compile(r"[^\W\d]\w*")
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([^#;\n]+))")
 _ESCAPE = re.compile(r"\\[xuUN0-7]")  # in a string it can spell any name
+_FORMATTED = re.compile(r"[fF][rR]?[\"']")  # opens a string that holds code
 
 # fmt: off
 _PURE_MODULES = frozenset({
@@ -45,22 +46,41 @@ def _mask(found: re.Match[str]) -> str:
     return found[0] if is_endless else found[0].replace("```", "___")
 
 
-def cannot_tell(program: str) -> bool:
-    """Whether `program` computes plain values and has no means to notice how, or by whom, it is called.
+def is_pure(program: str) -> bool:
+    """Return true if `program` computes plain values and has no means to notice how, or by whom, it is called.
 
-    It is judged by words, so it errs on the safe side: a telling word in a comment counts.
+    It is judged by words, so it errs on the safe side: a telling word in a string counts.
     """
     if any(not letter.isascii() and f"a{letter}".isidentifier() for letter in set(program)):
         return False  # Python reads some of these letters as ASCII ones, so any word may be a telling one
-    found = _WORD.findall(program)
-    used = set(found) - {"_"}
-    if used & _TELLING or any(word.startswith(_TELLING_PREFIXES) for word in used) or _ESCAPE.search(program):
+    if _ESCAPE.search(program) or any(
+        word.startswith(_TELLING_PREFIXES) for word in set(_WORD.findall(program)) - {"_"}
+    ):
         return False
-    imports = _IMPORT.findall(program)
-    if len(imports) != found.count("import"):  # one is written in a way that is not understood here
+    code = _without_prose(program)
+    found = _WORD.findall(code)
+    imports = _IMPORT.findall(code)
+    # As many as words `import`, or else one is written in a way that is not understood here.
+    if not _TELLING.isdisjoint(found) or len(imports) != found.count("import"):
         return False
     modules = [name for source, names in imports for name in (source or names).split(",")]
     return all(module.split()[0].split(".")[0] in _PURE_MODULES for module in modules if module.strip())
+
+
+def _without_prose(code: str) -> str:
+    """Leave out comments and docstrings: nearly every prompt says `input` or `format` in its own.
+
+    Where strings may nest, or lines end otherwise than by a line feed, all is left as it is.
+    """
+    if "\r" in code or _FORMATTED.search(code):
+        return code
+    return _OPAQUE.sub(_drop_prose, code)
+
+
+def _drop_prose(found: re.Match[str]) -> str:
+    has_prefix = found.start() > 0 and found.string[found.start() - 1].isalnum()
+    is_prose = found[0].startswith("#") or (found["long_end"] and not has_prefix)
+    return " " if is_prose else found[0]
 
 
 def defines_what_is_used(code: str, tests: str) -> bool:
