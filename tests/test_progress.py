@@ -4,6 +4,9 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from ibft.progress import progress_line
 
@@ -33,3 +36,15 @@ def test_without_a_terminal_there_is_no_bar() -> None:
 
 def test_a_line_says_how_far_how_fast_and_how_much_longer() -> None:
     assert progress_line("training", "steps", 30, 120, 2.0) == "training: 30/120 steps (25%), 2.0 steps/s, 45 s left"
+
+
+@pytest.mark.parametrize("place", ["folder", "pipe", "file/log"])
+def test_a_log_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    program = "from ibft.stage import *; run_stage(lambda _: print('ran'), stage_parser(''))"
+    command = [sys.executable, "-c", program, "--log", str(tmp_path / place)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"--log: {tmp_path / place} " in ended.stderr and ended.stderr.count("\n") == 1

@@ -77,6 +77,7 @@ def test_the_command_removes_what_is_there_of_an_output_and_can_be_pasted(
     run = new_run(0, "c", [], chain("results/a b"), folder=tmp_path)
     ((repair,), _) = plan_repairs({"a b": Path("results/a b")}, [run])
     resume = "uv run ibft resume --cores 1 --configfile c.yaml --"
-    assert str(repair) == f"rm -rf -- 'results/a b' && {resume} 'results/a b' && {resume} all"
+    unlock = "uv run ibft resume --cores 1 --configfile c.yaml --unlock --quiet"
+    assert str(repair) == f"{unlock} && rm -rf -- 'results/a b' && {resume} 'results/a b' && {resume} all"
     monkeypatch.chdir("/")
     assert f"(cd {tmp_path} && {resume} all)" in str(repair)

@@ -88,17 +88,18 @@ def finished_entries(path: Path, key: str) -> Iterator[Entry]:
     """The entries of a journal that nobody is writing, one by one; it stays as it is.
 
     Raises:
-        UserError: there is no such journal, or it belongs to other inputs, settings or code than `key` digests.
+        UserError: there is no such journal, it belongs to other inputs, settings or code than `key` digests, or it is
+            damaged.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing: run Snakemake, which makes it")
+    if not path.is_file():
+        raise UserError(f"{path} is missing")
     with path.open("rb") as lines:
         if _parse(lines.readline()) != {"key": key}:
-            raise UserError(f"{path} belongs to other inputs, settings or code: run Snakemake, which makes it anew")
+            raise UserError(f"{path} belongs to other inputs, settings or code")
         for line in lines:
             entry = _parse(line)
             if entry is None:
-                return
+                raise UserError(f"{path} is damaged")
             yield entry
 
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from ibft.errors import UserError
 from ibft.visible import LINES, visible
 
 Item = TypeVar("Item")
@@ -29,16 +30,28 @@ def start_logging(log: Path | None) -> None:
     """Send the library's log lines to `log` (appending), and to standard error.
 
     Below Snakemake many jobs share one terminal, so with a log file only warnings reach standard error.
+
+    Raises:
+        UserError: `log` cannot be written to.
     """
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING if log else logging.INFO)
     handlers: list[logging.Handler] = [terminal]
     if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_LogFile(log, mode="a"))
+        handlers.append(_open_log(log))
     for handler in handlers:
         handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+
+
+def _open_log(log: Path) -> "_LogFile":
+    if log.is_fifo():
+        raise UserError(f"--log: {log} is a pipe, which may wait for ever: name a file")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return _LogFile(log, mode="a")
+    except OSError as error:
+        raise UserError(f"--log: {log} cannot be written to: {error.strerror}") from None
 
 
 class _Lines(logging.Formatter):

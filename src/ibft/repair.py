@@ -54,7 +54,9 @@ class Repair:
     commands: tuple[Command, ...]
 
     def __str__(self) -> str:
-        removal = [f"rm -rf -- {shlex.join(map(str, self.removed))}"] if self.removed else []
+        """One line for a shell, which stops where a workflow is at work in the folder."""
+        unlock = Command(self.run.folder, (*self.run.options, "--unlock", "--quiet"))
+        removal = [str(unlock), f"rm -rf -- {shlex.join(map(str, self.removed))}"] if self.removed else []
         return " && ".join([*removal, *map(str, self.commands)])
 
     def apply(self) -> bool:

@@ -8,7 +8,10 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
+from ibft.config.reading import read_yaml
 from ibft.locks import check_abandoned, directory_of, held_locks
 
 
@@ -23,11 +26,21 @@ def run(arguments: argparse.Namespace) -> None:
     """Remove a lock that nobody holds, then become Snakemake.
 
     Raises:
-        UserError: somebody holds the lock, or may hold it on another machine.
+        UserError: somebody holds the lock, or may hold it on another machine; a configuration cannot be read as YAML.
     """
+    for path in configurations_of(arguments.options):
+        read_yaml(path)  # before Snakemake does, which would run the Python in a file that asks for it
     snakemake = [sys.executable, "-m", "snakemake", *arguments.options]
     folder = directory_of(arguments.options).resolve()
     if held_locks(folder):
         check_abandoned(folder)
         subprocess.run([*snakemake, "--unlock", "--quiet"], check=True)  # noqa: S603 - the user's own command
     os.execv(sys.executable, snakemake)  # noqa: S606
+
+
+def configurations_of(options: Sequence[str]) -> list[Path]:
+    """The files that Snakemake reads its configuration from with these options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--configfile", "--configfiles", type=Path, nargs="+", default=[], dest="files")
+    found: list[Path] = parser.parse_known_args(options)[0].files
+    return found

@@ -270,6 +270,7 @@ HOSTILE_YAML = {
     "an unknown reference": ("a: *b\n", "cannot be read as YAML"),
     "a date that no calendar has": ("seed: 2024-02-31\n", "holds a value that cannot be read"),
     "an integer of 5,000 digits": (f"seed: {'9' * 5000}\n", "holds a value that cannot be read"),
+    "a program": ("__use_yte__: true\nseed: ?1 + 1\n", "__use_yte__ makes a program of this file"),
     "a list": ("- a\n", "must hold a mapping"),
     "a text": ("a\n", "must hold a mapping"),
     "nothing": ("", "must hold a mapping"),

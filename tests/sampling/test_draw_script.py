@@ -210,7 +210,7 @@ def test_an_adapter_that_was_trained_again_is_drawn_again_and_alone(
 
 def test_what_was_not_drawn_is_named(tiny_model, problems, variants, drawn, tmp_path):
     words, outputs = of_one_draw(tiny_model, problems, "tiny/rtl/base/seed0", None, 0.7, tmp_path)
-    with pytest.raises(UserError, match=r"base/seed0/bench/T0\.7\.journal is missing: run Snakemake"):
+    with pytest.raises(UserError, match=r"base/seed0/bench/T0\.7\.journal is missing: remove .*shard0of2 and run"):
         run("collect_samples.py", "--drawn", *drawn, *words)
     words, outputs = of_one_draw(tiny_model, problems, "tiny/rtl/base/seed0", None, 0.5, tmp_path)
     with pytest.raises(UserError, match=r"trial0\.parquet: 2 of 5 problems are not drawn in trial 0, such as a"):
@@ -218,6 +218,16 @@ def test_what_was_not_drawn_is_named(tiny_model, problems, variants, drawn, tmp_
     with pytest.raises(UserError, match="holds no finished draws"):
         run("collect_samples.py", "--drawn", tmp_path / "absent", *words)
     assert not any(path.exists() for path in outputs)
+
+
+def test_a_damaged_journal_is_named_with_the_folder_to_remove(tiny_model, problems, tmp_path):
+    folder, base = tmp_path / "drawn", {"tiny/rtl/base/seed0": None}
+    draw(tiny_model, problems, base, folder)
+    (torn,) = folder.rglob("T0.5.journal")
+    torn.write_bytes(torn.read_bytes()[:-2])
+    words, _ = of_one_draw(tiny_model, problems, "tiny/rtl/base/seed0", None, 0.5, tmp_path)
+    with pytest.raises(UserError, match=r"T0\.5\.journal is damaged: remove .*/drawn and run Snakemake"):
+        run("collect_samples.py", "--drawn", folder, *words)
 
 
 def test_more_jobs_than_problems_leave_some_with_nothing_to_do(tiny_model, problems, tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,23 @@ def test_a_deepspeed_file_that_contradicts_ours_is_refused(tmp_path: Path, own: 
     file = tmp_path / "deepspeed.json"
     file.write_text(json.dumps({"zero_optimization": {"stage": 2}} | own))
     with pytest.raises(UserError, match=rf"compute\.deepspeed: .*{told}"):
+        zero_settings(f"path:{file}", Training(), 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (os.mkfifo, "it is a pipe"),
+        (os.mkdir, "it is a folder"),
+        (lambda file: file.write_text("[" * 100_000), "nested too deeply"),
+        (lambda file: file.write_text("{"), "as JSON"),
+        (lambda file: file.write_bytes(b'"\xff"'), "as JSON"),
+    ],
+)
+def test_a_deepspeed_file_that_is_none_is_refused(tmp_path: Path, make: Callable[[Path], object], told: str) -> None:
+    file = tmp_path / "deepspeed.json"
+    make(file)
+    with pytest.raises(UserError, match=rf"compute\.deepspeed: .*deepspeed\.json .*{told}"):
         zero_settings(f"path:{file}", Training(), 2)
 
 

@@ -52,7 +52,10 @@ def _key(order: Order, folder: Path, arguments: argparse.Namespace) -> str:
 
 def _entries(order: Order, keys: dict[Path, str]) -> Iterator[Entry]:
     for folder, key in keys.items():
-        yield from finished_entries(folder / order.draw.path, key)
+        try:
+            yield from finished_entries(folder / order.draw.path, key)
+        except UserError as error:
+            raise UserError(f"{error}: remove {folder} and run Snakemake, which draws again what it held") from None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from ibft.files import why_unreadable
 from ibft.visible import LINES, visible
 
 _MOST_VALUES = 100_000  # references counted as often as they stand, so that a few lines cannot stand for billions
+_TEMPLATE = "__use_yte__"  # Snakemake then runs the Python that stands in values
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _BASE_60 = re.compile(r"[-+]?[0-9_]+(:[0-9_.]+)+")
@@ -41,6 +42,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"config: {path} holds a value that cannot be read: {error}") from None
     if not isinstance(values, dict):
         raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `tracks:`")
+    if _TEMPLATE in values:
+        raise UserError(f"config: {path}: {_TEMPLATE} makes a program of this file: remove it and write values only")
     return values
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ibft.config.training import Training
 from ibft.errors import UserError
+from ibft.files import why_unreadable
 
 _OURS = ("optimizer", "scheduler", "gradient_clipping", "bf16", "fp16")
 
@@ -52,8 +53,13 @@ def _check_batches(own: dict[str, Any], batch_size: int, processes: int) -> None
 
 
 def _read(path: Path) -> dict[str, Any]:
+    reason = why_unreadable(path)
+    if reason:
+        raise UserError(f"compute.deepspeed: {path} cannot be read: {reason}")
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise UserError(f"compute.deepspeed: {path} is nested too deeply to be read") from None
     except (OSError, ValueError) as error:
         raise UserError(f"compute.deepspeed: {path} cannot be read as JSON: {error}") from None
     if not isinstance(found, dict) or "zero_optimization" not in found:
