@@ -4,7 +4,6 @@ import copy
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.errors import UserError
 from tests.config.hostile_configs import HOSTILE_CONFIGS, HOSTILE_YAML, IMPORTED, HostileConfig
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
@@ -137,6 +137,6 @@ def test_the_workflow_takes_texts_literally(tmp_path: Path) -> None:
 
 def dry_run(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     (folder / "own.yaml").write_text(text)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--dry-run", "--nolock"]
+    command = [python(), "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--dry-run", "--nolock"]
     command += ["--printshellcmds", "--cores", "1", "--configfile", "own.yaml"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)

@@ -4,7 +4,6 @@ import gzip
 import json
 import logging
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ibft.errors import UserError
 from ibft.hub import Pin
 from ibft.tables import EXAMPLES
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 ROWS = [{"ask": f"question {number}", "say": f"answer {number}"} for number in range(20)]
 
@@ -174,7 +174,7 @@ def test_a_missing_column_is_named_with_those_there_are(monkeypatch: pytest.Monk
 
 def test_the_script_writes_the_table_and_reports_errors_without_a_traceback(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "rows.jsonl", ROWS)
-    script = [sys.executable, str(REPOSITORY / "workflow/scripts/prepare_dataset.py")]
+    script = [python(), str(REPOSITORY / "workflow/scripts/prepare_dataset.py")]
 
     def run(settings: Dataset) -> subprocess.CompletedProcess[str]:
         output = ["--output", str(tmp_path / "out.parquet"), "--log", str(tmp_path / "log")]

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ibft.data.datasets import prepare_dataset
 from ibft.data.records import read_records
 from ibft.errors import UserError
 from tests.data.hostile_files import HOSTILE_FILES, HostileFile
+from tests.warm_python import python
 
 
 def test_there_are_many() -> None:
@@ -79,7 +79,7 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
 def test_a_script_tells_the_sentence_and_no_traceback(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
     settings = Dataset(source=f"path:{tmp_path / 'pipe.jsonl'}", language="python").model_dump_json(exclude={"label"})
-    command = [sys.executable, "workflow/scripts/prepare_dataset.py", "--settings", settings]
+    command = [python(), "workflow/scripts/prepare_dataset.py", "--settings", settings]
     run = subprocess.run(
         [*command, "--output", str(tmp_path / "out.parquet")], capture_output=True, text=True, timeout=60, check=False
     )

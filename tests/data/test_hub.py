@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ibft.tables import EXAMPLES
 from tests.conftest import REPOSITORY
 from tests.hub_stand_in import COMMIT, OLDER, Hub, Repository, hub_stand_in
 from tests.tiny_model import LAYERS, make_tiny_model
+from tests.warm_python import python
 
 TOKEN = "hf_aSecretThatNobodyMayRead"
 MIB = 2**20
@@ -45,7 +45,7 @@ def prepare(hub: Hub, tmp_path: Path) -> Command:
         endpoint = keys.pop("endpoint", hub.address)
         environment = {**os.environ, "HF_ENDPOINT": str(endpoint), "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
         environment |= {str(name): str(keys.pop(name)) for name in list(keys) if name.startswith("HF_")}
-        script = [sys.executable, str(REPOSITORY / "workflow" / "scripts" / f"prepare_{what}.py")]
+        script = [python(), str(REPOSITORY / "workflow" / "scripts" / f"prepare_{what}.py")]
         if what == "model":
             settings = {"source": "hub:owner/tiny", "layers": LAYERS, **keys}
             script += ["--name", "tiny", "--output", str(tmp_path / "model")]

@@ -13,6 +13,7 @@ from ibft.journal import Journal, journal_path
 from ibft.storage import write_table
 from ibft.tables import EXAMPLES
 from tests.memorization.conftest import SCRIPTS, script
+from tests.warm_python import python
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def test_a_killed_process_resumes(tiny_folder: Path, examples: pd.DataFrame, tmp
     arguments = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--settings", settings]
     script("score_memorization")([*arguments, "--output", undisturbed])
 
-    command = [sys.executable, str(SCRIPTS / "score_memorization.py"), *map(str, arguments), "--output", str(killed)]
+    command = [python(), str(SCRIPTS / "score_memorization.py"), *map(str, arguments), "--output", str(killed)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     journal = journal_path(killed)
     while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 4):
@@ -124,7 +125,7 @@ def test_a_job_at_its_memory_limit_says_so_and_loses_nothing(
     assert run.returncode == 1
     assert "the memory of this machine or job is used up" in run.stderr and "Traceback" not in run.stderr
     assert journal_path(limited).read_bytes().count(b"\n") >= 3
-    again = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
+    again = subprocess.run([python(), *command], capture_output=True, text=True, check=True)
     assert "continuing after" in again.stderr
     assert limited.read_bytes() == undisturbed.read_bytes()
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from ibft.storage import read_table, write_table
 from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 RUN = Run("m", "d", "ft", 0, "b", 0.2, 0)
 
@@ -221,7 +221,7 @@ def test_the_command_leaves_out_what_execution_could_not_judge(tmp_path) -> None
         "--runs": json.dumps([[[value] for value in run]]),
         "--output": str(tmp_path / "counts.parquet"),
     }
-    command = [sys.executable, str(REPOSITORY / "workflow/scripts/count_passes.py"), "--exclude", "rtl-mini/001"]
+    command = [python(), str(REPOSITORY / "workflow/scripts/count_passes.py"), "--exclude", "rtl-mini/001"]
     subprocess.run([*command, *itertools.chain(*options.items())], check=True)
     counted = judged(read_table(tmp_path / "counts.parquet", PASS_COUNTS))
     assert len(counted) == 10

@@ -1,7 +1,6 @@
 """`ibft compare`: nothing moves in a rerun, a real change does, and only what both runs have is compared."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from ibft.metrics.runs import Run
 from ibft.storage import write_table
 from ibft.tables import PASS_COUNTS
 from tests import synthetic_run
+from tests.warm_python import python
 
 RUN = Run("m", "d", "ft", 0, "b", 0.2, 0)
 SETTINGS = Metrics(bootstrap=200)
@@ -84,7 +84,7 @@ def test_the_command_prints_a_table_and_writes_a_csv(tmp_path: Path) -> None:
             counts.loc[counts["method"] == "base", "c"] = counts["n"]
         write_table(tmp_path / name / "metrics" / "pass_counts.parquet", PASS_COUNTS, counts)
     code = "import sys; from ibft.cli import main; sys.argv = sys.argv[1:]; main()"
-    command = [sys.executable, "-c", code, "ibft", "compare", str(tmp_path / "a"), str(tmp_path / "b")]
+    command = [python(), "-c", code, "ibft", "compare", str(tmp_path / "a"), str(tmp_path / "b")]
     run = subprocess.run([*command, "--output", str(tmp_path / "out.csv")], capture_output=True, text=True, check=True)
     assert "humaneval" in run.stdout
     assert " base " in run.stdout

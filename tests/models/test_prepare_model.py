@@ -6,7 +6,6 @@ import pty
 import select
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from tests.models.hostile_models import (
 )
 from tests.models.hostile_weights import a_template_that_raises
 from tests.tiny_model import LAYERS, make_tiny_model
+from tests.warm_python import python
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def on_a_terminal(arguments: list[Any]) -> tuple[int, str]:
     """Status and all output of Python with these arguments, whose standard streams are a terminal."""
     terminal, its_end = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, *map(str, arguments)], stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True
+        [python(), *map(str, arguments)], stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True
     )
     os.close(its_end)
     told, until = b"", time.monotonic() + 240

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from ibft.storage import write_table
 from ibft.tables import BESIDE_PAPER, METRICS
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 NUMBERS = paper_numbers()
 # The rows of IB-FT as the paper prints them, typed in by hand.
@@ -63,7 +63,7 @@ def test_a_single_trials_numbers_are_shares_of_the_benchmarks_problems() -> None
 @pytest.fixture(scope="module")
 def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("paper")
-    command = [sys.executable, str(REPOSITORY / "workflow/scripts/redraw_paper.py"), "--output-dir", str(folder)]
+    command = [python(), str(REPOSITORY / "workflow/scripts/redraw_paper.py"), "--output-dir", str(folder)]
     subprocess.run(command, check=True)
     return folder
 

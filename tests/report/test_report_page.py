@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +44,7 @@ from ibft.tables import (
 )
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 PROBLEMS_PER_BENCHMARK = 12
 PROBE = Path(__file__).with_name("probe.js")
@@ -106,7 +106,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--benchmarks": [folder / "times"],
         "--output": [folder / "report.html"],
     }
-    command = [sys.executable, REPOSITORY / "workflow/scripts/write_report.py"]
+    command = [python(), REPOSITORY / "workflow/scripts/write_report.py"]
     command += [str(part) for name, values in options.items() for part in (name, *values)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return folder / "report.html"

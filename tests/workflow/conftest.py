@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, made_once
 from tests.tiny_model import make_tiny_model
+from tests.warm_python import python
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the sources, with a working directory that holds the tiny model and the results."""
+    """A copy of the sources, with a working directory that holds the tiny model and the results.
+
+    Attributes:
+        python: what runs Snakemake and all stages; it is called `python`.
+    """
 
     root: Path
     folder: str = "work"
+    python: Path = Path(sys.executable)
 
     @property
     def work(self) -> Path:
@@ -32,7 +38,7 @@ class Checkout:
         )
 
     def command(self, profile: str, *arguments: str, config: Path | None = None) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *self.options(profile, config), *arguments]
+        return [str(self.python), "-m", "snakemake", *self.options(profile, config), *arguments]
 
     def options(self, profile: str = "default", config: Path | None = None) -> list[str]:
         """Of Snakemake, to run this copy."""
@@ -41,7 +47,12 @@ class Checkout:
         return [*options, "--workflow-profile", str(self.root / "profiles" / profile)]
 
     def environment(self, *first_on_path: Path) -> dict[str, str]:
-        places = [*map(str, first_on_path), str(Path(sys.executable).parent), os.environ["PATH"]]
+        places = [
+            *map(str, first_on_path),
+            str(self.python.parent),
+            str(Path(sys.executable).parent),
+            os.environ["PATH"],
+        ]
         return {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places)}
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
@@ -56,9 +67,9 @@ class Checkout:
         }
 
 
-def new_checkout(root: Path, *, head_width: int = 8) -> Checkout:
+def new_checkout(root: Path, *, head_width: int = 8, python: Path = Path(sys.executable)) -> Checkout:
     """The sources, a tiny model and the configuration of the tests, in which nothing has run yet."""
-    checkout = Checkout(root)
+    checkout = Checkout(root, python=python)
     for folder in ("src", "rules", "workflow", "profiles", "config", "envs"):
         shutil.copytree(REPOSITORY / folder, checkout.root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(REPOSITORY / "Snakefile", checkout.root / "Snakefile")
@@ -70,15 +81,21 @@ def new_checkout(root: Path, *, head_width: int = 8) -> Checkout:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which the workflow has run to its end. Read only: take `checkout` to change something."""
-    checkout = new_checkout(tmp_path_factory.mktemp("workflow") / "check out")
-    run = checkout.snakemake()
-    assert run.returncode == 0, run.stdout + run.stderr
-    return checkout
+    """A checkout in which the workflow has run to its end; every test process has its own.
+
+    Read only: take `checkout` to change something.
+    """
+    with made_once(tmp_path_factory, "workflow") as (folder, is_new):
+        if is_new:
+            run = new_checkout(folder, python=Path(python())).snakemake()
+            assert run.returncode == 0, run.stdout + run.stderr
+    root = tmp_path_factory.mktemp("workflow") / "check out"
+    shutil.copytree(folder, root, symlinks=True)
+    return Checkout(root, python=Path(python()))
 
 
 @pytest.fixture
 def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished checkout, time stamps kept, for one test to change."""
     shutil.copytree(finished.root, tmp_path / "check out", symlinks=True)
-    return Checkout(tmp_path / "check out")
+    return Checkout(tmp_path / "check out", python=finished.python)

@@ -352,9 +352,9 @@ def shell(checkout: Checkout, line: str, **variables: str) -> subprocess.Complet
 def printed_command(checkout: Checkout) -> str:
     run = shell(checkout, "ibft verify")
     assert run.returncode == 1, run.stdout + run.stderr
-    found = re.search(r"`ibft verify --repair` runs this:\n(rm .* -- all\)?)$", run.stderr, re.MULTILINE)
-    assert found, run.stderr
-    return found[1]
+    _, told, line = run.stderr.partition("`ibft verify --repair` runs this:\n")
+    assert told and re.fullmatch(r".* --unlock --quiet\)? && rm -rf -- .* -- all\)?\n", line), run.stderr
+    return line
 
 
 def test_all_outputs_damaged_at_once_are_made_again_to_the_same_bytes(
@@ -421,7 +421,7 @@ def test_what_depends_on_an_output_that_comes_out_otherwise_is_made_again(checko
     (tmp_path / "other" / "sitecustomize.py").write_text(DIFFERS)
     (results / "metrics" / "comparisons.parquet").unlink()
     other = os.pathsep.join([str(tmp_path / "other"), checkout.environment()["PYTHONPATH"]])
-    run = shell(checkout, "ibft verify --repair", PYTHONPATH=other)
+    run = shell(Checkout(checkout.root), "ibft verify --repair", PYTHONPATH=other)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "comparisons.parquet differs from what it was before" in run.stdout
     changed = {name for name, bytes_ in content(results).items() if bytes_ != before[name]}

@@ -19,6 +19,7 @@ from ibft.tables import VERDICTS
 from ibft.visible import LINES, visible
 from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host
+from tests.warm_python import python
 
 SAMPLES = 50  # of each of 20 problems
 FEW = 10
@@ -153,9 +154,9 @@ def everything_in(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def judged(work: Path, before: dict[str, str]) -> str:
     """What the run printed."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command = [python(), "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(work), "--configfile", str(work / "config.yaml"), "--cores", "2"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(python()).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PATH": path}, cwd=work, check=False
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from ibft.data.benchmarks import prepare_benchmark
 from ibft.storage import read_table
 from ibft.tables import METRICS, VERDICTS
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 RUN = "someone/their-data/published/seed0/rtl-mini/T0.2/trial0.parquet"
 
@@ -49,17 +49,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def snakemake(work: Path, *arguments: str) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(REPOSITORY / "Snakefile"),
-        "--directory",
-        str(work),
-    ]
-    command += ["--configfile", str(work / "config.yaml"), "--cores", "2", *arguments]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [python(), "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", work]
+    command += ["--configfile", work / "config.yaml", "--cores", "2", *arguments]
+    path = f"{Path(python()).parent}{os.pathsep}{os.environ['PATH']}"
     run = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PATH": path}, cwd=work, check=False
     )

@@ -3,13 +3,13 @@
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.warm_python import python
 
 ROW = re.compile(r"\| `(\w+)` \|((?: *\d+ *\|)+)")
 EVERYTHING, BY_NAME = (REPOSITORY / "docs" / "paper.md").read_text().split("## By name")
@@ -23,7 +23,7 @@ def jobs(folder: Path, *targets: str, over: str | None = None) -> Counter[str]:
     `over` is a configuration to lay over the paper's.
     """
     listing = folder / "jobs.jsonl"
-    command = [sys.executable, str(REPOSITORY / "workflow" / "scripts" / "list_jobs.py"), str(listing)]
+    command = [python(), str(REPOSITORY / "workflow" / "scripts" / "list_jobs.py"), str(listing)]
     command += ["--directory", str(folder), "--configfile", str(REPOSITORY / "config" / "paper.yaml")]
     if over is not None:
         (folder / "over.yaml").write_text(over)

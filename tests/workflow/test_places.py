@@ -14,15 +14,18 @@ from ibft.locks import lock_notice
 from ibft.manifests import verify
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
+from tests.warm_python import python
 
 CONFIG = Path(__file__).with_name("config.yaml")
 
 
-def snakemake(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def snakemake(
+    folder: Path, *arguments: str, with_python: str = sys.executable, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """Run the repository's workflow in `folder`, on `folder/config.yaml`, its environment not being activated."""
     activated = str(Path(sys.executable).parent)
     path = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep) if place != activated)
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--directory", str(folder)]
+    command = [with_python, "-m", "snakemake", *arguments, "--cores", "2", "--directory", str(folder)]
     command += ["--configfile", str(folder / "config.yaml")]
     return subprocess.run(
         command,
@@ -79,7 +82,7 @@ def test_no_rule_takes_a_folder_name_apart_at_its_blanks() -> None:
 def test_a_target_that_has_nothing_to_show_says_what_is_missing(
     tmp_path: Path, target: str, sections: dict[str, Any], sentence: str
 ) -> None:
-    run = snakemake(configured(tmp_path / "work", **sections), "--dry-run", target)
+    run = snakemake(configured(tmp_path / "work", **sections), "--dry-run", target, with_python=python())
     assert run.returncode != 0
     assert sentence in run.stdout + run.stderr
 
@@ -90,7 +93,7 @@ def test_a_lock_names_its_owner_and_the_ways_out(tmp_path: Path) -> None:
     locks = work / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     (locks / "0.output.lock").write_text("results/pins.yaml\n")
-    run = snakemake(work, "prefetch")
+    run = snakemake(work, "prefetch", with_python=python())
     told = run.stdout + run.stderr
     assert run.returncode != 0
     assert f"{getpass.getuser()} has locked {work} since" in told

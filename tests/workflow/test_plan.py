@@ -1,7 +1,6 @@
 """`ibft plan` on a finished run: what is cached, what it measured, and what a change of one key would run again."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
@@ -10,7 +9,7 @@ from tests.workflow.conftest import Checkout
 
 
 def plan(checkout: Checkout, config: Path, *targets: str) -> list[str]:
-    command = [sys.executable, "-c", "from ibft.cli import main; main()", "plan", *targets]
+    command = [str(checkout.python), "-c", "from ibft.cli import main; main()", "plan", *targets]
     command += ["--configfile", str(config), "--directory", str(checkout.work)]
     run = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=checkout.root, env=checkout.environment(), timeout=300

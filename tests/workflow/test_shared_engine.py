@@ -31,7 +31,7 @@ def shared(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Chec
     """The finished run, its samples deleted and drawn again by few jobs. Read only."""
     root = tmp_path_factory.mktemp("shared") / "check out"
     shutil.copytree(finished.root, root, symlinks=True)
-    checkout = Checkout(root)
+    checkout = Checkout(root, python=finished.python)
     shutil.rmtree(checkout.work / "results" / "samples")
     run = checkout.snakemake(config=sampled(checkout))
     assert run.returncode == 0, run.stdout + run.stderr

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFac
     for path in DELETED:
         shutil.rmtree(checkout.work / "results" / path)
     _ask_for_gpus(checkout)
-    demands = _unsteady_python(slurm, checkout)
+    demands = _unsteady_python(slurm, finished.python)
     (demands / "fail-training").touch()
     (demands / "fail-judging").touch()
     first = _run(slurm, checkout, "--retries", "1")
@@ -151,12 +150,12 @@ def _ask_for_gpus(checkout: Checkout) -> None:
     (checkout.work / "config.yaml").write_text(yaml.safe_dump(config))
 
 
-def _unsteady_python(slurm: Slurm, checkout: Checkout) -> Path:
+def _unsteady_python(slurm: Slurm, python: Path) -> Path:
     """Put a `python` on the cluster's PATH that fails or hangs as the files in the returned folder demand."""
     demands = slurm.folder / "demands"
     demands.mkdir()
     script = slurm.clients / "python"
-    script.write_text(UNSTEADY_PYTHON.format(demands, sys.executable))
+    script.write_text(UNSTEADY_PYTHON.format(demands, python))
     script.chmod(0o755)
     return demands
 
