@@ -17,13 +17,13 @@ from ibft.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.config.reading import read_yaml
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
 from ibft.run_records import Job, RunRecord, named_profile, split_options
-from ibft.watchdog import start_watchdog
+from ibft.runtime.watchdog import start_watchdog
 
 try:
     for path in workflow.config_settings.configfiles:

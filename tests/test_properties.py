@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ibft.config.loading import load
-from ibft.errors import UserError
 from ibft.execution.assemble import assemble
 from ibft.execution.python_text import defines_what_is_used, is_pure
 from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, loads
@@ -24,6 +23,7 @@ from ibft.execution.verilog_text import blanked, is_empty, own_names
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.profiles import PROFILES
 from ibft.profiles.python import reachable
+from ibft.runtime.errors import UserError
 from ibft.sampling.seeds import draw_seed, uniform_numbers
 
 TRIES = int(os.environ.get("IBFT_FUZZ_TRIES", "60"))

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ibft.code_digest import code_digest
-from ibft.errors import UserError
 from ibft.manifests import read_manifest
+from ibft.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from pyarrow import ArrowException
 
-from ibft.errors import UserError
 from ibft.manifests import REMEDY, parse_manifest, read_manifest, verify
-from ibft.progress import track
 from ibft.records import KEPT, read_record, record_path, recorded_places
 from ibft.repair import Repair, plan_repairs
 from ibft.run_records import read_runs
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 from ibft.storage import check_table
 from ibft.tables import TABLES, Table
 

@@ -15,7 +15,6 @@ import pytest
 from ibft.config.contamination import Contamination
 from ibft.config.loading import load
 from ibft.contamination.measure import Problems, measure
-from ibft.errors import UserError
 from ibft.figures import pass_at_k
 from ibft.figures.style import save
 from ibft.metrics.aggregate import compute_metrics
@@ -29,6 +28,7 @@ from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
+from ibft.runtime.errors import UserError
 from ibft.storage import write_table
 from ibft.tables import (
     COMPARISONS,

@@ -13,9 +13,9 @@ from peft import PeftModel
 from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
-from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
+from ibft.runtime.errors import UserError
 from ibft.tables import TRAINING_LOG
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate

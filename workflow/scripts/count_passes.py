@@ -15,8 +15,8 @@ import pandas as pd
 from ibft import storage
 from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
 from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import track
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import PASS_COUNTS, VERDICTS
 
 

@@ -25,7 +25,6 @@ from matplotlib.figure import Figure
 from ibft import storage
 from ibft.config.memorization import Memorization
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.figures import (
     geometry,
     gradient_imbalance,
@@ -46,7 +45,8 @@ from ibft.figures.style import drawn_literally, literal, save
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import (
     GEOMETRY,
     GRADIENT_CORRELATIONS,

@@ -21,8 +21,8 @@ from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_key, journal_path
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import track
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import check_table, read_table
 from ibft.tables import PROBLEMS, SAMPLES
 

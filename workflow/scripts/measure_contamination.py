@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ibft.config.contamination import Contamination
 from ibft.contamination.measure import Problems, measure
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import track
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import count_rows, read_table, read_windows, table_writer
 from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
 

@@ -18,7 +18,7 @@ from ibft.config.training import LoRA
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.gradients import GradientScoring, score_gradients
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS
 

@@ -15,7 +15,7 @@ from ibft.config.memorization import Scoring
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import count_rows, read_windows, table_writer
 from ibft.tables import EXAMPLES, MEMORIZATION
 

@@ -22,7 +22,7 @@ from ibft.files import write_bytes
 from ibft.journal import journal_key
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.processes import join_processes

@@ -20,14 +20,12 @@ import yaml
 
 from ibft import storage
 from ibft.config.configuration import Config
-from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
 from ibft.files import write_bytes
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels, labels_of
 from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
-from ibft.progress import track
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable, Tally
@@ -37,7 +35,9 @@ from ibft.report.page import Section, picture, render
 from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import (
     BESIDE_PAPER,
     COMPARISONS,

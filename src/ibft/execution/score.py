@@ -18,7 +18,6 @@ from ibft.config.metrics import Metrics
 from ibft.config.sentences import sentences
 from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.errors import UserError
 from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
@@ -27,7 +26,8 @@ from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer,
 from ibft.journal import journal_path
 from ibft.manifests import sha256
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 from ibft.visible import visible
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ibft.batching import length_batches, pad_right
-from ibft.errors import UserError
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 
 Pooling = Literal["mean", "last"]
 

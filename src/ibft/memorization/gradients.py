@@ -19,12 +19,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.batching import WHOLE, Shard, length_batches, windows
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
-from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
 from ibft.profiles import get_profile
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 
 WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
 

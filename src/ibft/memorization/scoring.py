@@ -23,12 +23,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.batching import WHOLE, Shard, length_batches
 from ibft.config.memorization import Scoring
-from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.plain_text import EncodedText, encode
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 
 logger = logging.getLogger(__name__)
 

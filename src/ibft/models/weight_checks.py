@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ibft.errors import UserError
 from ibft.models.wording import first_line, shown
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # Tensors beside the packed weights of GPTQ, AWQ, bitsandbytes, compressed-tensors and FP8 checkpoints.

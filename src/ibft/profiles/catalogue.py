@@ -4,9 +4,9 @@
 prompts behind published numbers: OriGen, VeriCoder, RTLCoder, EvalPlus and WizardCoder.
 """
 
-from ibft.errors import UserError
 from ibft.profiles import python, verilog
 from ibft.profiles.profile import Problem, Profile, Turn
+from ibft.runtime.errors import UserError
 
 _PROSE = ("text", "english")  # languages of responses that are not code and get no code fence
 

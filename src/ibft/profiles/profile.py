@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ibft.errors import UserError
 from ibft.profiles.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
+from ibft.runtime.errors import UserError
 
 if TYPE_CHECKING:  # profiles are read by stages that run without transformers
     from transformers import PreTrainedTokenizerBase

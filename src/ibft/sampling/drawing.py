@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ibft.journal import Journal
 from ibft.profiles import Problem, get_profile
-from ibft.progress import track
+from ibft.runtime.progress import track
 from ibft.sampling.draws import Order
 from ibft.sampling.engine import Engine, Group, Prompt
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows

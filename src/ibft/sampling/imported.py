@@ -7,8 +7,8 @@ import pandas as pd
 
 from ibft.data.answers import answer_of
 from ibft.data.records import Record
-from ibft.errors import UserError
 from ibft.profiles import get_profile
+from ibft.runtime.errors import UserError
 from ibft.tables import SAMPLES
 
 AS_IS = "as-is"

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ibft.config.training import Training
-from ibft.errors import UserError
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import track
 from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
 from ibft.training.learner import Learner
 from ibft.training.objective import Loss, TokenCounts, count_tokens

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.visible import LINES, visible
 
 Item = TypeVar("Item")
