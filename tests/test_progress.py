@@ -12,10 +12,12 @@ from ibft.runtime.progress import progress_line
 
 PROGRAM = """
 import time
-from ibft.runtime.progress import start_logging, track
+from ibft.runtime.progress import progress, start_logging
 start_logging(None)
-for _ in track(range(5), "training", unit="steps", total=5):
-    time.sleep(0.15)
+with progress("training", unit="steps", total=5) as bar:
+    for _ in range(5):
+        time.sleep(0.15)
+        bar.advance()
 """
 
 

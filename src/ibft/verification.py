@@ -21,7 +21,7 @@ from ibft.records import KEPT, read_record, record_path, recorded_places
 from ibft.repair import Repair, plan_repairs
 from ibft.run_records import read_runs
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import track
+from ibft.runtime.progress import progress
 from ibft.storage import check_table
 from ibft.tables import TABLES, Table
 
@@ -84,9 +84,11 @@ def report(results: Path) -> tuple[int, list[Finding]]:
     """Examine every output and print what is wrong with each; how many outputs there are, and the findings."""
     outputs = outputs_of(results)
     findings = []
-    for output in track(outputs, "verifying", unit="outputs", total=len(outputs)):
-        if found := examine(output, results):
-            findings.append(found)
+    with progress("verifying", unit="outputs", total=len(outputs)) as bar:
+        for output in outputs:
+            if found := examine(output, results):
+                findings.append(found)
+            bar.advance()
     for found in findings:
         print(found.reason)
     if not findings:

@@ -1,7 +1,7 @@
 """Training learns, repeats itself to the byte, survives a kill at any step, and refuses what cannot work."""
 
 import json
-from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +87,28 @@ def test_the_same_run_twice_gives_the_same_bytes(base: Path, tmp_path: Path) -> 
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
+def dies_after(steps: int) -> Any:
+    """In place of `progress`: the process dies at the end of so many steps."""
+
+    class Dying:
+        advanced = 0
+
+        def advance(self) -> None:
+            self.advanced += 1
+            if self.advanced == steps:
+                raise KeyboardInterrupt
+
+    return lambda *_, **__: nullcontext(Dying())
+
+
 @pytest.mark.parametrize("killed_after", [1, 2, 4, 5])
 def test_a_killed_run_resumes_to_the_same_bytes(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
     undisturbed = run(base, tmp_path / "undisturbed", "ibft")
 
-    def dies(items: Iterator[tuple[int, Any]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
-        for step, examples in items:
-            if step > killed_after:
-                raise KeyboardInterrupt
-            yield step, examples
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "track", dies)
+        patch.setattr(loop, "progress", dies_after(killed_after))
         run(base, tmp_path / "killed", "ibft", every_steps=2)
     resumed = run(base, tmp_path / "killed", "ibft", every_steps=2)
     assert json.dumps(resumed) == json.dumps(undisturbed)

@@ -21,7 +21,7 @@ from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_key, journal_path
-from ibft.runtime.progress import track
+from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import check_table, read_table
 from ibft.tables import PROBLEMS, SAMPLES
@@ -61,9 +61,11 @@ def main(arguments: argparse.Namespace) -> None:
             total = pq.read_metadata(arguments.samples).num_rows
             with verdict_writer(arguments.output) as write:
                 verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
-                for judged in track(verdicts, "judging", unit="samples", total=total):
-                    tally.add(judged.verdict)
-                    write(judged)
+                with progress("judging", unit="samples", total=total) as bar:
+                    for judged in verdicts:
+                        tally.add(judged.verdict)
+                        write(judged)
+                        bar.advance()
             write_verdict_manifest(arguments.output, judge, tally, settings=settings.model_dump(mode="json"))
             journal.remove()
         for task_id, reason in judge.excluded.items():

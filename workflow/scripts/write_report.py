@@ -36,7 +36,7 @@ from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import track
+from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import (
     BESIDE_PAPER,
@@ -139,11 +139,13 @@ def main(arguments: argparse.Namespace) -> None:
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
     """Each run with its samples and their verdicts side by side."""
     pairs = zip(read_runs(samples, SAMPLES, runs), read_runs(verdicts, VERDICTS, runs), strict=True)
-    for (run, drawn), (_, verdict_rows) in track(pairs, "packing samples", unit="runs", total=len(runs)):
-        joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
-        if joined.empty:
-            raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
-        yield run, joined
+    with progress("packing samples", unit="runs", total=len(runs)) as bar:
+        for (run, drawn), (_, verdict_rows) in pairs:
+            joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
+            if joined.empty:
+                raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
+            yield run, joined
+            bar.advance()
 
 
 def doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:

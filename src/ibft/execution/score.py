@@ -27,7 +27,7 @@ from ibft.journal import journal_path
 from ibft.manifests import sha256
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import track
+from ibft.runtime.progress import progress
 from ibft.visible import visible
 
 logger = logging.getLogger(__name__)
@@ -129,10 +129,12 @@ def judge_all(
         journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
         with verdict_writer(arguments.out, with_wall_s=True) as write:
             verdicts = judge_resumably(judge, answers.read(known), journal)
-            for judged in track(verdicts, "judging", unit="samples", total=total):
-                tally.add(judged.verdict)
-                counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
-                write(judged)
+            with progress("judging", unit="samples", total=total) as bar:
+                for judged in verdicts:
+                    tally.add(judged.verdict)
+                    counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
+                    write(judged)
+                    bar.advance()
         write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
         journal.remove()
     print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")

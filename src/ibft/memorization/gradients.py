@@ -24,7 +24,7 @@ from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
 from ibft.profiles import get_profile
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import track
+from ibft.runtime.progress import progress
 
 WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
 
@@ -115,16 +115,13 @@ def _score_initialisation(
     with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))):
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
         warm_up(model, steps, scoring.learning_rate, settings.batch_tokens)
-        for batch in track(
-            _unfinished_batches(encoder, settings.batch_tokens, finished, shard),
-            f"GraNd {initialisation + 1}/{settings.initialisations}",
-            unit="examples",
-            total=max(len(finished), round(len(encoder.examples) / shard.count)),
-            done=len(finished),
-            size=len,
-        ):
-            rows = _score_batch(model, batch, settings)
-            journal.append({"initialisation": initialisation, "rows": rows})
+        what = f"GraNd {initialisation + 1}/{settings.initialisations}"
+        total = max(len(finished), round(len(encoder.examples) / shard.count))
+        with progress(what, unit="examples", total=total, done=len(finished)) as bar:
+            for batch in _unfinished_batches(encoder, settings.batch_tokens, finished, shard):
+                rows = _score_batch(model, batch, settings)
+                journal.append({"initialisation": initialisation, "rows": rows})
+                bar.advance(len(batch))
 
 
 def _score_batch(
