@@ -22,7 +22,7 @@ from ibft.config.training import LoRA
 from ibft.journal import Journal
 from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
-from ibft.profiles import get_profile
+from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 

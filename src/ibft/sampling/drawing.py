@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ibft.journal import Journal
-from ibft.profiles import Problem, get_profile
+from ibft.prompts import Problem, get_profile
 from ibft.runtime.progress import progress
 from ibft.sampling.draws import Order
 from ibft.sampling.engine import Engine, Group, Prompt

@@ -18,7 +18,7 @@ from ibft.config.training import Training
 from ibft.files import write_bytes
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
-from ibft.profiles import get_profile
+from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
