@@ -114,9 +114,16 @@ def labels_as_json(wildcards):
     return as_json(LABELS)
 
 
-def code_of(script):
-    """Digest of a script and the modules that it imports; in `params`, it reruns a rule when its code has changed."""
-    return code_digest(SCRIPTS / script)
+def code_of(script, *modules):
+    """Digest of a script, the modules that it imports, and those that it loads by name; in `params`, it reruns a rule
+    when its code has changed.
+    """
+    return code_digest(SCRIPTS / script, *modules)
+
+
+def code_of_figure(wildcards):
+    """Without the other figures, so that editing one redraws that figure alone."""
+    return code_of("draw_figures.py", f"ibft.figures.{wildcards.figure}")
 
 
 def one_of(names):
