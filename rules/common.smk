@@ -54,9 +54,7 @@ if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
     os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
 # Manifests record these.
 os.environ[RESULTS_VARIABLE] = RESULTS
-os.environ[CONFIG_VARIABLE] = hashlib.sha256(
-    CONFIG.model_dump_json().encode()
-).hexdigest()[:16]
+os.environ[CONFIG_VARIABLE] = hashlib.sha256(CONFIG.as_json().encode()).hexdigest()[:16]
 # Read by the SLURM executor, which takes no path relative to a profile. One of the user's own comes first.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS",
@@ -107,11 +105,12 @@ def note_run():
     ).write()
 
 
+# A section reaches `params` without the keys that only decide which jobs there are, as JSON for a script's --settings.
 # Texts of the configuration reach `params` through functions alone: in a plain text Snakemake replaces what is in braces.
 
 
 def labels_as_json(wildcards):
-    return as_json(LABELS)
+    return LABELS.as_json()
 
 
 def code_of(script, *modules):
@@ -129,15 +128,6 @@ def code_of_figure(wildcards):
 def one_of(names):
     """A pattern that matches these names and nothing else."""
     return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def as_json(section, without=()):
-    """A config section for a script's --settings, without the keys that only decide which jobs there are.
-
-    In ASCII, because Snakemake prints commands: no terminal obeys what a text in it says.
-    """
-    text = section.model_dump_json(exclude=set(without))
-    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def python_of(wildcards):

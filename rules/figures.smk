@@ -35,7 +35,7 @@ rule run_figure:
             else ""
         ),
         labels=labels_as_json,
-        settings=as_json(CONFIG.metrics),
+        settings=CONFIG.metrics.as_json(),
     message:
         "Draw {wildcards.figure}"
     shell:
@@ -70,7 +70,7 @@ rule pair_figure:
         code=code_of_figure,
         inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
         labels=labels_as_json,
-        settings=as_json(CONFIG.memorization, without=("score_methods", "shards")),
+        settings=CONFIG.memorization.as_json(without=("score_methods", "shards")),
         subject=lambda wildcards: f"{LABELS.model(wildcards.model)}, {LABELS.dataset(wildcards.dataset)}",
     message:
         "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"

@@ -1,6 +1,6 @@
 """Append-only journals: what a killed stage had already finished, so that its rerun continues there.
 
-    key = journal_key(Path(__file__), [model_folder, examples_path], settings.model_dump_json(), precision)
+    key = journal_key(Path(__file__), [model_folder, examples_path], settings.as_json(), precision)
     with Journal(journal_path(output), key) as journal:
         for batch in unfinished(batches, journal.entries()):
             journal.append(rows_of(batch))

@@ -48,7 +48,7 @@ def run(
 ) -> list[dict[str, Any]]:
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
-    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, repr(recipe))
+    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key)
     return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints).log
 
 

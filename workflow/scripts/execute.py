@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
     secret = tests_key(arguments.tests_key or arguments.output.with_name(FILE_NAME))
     with Judge(problems, settings, arguments.workers, key=secret, as_is=arguments.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
-        decisive = (settings.model_dump_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
+        decisive = (settings.as_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
         key = journal_key(Path(__file__), inputs, *decisive)
         with VerdictJournal(journal_path(arguments.output), key) as journal:
             total = pq.read_metadata(arguments.samples).num_rows

@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     examples = read_table(arguments.examples, EXAMPLES)
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    settled = (repr(scoring), arguments.precision, str(arguments.shard))
+    settled = (scoring.key, arguments.precision, str(arguments.shard))
     key = journal_key(Path(__file__), [arguments.model, arguments.examples], *settled)
     with Journal(journal_path(arguments.output), key) as journal:
         scores = score_gradients(model, tokenizer, examples, scoring, journal, arguments.shard)

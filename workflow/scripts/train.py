@@ -71,7 +71,7 @@ def main(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    key = journal_key(Path(__file__), inputs, repr(recipe), arguments.precision)
+    key = journal_key(Path(__file__), inputs, recipe.key, arguments.precision)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
     trackers = open_trackers(events, arguments.wandb, vars(arguments)) if processes.leads else []

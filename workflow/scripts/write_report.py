@@ -11,7 +11,6 @@ A command line has a limited length: `@FILE` stands for the arguments that FILE 
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from ibft.figures.inputs import keyed_path
 from ibft.files import write_bytes
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
-from ibft.metrics.labels import Labels, labels_of
+from ibft.metrics.labels import Labels
 from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
@@ -60,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.fromfile_prefix_chars = "@"
     arguments.add_argument("--config", required=True, help="the whole configuration, as JSON")
+    arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     config = Config.model_validate_json(arguments.config)
-    labels = labels_of(config)
+    labels = Labels.model_validate_json(arguments.labels)
     metrics = storage.read_table(arguments.metrics, METRICS)
     comparisons = storage.read_table(arguments.comparisons, COMPARISONS)
     pass_counts = judged(storage.read_table(arguments.pass_counts, PASS_COUNTS))
@@ -127,13 +127,19 @@ def main(arguments: argparse.Namespace) -> None:
             ),
             Section("Environment", "environment", environment_tables(arguments, tally)),
         ],
-        config=yaml.safe_dump(json.loads(arguments.config), sort_keys=False, allow_unicode=True),
+        config=as_yaml(config),
         index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
         chunks=chunks,
     )
     write_output(arguments.output, page.encode())
     if arguments.run_times:
         write_bytes(arguments.run_times, facts.run_time_csv(arguments.benchmarks).encode())
+
+
+def as_yaml(config: Config) -> str:
+    """Every key but those that only say how jobs run and what is made by name."""
+    values = config.model_dump(mode="json", exclude={"compute", "targets"})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:

@@ -124,7 +124,7 @@ def judge_all(
             problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
         )
         stack.enter_context(judge)
-        decisive = [arguments.benchmark, arguments.as_is, settings.model_dump(), judge.isolation, secret.hex()]
+        decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
         key = json.dumps([sha256(answers.path), *decisive])
         journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
         with verdict_writer(arguments.out, with_wall_s=True) as write:

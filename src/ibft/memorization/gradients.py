@@ -40,6 +40,12 @@ class GradientScoring:
     learning_rate: float  # of the warm-up
     seed: int
 
+    @property
+    def key(self) -> str:
+        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        sections = self.settings.as_json(), self.lora.as_json()
+        return repr((*sections, self.profile, self.max_length, self.learning_rate, self.seed))
+
 
 @dataclass(frozen=True)
 class Encoder:

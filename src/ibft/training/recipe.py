@@ -48,6 +48,11 @@ class Recipe:
     training: Training
     seed: int
 
+    @property
+    def key(self) -> str:
+        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        return repr((self.method.as_json(), self.layer, self.profile, self.training.as_json(), self.seed))
+
 
 def fine_tune(
     model: PreTrainedModel,
