@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_a_checkpoint_of_other_settings_is_not_used(
     run(base, tmp_path / "killed", "ibft", other)
     run(base, tmp_path / "fresh", "ibft", other)
     assert weights(tmp_path / "killed") == weights(tmp_path / "fresh")
+
+
+def test_a_new_key_of_the_configuration_with_its_default_starts_no_training_over() -> None:
+    class GrownLoRA(LoRA):
+        added: int = 1
+
+    class Grown(Training):
+        added: bool = False
+        lora: LoRA = GrownLoRA(rank=4)
+
+    recipe = Recipe(Method(kind="ibft", bottleneck=8), layer=2, profile="chat", training=Training(), seed=3)
+    assert replace(recipe, training=Grown()).key == replace(recipe, training=Training(lora=LoRA(rank=4))).key
+    assert replace(recipe, training=Training(epochs=1)).key != recipe.key
 
 
 def test_micro_batches_change_nothing_but_memory(base: Path, tmp_path: Path) -> None:

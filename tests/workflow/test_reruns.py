@@ -18,9 +18,18 @@ Edits = dict[str, tuple[str, str]]
 THAT_CHANGE_NO_RESULT: Edits = {
     "runtime/stage.py": ("this is a bug in ibft", "this is a mistake of ibft"),
     "runtime/progress.py": (" s left", " seconds left"),
-    "config/training.py": ("weight_decay: float", "added: int = 1\n    weight_decay: float"),
-    "config/sampling.py": ("n: Positive = 10", "added: str | None = None\n    n: Positive = 10"),
-    "config/configuration.py": ("seed: Seed = 0", "seed: Seed = 0\n    added: tuple[int, ...] = (1, 2)"),
+    "config/configuration.py": ("    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
+    "config/contamination.py": ("    ngram: ", "    added: bool = False\n    ngram: "),
+    "config/execution.py": ("    memory_mb: ", "    added: float = 3\n    memory_mb: "),
+    "config/geometry.py": ("    pooling: ", '    added: Literal["a", "b"] = "a"\n    pooling: '),
+    "config/gradients.py": ("    warmup_steps: ", "    added: int = 1\n    warmup_steps: "),
+    "config/inputs.py": ("    precision: ", "    added: dict[str, int] = {}\n    precision: "),
+    "config/memorization.py": ("    scope: ", "    added: float | None = 0.5\n    scope: "),
+    "config/methods.py": ("    bottleneck: ", "    added: int | float = 1\n    bottleneck: "),
+    "config/metrics.py": ("    strict_k: ", "    added: Positive = 2\n    strict_k: "),
+    "config/sampling.py": ("    n: ", "    added: str | None = None\n    n: "),
+    "config/tracks.py": ("    profile: ", "    added: tuple[Name, ...] | None = None\n    profile: "),
+    "config/training.py": ("    rank: ", "    added: bool = True\n    rank: "),
     "tables.py": ("# what the selection ranked by", "# the criterion, which the selection ranked by"),
 }
 
