@@ -54,17 +54,17 @@ class Section(BaseModel):
     """A section of the configuration.
 
     Attributes:
-        redefined: keys whose default was another value in an earlier version.
+        redefined: keys whose default was another value in an earlier version; tests/config/defaults.json knows them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
     redefined: ClassVar[frozenset[str]] = frozenset()
 
     def decisive(self, without: Collection[str] = ()) -> dict[str, Any]:
-        """The keys that differ from their defaults, as JSON values: with the code, they decide the section.
+        """The keys that differ from their defaults, as JSON values: all that a job is told of the section.
 
-        What a job is told, a rerun is decided by. So a new key with its default reruns nothing, and a default that
-        changes is noticed because keys in `redefined` are always among these.
+        A new key with its default therefore reruns nothing. Keys in `redefined` are always among them, so that a
+        change of a default reruns what it concerns.
 
         Args:
             without: keys that are left out.
