@@ -12,7 +12,7 @@ from snakemake.utils import min_version
 
 from ibft.clock import date_back
 from ibft.config.loading import is_complete
-from ibft.locks import lock_notice, note_holder
+from ibft.runtime.locks import lock_notice, note_holder
 from ibft.results_folder import mark
 
 min_version("9.0")

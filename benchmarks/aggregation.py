@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ibft.metrics.runs import Run, expand_runs
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import write_table
 from ibft.tables import VERDICTS
 

@@ -23,7 +23,7 @@ from ibft.memorization.gradients import Encoder
 from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table
 from ibft.tables import EXAMPLES
 

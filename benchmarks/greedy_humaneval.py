@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ibft.errors import UserError
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table
 from ibft.tables import SAMPLES, VERDICTS
 

@@ -35,12 +35,12 @@ from ibft.config.sampling import Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
-from ibft.profiles import Problem, get_profile
+from ibft.prompts import Problem, get_profile
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Decoding, Engine, Group
 from ibft.sampling.engines import open_engine
 from ibft.sampling.requests import prompt_for
-from ibft.stage import run_stage, stage_parser
 from ibft.tables import PROBLEMS
 
 PROFILE = get_profile("chat")

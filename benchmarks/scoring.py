@@ -21,7 +21,7 @@ from ibft.journal import Journal
 from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads
 from ibft.plain_text import EncodedText, encode
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table
 from ibft.tables import EXAMPLES
 

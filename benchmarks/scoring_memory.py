@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ibft.errors import UserError
 from ibft.figures.style import panel_grid, styled, titled
 from ibft.journal import journal_path
 from ibft.manifests import write_manifest
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import table_writer
 from ibft.tables import EXAMPLES
 

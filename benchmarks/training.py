@@ -40,7 +40,7 @@ from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.models.lora import add_lora
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES
 from ibft.training.batches import EncodedExample
 from ibft.training.checkpoint import Checkpoints

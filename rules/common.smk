@@ -17,13 +17,13 @@ from ibft.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.config.reading import read_yaml
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paper.layout import LAYOUTS, fillable
 from ibft.run_records import Job, RunRecord, named_profile, split_options
-from ibft.watchdog import start_watchdog
+from ibft.runtime.watchdog import start_watchdog
 
 try:
     for path in workflow.config_settings.configfiles:
@@ -54,9 +54,7 @@ if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():
     os.environ.update(PATH=os.pathsep.join([own, *os.get_exec_path()]))
 # Manifests record these.
 os.environ[RESULTS_VARIABLE] = RESULTS
-os.environ[CONFIG_VARIABLE] = hashlib.sha256(
-    CONFIG.model_dump_json().encode()
-).hexdigest()[:16]
+os.environ[CONFIG_VARIABLE] = hashlib.sha256(CONFIG.as_json().encode()).hexdigest()[:16]
 # Read by the SLURM executor, which takes no path relative to a profile. One of the user's own comes first.
 os.environ.setdefault(
     "SNAKEMAKE_SLURM_PARTITIONS",
@@ -107,30 +105,29 @@ def note_run():
     ).write()
 
 
+# A section reaches `params` without the keys that only decide which jobs there are, as JSON for a script's --settings.
 # Texts of the configuration reach `params` through functions alone: in a plain text Snakemake replaces what is in braces.
 
 
 def labels_as_json(wildcards):
-    return as_json(LABELS)
+    return LABELS.as_json()
 
 
-def code_of(script):
-    """Digest of a script and the modules that it imports; in `params`, it reruns a rule when its code has changed."""
-    return code_digest(SCRIPTS / script)
+def code_of(script, *modules):
+    """Digest of a script, the modules that it imports, and those that it loads by name; in `params`, it reruns a rule
+    when its code has changed.
+    """
+    return code_digest(SCRIPTS / script, *modules)
+
+
+def code_of_figure(wildcards):
+    """Without the other figures, so that editing one redraws that figure alone."""
+    return code_of("draw_figures.py", f"ibft.figures.{wildcards.figure}")
 
 
 def one_of(names):
     """A pattern that matches these names and nothing else."""
     return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def as_json(section, without=()):
-    """A config section for a script's --settings, without the keys that only decide which jobs there are.
-
-    In ASCII, because Snakemake prints commands: no terminal obeys what a text in it says.
-    """
-    text = section.model_dump_json(exclude=set(without))
-    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def python_of(wildcards):

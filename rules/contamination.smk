@@ -20,7 +20,7 @@ rule contamination:
         runtime=60,
     params:
         code=code_of("measure_contamination.py"),
-        settings=as_json(CONFIG.contamination, without=("drop",)),
+        settings=CONFIG.contamination.as_json(without=("drop",)),
     message:
         "Measure the overlap of {wildcards.dataset} with {wildcards.benchmark}"
     shell:

@@ -17,8 +17,8 @@ rule examples:
         runtime=30,
     params:
         code=code_of("prepare_dataset.py"),
-        settings=lambda wildcards: as_json(
-            CONFIG.datasets[wildcards.dataset], without=("label",)
+        settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(
+            without=("label",)
         ),
         python=python_of,
     message:

@@ -27,7 +27,7 @@ rule run_figure:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        code=code_of("draw_figures.py"),
+        code=code_of_figure,
         inputs=lambda wildcards: as_options(run_figure_inputs(wildcards)),
         verdicts=lambda wildcards: (
             f"verdicts={RESULTS}/verdicts"
@@ -35,7 +35,7 @@ rule run_figure:
             else ""
         ),
         labels=labels_as_json,
-        settings=as_json(CONFIG.metrics),
+        settings=CONFIG.metrics.as_json(),
     message:
         "Draw {wildcards.figure}"
     shell:
@@ -67,10 +67,10 @@ rule pair_figure:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        code=code_of("draw_figures.py"),
+        code=code_of_figure,
         inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
         labels=labels_as_json,
-        settings=as_json(CONFIG.memorization, without=("score_methods", "shards")),
+        settings=CONFIG.memorization.as_json(without=("score_methods", "shards")),
         subject=lambda wildcards: f"{LABELS.model(wildcards.model)}, {LABELS.dataset(wildcards.dataset)}",
     message:
         "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"

@@ -22,7 +22,7 @@ rule geometry:
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("measure_geometry.py"),
-        settings=as_json(CONFIG.geometry, without=("methods", "layer")),
+        settings=CONFIG.geometry.as_json(without=("methods", "layer")),
         layer=lambda wildcards: CONFIG.layer_index(
             wildcards.model, CONFIG.geometry.layer
         ),

@@ -112,8 +112,8 @@ def draws_of_model(model):
         [
             {
                 "profile": CONFIG.sampling_profile_of(model, track.dataset),
-                "sampling": CONFIG.sampling_of(model, track.dataset).model_dump(
-                    exclude={"profile", "jobs_per_model"}
+                "sampling": CONFIG.sampling_of(model, track.dataset).decisive(
+                    without=("profile", "jobs_per_model")
                 ),
                 "benchmarks": {b: problems_path(b) for b in track.benchmarks},
                 "variants": {
@@ -138,7 +138,7 @@ def complete_draw(draw):
     decisive = [
         code_of("draw.py"),
         CONFIG.sampling_profile_of(model, dataset),
-        as_json(CONFIG.sampling_of(model, dataset), SAMPLING_OF_OTHER_JOBS),
+        CONFIG.sampling_of(model, dataset).as_json(without=SAMPLING_OF_OTHER_JOBS),
         CONFIG.models[model].precision,
     ]
     digest = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]

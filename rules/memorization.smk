@@ -22,9 +22,8 @@ rule memorization_shard:
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("score_memorization.py"),
-        settings=as_json(
-            CONFIG.memorization,
-            without=("k_selection", "reference", "score_methods", "shards"),
+        settings=CONFIG.memorization.as_json(
+            without=("k_selection", "reference", "score_methods", "shards")
         ),
         precision=precision_of,
         adapter=adapter_option,
@@ -84,8 +83,8 @@ rule gradients_shard:
         gpu=CONFIG.compute.gpus,
     params:
         code=code_of("score_gradients.py"),
-        settings=as_json(CONFIG.gradients, without=("shards",)),
-        lora=lambda wildcards: as_json(training_of(wildcards).lora),
+        settings=CONFIG.gradients.as_json(without=("shards",)),
+        lora=lambda wildcards: training_of(wildcards).lora.as_json(),
         max_length=lambda wildcards: training_of(wildcards).max_length,
         learning_rate=lambda wildcards: training_of(wildcards).learning_rate,
         profile=profile_of,

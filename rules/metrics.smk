@@ -45,7 +45,7 @@ rule metrics:
         runtime=30,
     params:
         code=code_of("compute_metrics.py"),
-        settings=as_json(CONFIG.metrics),
+        settings=CONFIG.metrics.as_json(),
         swept=swept_methods(),
     message:
         "Compute Pass@k and Pass@k^(m)"
@@ -79,7 +79,7 @@ rule tables:
     params:
         code=code_of("write_tables.py"),
         labels=labels_as_json,
-        settings=as_json(CONFIG.metrics),
+        settings=CONFIG.metrics.as_json(),
     message:
         "Write the tables"
     shell:

@@ -17,8 +17,8 @@ rule model:
         runtime=CONFIG.compute.runtime_min,
     params:
         code=code_of("prepare_model.py"),
-        settings=lambda wildcards: as_json(
-            CONFIG.models[wildcards.model], without=("label", "precision")
+        settings=lambda wildcards: CONFIG.models[wildcards.model].as_json(
+            without=("label", "precision")
         ),
     message:
         "Prepare model {wildcards.model}"

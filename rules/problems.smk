@@ -17,8 +17,8 @@ rule problems:
         runtime=30,
     params:
         code=code_of("prepare_benchmark.py"),
-        settings=lambda wildcards: as_json(
-            CONFIG.benchmarks[wildcards.benchmark], without=("label",)
+        settings=lambda wildcards: CONFIG.benchmarks[wildcards.benchmark].as_json(
+            without=("label",)
         ),
     message:
         "Prepare benchmark {wildcards.benchmark}"

@@ -31,7 +31,8 @@ rule report:
         runtime=30,
     params:
         code=code_of("write_report.py"),
-        config=lambda wildcards: as_json(CONFIG, without=("compute", "targets")),
+        config=lambda wildcards: CONFIG.as_json(without=("compute", "targets")),
+        labels=labels_as_json,
         results=lambda wildcards, output: str(Path(output.report).parent),
         problems=as_options(tables_by_name("problems", BENCHMARKS)),
         examples=as_options(report_examples()),
@@ -43,7 +44,7 @@ rule report:
     message:
         "Write the report"
     shell:
-        'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --metrics {input.metrics:q}'
+        'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --labels {params.labels:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
         " --beside-paper {input.beside_paper:q}"
         " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"

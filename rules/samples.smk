@@ -41,9 +41,8 @@ rule samples:
         code=lambda wildcards: [code_of(script) for script in samplers_of(wildcards)],
         sampler=lambda wildcards: samplers_of(wildcards)[-1],
         drawn=drawn_option,
-        settings=lambda wildcards: as_json(
-            sampling_of(wildcards),
-            without=SAMPLING_OF_OTHER_JOBS,
+        settings=lambda wildcards: sampling_of(wildcards).as_json(
+            without=SAMPLING_OF_OTHER_JOBS
         ),
         profile=sampling_profile_of,
         precision=precision_of,
@@ -79,8 +78,8 @@ rule imported_samples:
         runtime=30,
     params:
         code=code_of("import_samples.py"),
-        settings=lambda wildcards: as_json(
-            CONFIG.samples[wildcards.method], without=("label",)
+        settings=lambda wildcards: CONFIG.samples[wildcards.method].as_json(
+            without=("label",)
         ),
         content=lambda wildcards: sha256(
             Path(CONFIG.samples[wildcards.method].source.removeprefix("path:"))

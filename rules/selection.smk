@@ -21,7 +21,7 @@ rule selection:
         code=code_of("select_examples.py"),
         settings=lambda wildcards: Selection(
             by=wildcards.by, keep=wildcards.keep
-        ).model_dump_json(),
+        ).as_json(),
         scores=scores_option,
         seed=CONFIG.seed,
     message:

@@ -48,13 +48,13 @@ rule training:
         options=TRAINING_OPTIONS,
     params:
         code=code_of("train.py"),
-        method=lambda wildcards: as_json(
-            CONFIG.methods[wildcards.method], without=("label", "selection", "sweep")
+        method=lambda wildcards: CONFIG.methods[wildcards.method].as_json(
+            without=("label", "selection", "sweep")
         ),
         layer=lambda wildcards: CONFIG.layer_index(
             wildcards.model, CONFIG.methods[wildcards.method].layer
         ),
-        settings=lambda wildcards: as_json(training_of(wildcards), without=("seeds",)),
+        settings=lambda wildcards: training_of(wildcards).as_json(without=("seeds",)),
         profile=profile_of,
         precision=precision_of,
         kept=kept_option,

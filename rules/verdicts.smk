@@ -19,7 +19,7 @@ rule verdicts:
         runtime=30,
     params:
         code=code_of("execute.py"),
-        settings=as_json(CONFIG.execution),
+        settings=CONFIG.execution.as_json(),
         tests_key=f"{RESULTS}/.ibft/tests-key",
         as_is=lambda wildcards: "--as-is" if is_judged_as_it_is(wildcards) else "",
     message:

@@ -1,4 +1,4 @@
-"""The digest follows what the code does, not how it is written or when it was saved."""
+"""The digest follows what the code does and what can change a result, not how it is written or when it was saved."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 from ibft import code_digest as module
 from tests.conftest import REPOSITORY
+
+SCRIPTS = {path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
 
 
 @pytest.fixture
@@ -17,22 +19,31 @@ def copy_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-def digest(root: Path, script: str) -> str:
-    module._content.cache_clear()
-    module.imports_of.cache_clear()
-    return module.code_digest(root / "workflow" / "scripts" / script)
+def digest(root: Path, script: str, *modules: str) -> str:
+    for cached in (module._content, module._definitions, module._imported, module.imports_of):
+        cached.cache_clear()
+    return module.code_digest(root / "workflow" / "scripts" / script, *modules)
 
 
 def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
+def replace(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def changed_by(root: Path, file: str, old: str, new: str) -> set[str]:
+    """The scripts whose digest another text in one file of `ibft` changes."""
+    before = {script: digest(root, script) for script in SCRIPTS}
+    replace(root / "src" / "ibft" / file, old, new)
+    return {script for script in SCRIPTS if digest(root, script) != before[script]}
+
+
 def test_an_edit_reaches_the_scripts_that_import_it_and_no_other(copy_of_the_sources: Path) -> None:
-    scripts = ("train.py", "draw_figures.py", "compute_metrics.py")
-    before = {script: digest(copy_of_the_sources, script) for script in scripts}
-    append(copy_of_the_sources / "src" / "ibft" / "training" / "loop.py", "\nADDED = 1\n")
-    after = {script: digest(copy_of_the_sources, script) for script in scripts}
-    assert [script for script in scripts if before[script] != after[script]] == ["train.py"]
+    append(copy_of_the_sources / "src" / "ibft" / "training" / "loop.py", "\nADDED = 0\n")
+    assert changed_by(copy_of_the_sources, "training/loop.py", "ADDED = 0", "ADDED = 1") == {"train.py"}
 
 
 def test_an_indirect_import_counts(copy_of_the_sources: Path) -> None:
@@ -41,12 +52,59 @@ def test_an_indirect_import_counts(copy_of_the_sources: Path) -> None:
     assert digest(copy_of_the_sources, "train.py") != before
 
 
-def test_another_section_of_the_configuration_reruns_no_stage_that_does_not_read_it(copy_of_the_sources: Path) -> None:
-    scripts = ("train.py", "score_memorization.py", "sample.py", "draw.py", "execute.py")
-    before = {script: digest(copy_of_the_sources, script) for script in scripts}
-    append(copy_of_the_sources / "src" / "ibft" / "config" / "sampling.py", "\nADDED = 1\n")
-    after = {script: digest(copy_of_the_sources, script) for script in scripts}
-    assert [script for script in scripts if before[script] != after[script]] == ["sample.py", "draw.py"]
+def test_messages_progress_and_the_configuration_do_not_count(copy_of_the_sources: Path) -> None:
+    edits = {
+        "runtime/stage.py": ("this is a bug in ibft", "this is a mistake in ibft"),
+        "runtime/progress.py": ("s left", "seconds left"),
+        "config/sampling.py": ("n: Positive = 10", "n: Positive = 10\n    added: int = 0"),
+    }
+    for file, (old, new) in edits.items():
+        assert not changed_by(copy_of_the_sources, file, old, new), file
+
+
+def test_a_package_whose_name_only_begins_like_one_that_does_not_count_counts(copy_of_the_sources: Path) -> None:
+    (copy_of_the_sources / "src" / "ibft" / "runtimes.py").write_text("ADDED = 1\n")
+    append(copy_of_the_sources / "workflow" / "scripts" / "train.py", "\nfrom ibft import runtimes\n")
+    before = digest(copy_of_the_sources, "train.py")
+    append(copy_of_the_sources / "src" / "ibft" / "runtimes.py", "MORE = 1\n")
+    assert digest(copy_of_the_sources, "train.py") != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"selection",\n    1,', '"selection",\n    2,'),
+        ("    score=_real,  # what the selection", "    rank=_real,  # what the selection"),
+        ("    score=_real,  # what the selection", "    score=_count,  # what the selection"),
+        ("    score=_real,  # what the selection", "    score=_nullable(_real),  # what the selection"),
+    ],
+    ids=["version", "name of a column", "type of a column", "column that may be null"],
+)
+def test_a_schema_counts_for_the_scripts_that_import_it(copy_of_the_sources: Path, old: str, new: str) -> None:
+    reached = {"select_examples.py", "train.py", "write_report.py"}
+    assert changed_by(copy_of_the_sources, "tables.py", old, new) == reached
+
+
+def test_another_table_or_a_comment_in_a_schema_does_not_count(copy_of_the_sources: Path) -> None:
+    assert not changed_by(copy_of_the_sources, "tables.py", "# what the selection ranked by", "# rank")
+    added = 'ADDED = _table("added", 1, example_id=_text)\n\nTABLES = {'
+    assert not changed_by(copy_of_the_sources, "tables.py", "TABLES = {", added)
+
+
+def test_what_the_definition_of_a_schema_names_counts(copy_of_the_sources: Path) -> None:
+    changed = changed_by(copy_of_the_sources, "tables.py", "pa.float64()", "pa.float32()")
+    assert {"select_examples.py", "score_memorization.py", "compute_metrics.py"} <= changed
+
+
+def test_a_module_that_a_script_loads_when_it_runs_counts_where_it_is_named(copy_of_the_sources: Path) -> None:
+    def figure(name: str) -> str:
+        return digest(copy_of_the_sources, "draw_figures.py", f"ibft.figures.{name}")
+
+    before = {name: figure(name) for name in ("overall", "geometry", "pass_at_k", "strict_pass")}
+    append(copy_of_the_sources / "src" / "ibft" / "figures" / "overall.py", "\nADDED = 1\n")
+    assert [name for name in before if figure(name) != before[name]] == ["overall"]
+    append(copy_of_the_sources / "src" / "ibft" / "figures" / "bars.py", "\nADDED = 1\n")
+    assert [name for name in before if figure(name) != before[name]] == ["overall", "pass_at_k", "strict_pass"]
 
 
 def test_comments_formatting_docstrings_and_touch_do_not_count(copy_of_the_sources: Path) -> None:

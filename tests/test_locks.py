@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ibft import locks
-from ibft.errors import UserError
+from ibft.runtime import locks
+from ibft.runtime.errors import UserError
 
 
 @pytest.fixture

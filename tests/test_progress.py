@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ibft.progress import progress_line
+from ibft.runtime.progress import progress_line
 
 PROGRAM = """
 import time
-from ibft.progress import start_logging, track
+from ibft.runtime.progress import progress, start_logging
 start_logging(None)
-for _ in track(range(5), "training", unit="steps", total=5):
-    time.sleep(0.15)
+with progress("training", unit="steps", total=5) as bar:
+    for _ in range(5):
+        time.sleep(0.15)
+        bar.advance()
 """
 
 
@@ -43,7 +45,7 @@ def test_a_log_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path, pla
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")
-    program = "from ibft.stage import *; run_stage(lambda _: print('ran'), stage_parser(''))"
+    program = "from ibft.runtime.stage import *; run_stage(lambda _: print('ran'), stage_parser(''))"
     command = [sys.executable, "-c", program, "--log", str(tmp_path / place)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert (ended.returncode, ended.stdout) == (1, "")

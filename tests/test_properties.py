@@ -16,14 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ibft.config.loading import load
-from ibft.errors import UserError
 from ibft.execution.assemble import assemble
 from ibft.execution.python_text import defines_what_is_used, is_pure
 from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, loads
 from ibft.execution.verilog_text import blanked, is_empty, own_names
+from ibft.extraction import extract
+from ibft.extraction.python import reachable
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.profiles import PROFILES
-from ibft.profiles.python import reachable
+from ibft.prompts import PROFILES
+from ibft.runtime.errors import UserError
 from ibft.sampling.seeds import draw_seed, uniform_numbers
 
 TRIES = int(os.environ.get("IBFT_FUZZ_TRIES", "60"))
@@ -104,9 +105,9 @@ def test_extractors_return_text_for_any_completion(completion: str, name: str) -
     profile = PROFILES[name]
     for problem in (PYTHON, VERILOG):
         if profile.language in (None, problem.language):
-            first = profile.extract(completion, problem)
+            first = extract(profile.name, completion, problem)
             assert isinstance(first, str)
-            assert profile.extract(completion, problem) == first
+            assert extract(profile.name, completion, problem) == first
 
 
 @anything
@@ -139,7 +140,7 @@ def test_a_text_of_one_piece_over_and_over_takes_no_time_worth_mention(piece: st
     completion = piece * (300_000 // len(piece))
     for profile in PROFILES.values():
         if profile.language in (None, language):
-            profile.extract(completion, problem)
+            extract(profile.name, completion, problem)
     assemble(language, problem.prompt, problem.entry_point, completion)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ibft.clock import date_back
-from ibft.errors import UserError
 from ibft.records import KEPT
 from ibft.results_folder import FILES, FOLDERS, mark, run
+from ibft.runtime.errors import UserError
 from ibft.verification import outputs_of
 from tests.conftest import REPOSITORY
 

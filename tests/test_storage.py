@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from ibft import storage
-from ibft.errors import UserError
 from ibft.files import atomic, write_bytes
 from ibft.manifests import manifest_path, read_manifest, verify, write_manifest
+from ibft.runtime.errors import UserError
 from ibft.tables import EXAMPLES, GRADIENTS, SELECTION
 
 ROWS = [{"example_id": f"e{i}", "score": i / 7} for i in range(5)]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ibft import verification
-from ibft.errors import UserError
 from ibft.manifests import RESULTS_VARIABLE, manifest_path, write_manifest
 from ibft.records import record_path
 from ibft.run_records import Job, RunRecord
+from ibft.runtime.errors import UserError
 
 
 def new_run(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

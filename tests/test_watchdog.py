@@ -14,7 +14,7 @@ JOB = "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [{blocked}]
 WORKFLOW = """
 import subprocess, sys, time
 from pathlib import Path
-from ibft.watchdog import start_watchdog
+from ibft.runtime.watchdog import start_watchdog
 job = start_watchdog(Path(sys.argv[1]).parent, [Path(sys.argv[1])]) + f"exec '{sys.executable}' -c '{sys.argv[2]}'"
 subprocess.Popen(["bash", "-c", f"{job} & wait"])
 time.sleep(600)
@@ -80,7 +80,7 @@ def test_a_stage_cleans_up_when_it_is_ended(tmp_path: Path) -> None:
     script = tmp_path / "stage.py"
     script.write_text(
         "import time\n"
-        "from ibft.stage import run_stage, stage_parser\n"
+        "from ibft.runtime.stage import run_stage, stage_parser\n"
         "def main(arguments):\n"
         "    try:\n"
         "        print(flush=True)\n"

@@ -10,7 +10,7 @@ from ibft import results_folder, resume, verification
 from ibft.execution import doctor, score
 from ibft.metrics import reruns
 from ibft.plan import command as plan
-from ibft.stage import run_stage
+from ibft.runtime.stage import run_stage
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ibft.errors import UserError
 from ibft.manifests import sha256
+from ibft.runtime.errors import UserError
 
 Kind = Literal["model", "dataset"]
 _PREFETCH = "run `snakemake prefetch` on a machine that reaches the hub"

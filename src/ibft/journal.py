@@ -1,6 +1,6 @@
 """Append-only journals: what a killed stage had already finished, so that its rerun continues there.
 
-    key = journal_key(Path(__file__), [model_folder, examples_path], settings.model_dump_json(), precision)
+    key = journal_key(Path(__file__), [model_folder, examples_path], settings.as_json(), precision)
     with Journal(journal_path(output), key) as journal:
         for batch in unfinished(batches, journal.entries()):
             journal.append(rows_of(batch))
@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ibft.code_digest import code_digest
-from ibft.errors import UserError
 from ibft.manifests import read_manifest
+from ibft.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
 

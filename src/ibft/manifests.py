@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ibft.code_digest import code_digest
-from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.records import read_record, write_record
+from ibft.runtime.errors import UserError
 
 FORMAT = 1  # raised when manifests, or the layout of folders that they describe, change their meaning
 RESULTS_VARIABLE = "IBFT_RESULTS"  # where the workflow that runs this process keeps its results

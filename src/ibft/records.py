@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ibft.errors import UserError
 from ibft.files import write_bytes
+from ibft.runtime.errors import UserError
 
 KEPT = ".ibft"  # in the results folder: what ibft keeps for itself
 _OUTPUTS = Path(KEPT) / "outputs"

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from ibft.errors import UserError
-from ibft.locks import check_abandoned
 from ibft.run_records import Job, RunRecord
+from ibft.runtime.errors import UserError
+from ibft.runtime.locks import check_abandoned
 
 
 @dataclass(frozen=True)

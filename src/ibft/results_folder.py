@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ibft.config.results import why_not
-from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.records import KEPT
+from ibft.runtime.errors import UserError
 
 _MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ibft.config.reading import read_yaml
-from ibft.locks import check_abandoned, directory_of, held_locks
+from ibft.runtime.locks import check_abandoned, directory_of, held_locks
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

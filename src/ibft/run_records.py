@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.records import KEPT
+from ibft.runtime.errors import UserError
 
 _RUNS = Path(KEPT) / "runs"
 # Options of Snakemake that select what is made in one run, and would make other things in the next.

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ibft.errors import UserError
 from ibft.files import atomic
 from ibft.manifests import REMEDY, verify, write_manifest
+from ibft.runtime.errors import UserError
 from ibft.tables import Table
 
 _ROW_GROUP = 65_536  # rows that a reader of windows has to hold in compressed form at a time

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from pyarrow import ArrowException
 
-from ibft.errors import UserError
 from ibft.manifests import REMEDY, parse_manifest, read_manifest, verify
-from ibft.progress import track
 from ibft.records import KEPT, read_record, record_path, recorded_places
 from ibft.repair import Repair, plan_repairs
 from ibft.run_records import read_runs
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 from ibft.storage import check_table
 from ibft.tables import TABLES, Table
 
@@ -84,9 +84,11 @@ def report(results: Path) -> tuple[int, list[Finding]]:
     """Examine every output and print what is wrong with each; how many outputs there are, and the findings."""
     outputs = outputs_of(results)
     findings = []
-    for output in track(outputs, "verifying", unit="outputs", total=len(outputs)):
-        if found := examine(output, results):
-            findings.append(found)
+    with progress("verifying", unit="outputs", total=len(outputs)) as bar:
+        for output in outputs:
+            if found := examine(output, results):
+                findings.append(found)
+            bar.advance()
     for found in findings:
         print(found.reason)
     if not findings:

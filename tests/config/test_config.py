@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ibft.config.configuration import Config, Variant
 from ibft.config.loading import is_complete, load, load_file
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())

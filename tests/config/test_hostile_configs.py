@@ -12,7 +12,7 @@ import yaml
 
 from ibft.config.loading import load, load_file
 from ibft.config.targets import RULE_PREFIX, RULES
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from tests.config.hostile_configs import HOSTILE_CONFIGS, HOSTILE_YAML, IMPORTED, HostileConfig
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

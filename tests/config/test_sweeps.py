@@ -8,8 +8,8 @@ import yaml
 
 from ibft.config.loading import load
 from ibft.config.sweeps import expand_sweeps
-from ibft.errors import UserError
 from ibft.metrics.labels import labels_of
+from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY
 
 DEFAULT: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.errors import UserError
 from ibft.manifests import read_manifest
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
 from tests.contamination.conftest import examples

@@ -15,8 +15,8 @@ import pytest
 from ibft import storage
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.errors import UserError
 from ibft.manifests import sha256
+from ibft.runtime.errors import UserError
 from ibft.tables import PROBLEMS
 
 HEADER = "module top_module (\n\tinput a,\n\toutput y\n);\n"

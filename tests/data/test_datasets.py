@@ -15,8 +15,8 @@ from ibft import storage
 from ibft.config.inputs import Dataset
 from ibft.data import hub
 from ibft.data.datasets import prepare_dataset
-from ibft.errors import UserError
 from ibft.hub import Pin
+from ibft.runtime.errors import UserError
 from ibft.tables import EXAMPLES
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

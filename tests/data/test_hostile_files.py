@@ -13,7 +13,7 @@ from ibft.config.inputs import Dataset
 from ibft.data.answers import opened
 from ibft.data.datasets import prepare_dataset
 from ibft.data.records import read_records
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from tests.data.hostile_files import HOSTILE_FILES, HostileFile
 from tests.warm_python import python
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from ibft.config.execution import Execution
-from ibft.errors import UserError
 from ibft.execution.cells import CellFaultError
 from ibft.execution.isolation import HarnessError, Zygote, ZygoteLostError
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
 from ibft.execution.verdict import Status
+from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=1.0, verilog_timeout_s=5.0)

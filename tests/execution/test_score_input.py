@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ibft.errors import UserError
 from ibft.execution import score
+from ibft.runtime.errors import UserError
 
 SOLUTION = {"task_id": "HumanEval/53", "completion": "    return x + y\n"}
 ROW = json.dumps(SOLUTION).encode() + b"\n"

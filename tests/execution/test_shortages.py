@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.stage import shortage
+from ibft.runtime.stage import shortage
 from tests.execution.test_commands import execute, stage
 
 __all__ = ["stage"]
@@ -89,7 +89,7 @@ def test_a_fault_of_the_file_system_is_one_sentence_with_the_file(fault: str) ->
 
 @pytest.mark.parametrize("allocation", ["bytearray(1 << 40)", "torch.ones(1 << 38)"])
 def test_used_up_memory_is_one_sentence(allocation: str) -> None:
-    stage = f"import torch\nfrom ibft.stage import *\nrun_stage(lambda _: {allocation}, stage_parser(''))"
+    stage = f"import torch\nfrom ibft.runtime.stage import *\nrun_stage(lambda _: {allocation}, stage_parser(''))"
     run = subprocess.run([sys.executable, "-c", stage], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "the memory of this machine or job is used up" in run.stderr

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ibft.config.execution import Execution
-from ibft.errors import UserError
 from ibft.execution.judge import judge
 from ibft.execution.tests_key import tests_key as key_in
+from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, frame
 
 DRAWING = """

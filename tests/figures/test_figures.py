@@ -13,7 +13,6 @@ from matplotlib.text import Text
 
 from ibft.config.memorization import Memorization
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.figures import (
     geometry,
     gradient_imbalance,
@@ -33,6 +32,7 @@ from ibft.figures.style import drawn_literally, literal, looks, save
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.imbalance import correlations, deciles, relate
 from ibft.metrics.labels import Labels
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES
 from tests import synthetic_run

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from ibft.config.loading import load
-from ibft.errors import UserError
 from ibft.figures import pass_at_k, removal_ratio
 from ibft.figures.style import save
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import labels_of
+from ibft.runtime.errors import UserError
 from tests import synthetic_run
 
 KEEP = (0.9, 0.8, 0.6)

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from ibft.config.loading import load
-from ibft.errors import UserError
 from ibft.figures import sensitivity
 from ibft.figures.style import save
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.labels import labels_of
+from ibft.runtime.errors import UserError
 from tests import synthetic_run
 
 ALPHAS, BETAS, LAYERS = (0.01, 0.1, 1.0), (0.001, 0.02), (10, 20)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.errors import UserError
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
 from ibft.models.loading import load_model
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GEOMETRY, MEMORIZATION
 from tests.memorization.conftest import script

@@ -11,13 +11,13 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, Pre
 
 from ibft.config.memorization import Scoring
 from ibft.config.training import LoRA
-from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.manifests import write_manifest
 from ibft.memorization.scoring import head_statistics, score, scores
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.plain_text import encode
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, MEMORIZATION
 from tests.memorization.conftest import script

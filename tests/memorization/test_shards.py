@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ibft.batching import Shard
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.storage import write_table
 from ibft.tables import EXAMPLES
 from tests.memorization.conftest import script

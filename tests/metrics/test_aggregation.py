@@ -10,13 +10,13 @@ import pytest
 from scipy import stats
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare, holm, sign_flip_p_values
 from ibft.metrics.counting import count_passes, judged
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.metrics.runs import Run, expand_runs, read_runs, run_of, runs_of
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
 from tests import synthetic_run

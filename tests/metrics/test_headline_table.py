@@ -5,12 +5,12 @@ import pytest
 
 from ibft.config.loading import load
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.escaping import escape_latex
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels, labels_of
 from ibft.metrics.rendering import latex, markdown
+from ibft.runtime.errors import UserError
 from ibft.storage import write_table
 from ibft.tables import HEADLINE
 from tests import synthetic_run

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ibft.errors import UserError
 from ibft.metrics.imbalance import correlations, deciles, rank_correlation, relate
+from ibft.runtime.errors import UserError
 
 RANDOM = np.random.default_rng(0)
 

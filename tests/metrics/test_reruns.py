@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.aggregate import cells
 from ibft.metrics.reruns import moved, only_in_one, pass_counts_of, told
 from ibft.metrics.runs import Run
+from ibft.runtime.errors import UserError
 from ibft.storage import write_table
 from ibft.tables import PASS_COUNTS
 from tests import synthetic_run

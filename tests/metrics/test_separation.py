@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ibft.errors import UserError
 from ibft.metrics.separation import separation
+from ibft.runtime.errors import UserError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from ibft.config.contamination import Contamination
-from ibft.errors import UserError
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable
+from ibft.runtime.errors import UserError
 from ibft.tables import CONTAMINATION
 from tests.synthetic_run import LABELS
 

@@ -14,7 +14,6 @@ import pytest
 from ibft.config.contamination import Contamination
 from ibft.config.loading import load
 from ibft.contamination.measure import Problems, measure
-from ibft.errors import UserError
 from ibft.figures import pass_at_k
 from ibft.figures.style import save
 from ibft.metrics.aggregate import compute_metrics
@@ -22,12 +21,14 @@ from ibft.metrics.compare import compare
 from ibft.metrics.counting import count_passes
 from ibft.metrics.headline import headline
 from ibft.metrics.imbalance import correlations, deciles, relate
+from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import run_of
 from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
+from ibft.runtime.errors import UserError
 from ibft.storage import write_table
 from ibft.tables import (
     COMPARISONS,
@@ -88,8 +89,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "times").mkdir()
     (folder / "times" / "metrics.tsv").write_text("s\th:m:s\tmax_rss\n2.5\t0:00:02\t200.0\n")
 
+    config = load(synthetic_run.CONFIG)
     options = {
-        "--config": [load(synthetic_run.CONFIG).model_dump_json()],
+        "--config": [config.as_json()],
+        "--labels": [labels_of(config).as_json()],
         "--metrics": [folder / "metrics.parquet"],
         "--comparisons": [folder / "comparisons.parquet"],
         "--pass-counts": [folder / "counts.parquet"],

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForCausalLM, PreTrainedModel
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Decoding, Prompt
 from ibft.sampling.seeds import draw_seed, uniform_numbers

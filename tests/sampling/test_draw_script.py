@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ibft import storage
-from ibft.errors import UserError
 from ibft.journal import Journal
+from ibft.runtime.errors import UserError
 from ibft.sampling import transformers_engine
 from ibft.tables import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY

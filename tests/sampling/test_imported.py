@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ibft.data.records import Record
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.sampling.imported import import_samples
 from ibft.storage import read_table, write_table
 from ibft.tables import SAMPLES

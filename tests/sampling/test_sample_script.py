@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from ibft import storage
-from ibft.errors import UserError
 from ibft.journal import Journal, journal_path
+from ibft.runtime.errors import UserError
 from ibft.sampling import engines
 from ibft.sampling.engines import engine_name
 from ibft.tables import PROBLEMS, SAMPLES

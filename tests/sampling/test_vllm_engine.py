@@ -18,7 +18,7 @@ from ibft.data.benchmarks import prepare_benchmark
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
-from ibft.profiles import Problem, get_profile
+from ibft.prompts import Problem, get_profile
 from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Completion, Decoding, Engine, Group, Prompt
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows

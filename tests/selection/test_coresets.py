@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.selection.coresets import align, random_scores, select
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
 from tests.memorization.conftest import script

@@ -5,9 +5,7 @@ torchrun --nproc-per-node 2 tests/training/several_processes.py MODEL_FOLDER OUT
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
@@ -17,7 +15,7 @@ from ibft.training.checkpoint import Checkpoints
 from ibft.training.processes import ALONE, Processes, join_processes
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.zero import start_deepspeed
-from tests.training.test_loop import EXAMPLES
+from tests.training.test_loop import EXAMPLES, dies_after
 
 # 9 examples in batches of 4: the last batch has one, so that a process is idle; micro-batches differ in number.
 SETTINGS = Training(epochs=2, batch_size=4, learning_rate=1e-2, micro_batch_tokens=100, lora=LoRA(rank=4, dropout=0))
@@ -43,16 +41,6 @@ def run(base: Path, folder: Path, deepspeed: str | None = None, processes: Proce
         (folder / "log.json").write_text(json.dumps(trained.log))
 
 
-def dies_after(step: int) -> Any:
-    def track(items: Iterator[tuple[int, Any]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
-        for number, examples in items:
-            if number > step:
-                raise KeyboardInterrupt
-            yield number, examples
-
-    return track
-
-
 def main(base: Path, output: Path) -> None:
     use_threads(1)
     processes = join_processes()
@@ -61,14 +49,14 @@ def main(base: Path, output: Path) -> None:
     except Exception as error:
         (output / "cannot-start").write_text(f"DeepSpeed cannot start here: {error}")
         return
-    track = loop.track
+    progress = loop.progress
     for way, deepspeed in WAYS.items():
         run(base, output / way, deepspeed, processes)
-        loop.track = dies_after(3)
+        loop.progress = dies_after(3)
         try:
             run(base, output / f"{way}-resumed", deepspeed, processes)
         except KeyboardInterrupt:
-            loop.track = track
+            loop.progress = progress
         run(base, output / f"{way}-resumed", deepspeed, processes)
     processes.leave()
 

@@ -1,7 +1,8 @@
 """Training learns, repeats itself to the byte, survives a kill at any step, and refuses what cannot work."""
 
 import json
-from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from peft import PeftModel
 from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
-from ibft.errors import UserError
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
+from ibft.runtime.errors import UserError
 from ibft.tables import TRAINING_LOG
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
@@ -48,7 +49,7 @@ def run(
 ) -> list[dict[str, Any]]:
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
-    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, repr(recipe))
+    checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key)
     return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints).log
 
 
@@ -87,20 +88,28 @@ def test_the_same_run_twice_gives_the_same_bytes(base: Path, tmp_path: Path) -> 
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
+def dies_after(steps: int) -> Any:
+    """In place of `progress`: the process dies at the end of so many steps."""
+
+    class Dying:
+        advanced = 0
+
+        def advance(self) -> None:
+            self.advanced += 1
+            if self.advanced == steps:
+                raise KeyboardInterrupt
+
+    return lambda *_, **__: nullcontext(Dying())
+
+
 @pytest.mark.parametrize("killed_after", [1, 2, 4, 5])
 def test_a_killed_run_resumes_to_the_same_bytes(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
     undisturbed = run(base, tmp_path / "undisturbed", "ibft")
 
-    def dies(items: Iterator[tuple[int, Any]], *_: Any, **__: Any) -> Iterator[tuple[int, Any]]:
-        for step, examples in items:
-            if step > killed_after:
-                raise KeyboardInterrupt
-            yield step, examples
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "track", dies)
+        patch.setattr(loop, "progress", dies_after(killed_after))
         run(base, tmp_path / "killed", "ibft", every_steps=2)
     resumed = run(base, tmp_path / "killed", "ibft", every_steps=2)
     assert json.dumps(resumed) == json.dumps(undisturbed)
@@ -118,6 +127,19 @@ def test_a_checkpoint_of_other_settings_is_not_used(
     run(base, tmp_path / "killed", "ibft", other)
     run(base, tmp_path / "fresh", "ibft", other)
     assert weights(tmp_path / "killed") == weights(tmp_path / "fresh")
+
+
+def test_a_new_key_of_the_configuration_with_its_default_starts_no_training_over() -> None:
+    class GrownLoRA(LoRA):
+        added: int = 1
+
+    class Grown(Training):
+        added: bool = False
+        lora: LoRA = GrownLoRA(rank=4)
+
+    recipe = Recipe(Method(kind="ibft", bottleneck=8), layer=2, profile="chat", training=Training(), seed=3)
+    assert replace(recipe, training=Grown()).key == replace(recipe, training=Training(lora=LoRA(rank=4))).key
+    assert replace(recipe, training=Training(epochs=1)).key != recipe.key
 
 
 def test_micro_batches_change_nothing_but_memory(base: Path, tmp_path: Path) -> None:

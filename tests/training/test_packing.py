@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
-from ibft.errors import UserError
 from ibft.models.attention import packed_arguments
 from ibft.models.lora import add_lora
+from ibft.runtime.errors import UserError
 from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
 from ibft.training.learner import Learner
 from ibft.training.objective import IGNORED, count_tokens

@@ -14,8 +14,8 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from ibft.config.training import Training
-from ibft.errors import UserError
 from ibft.models.loading import load_model
+from ibft.runtime.errors import UserError
 from ibft.training.processes import Processes
 from ibft.training.zero_settings import zero_settings
 from tests.conftest import REPOSITORY

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from ibft import manifests
-from ibft.errors import UserError
 from ibft.manifests import manifest_path, read_manifest, write_manifest
 from ibft.records import KEPT, record_path
 from ibft.repair import parts_of, plan_repairs, remove
 from ibft.run_records import read_runs
+from ibft.runtime.errors import UserError
 from ibft.verification import examine, outputs_of
 from tests.workflow.conftest import Checkout
 

@@ -11,7 +11,7 @@ from ibft import storage
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from ibft import storage
 from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
 from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import progress
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import PASS_COUNTS, VERDICTS
 
 
@@ -38,9 +38,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     paths = paths_of(expand_runs(arguments.runs), arguments.verdicts)
     counts = []
-    for run, path in track(paths.items(), "counting passes", unit="runs", total=len(paths)):
-        verdicts = storage.read_table(path, VERDICTS, COUNTED_COLUMNS)
-        counts.append(count_passes(verdicts, run, {*excluded_problems(path), *arguments.exclude}))
+    with progress("counting passes", unit="runs", total=len(paths)) as bar:
+        for run, path in paths.items():
+            verdicts = storage.read_table(path, VERDICTS, COUNTED_COLUMNS)
+            counts.append(count_passes(verdicts, run, {*excluded_problems(path), *arguments.exclude}))
+            bar.advance()
     storage.write_table(arguments.output, PASS_COUNTS, pd.concat(counts, ignore_index=True))
 
 

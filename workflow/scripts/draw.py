@@ -19,11 +19,11 @@ from pydantic import TypeAdapter
 from ibft.files import write_bytes
 from ibft.journal import Journal
 from ibft.models.loading import use_threads
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.drawing import Work, draw_missing
 from ibft.sampling.draws import Order, TrackOrders
 from ibft.sampling.engine import Engine
 from ibft.sampling.engines import engine_identity, open_engine
-from ibft.stage import run_stage, stage_parser
 
 
 def parser() -> argparse.ArgumentParser:

@@ -17,36 +17,24 @@ python workflow/scripts/draw_figures.py --figure pass_at_k --input metrics=resul
 import argparse
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ibft import storage
+from ibft.code_digest import code_digest
 from ibft.config.memorization import Memorization
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
-from ibft.figures import (
-    geometry,
-    gradient_imbalance,
-    memorization,
-    overall,
-    pass_at_k,
-    pass_heatmap,
-    removal_ratio,
-    sensitivity,
-    status_composition,
-    strict_pass,
-    strict_pass_curve,
-    temperature,
-    training_curves,
-)
 from ibft.figures.inputs import keyed_path, only
 from ibft.figures.style import drawn_literally, literal, save
 from ibft.metrics.counting import judged
 from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import (
     GEOMETRY,
     GRADIENT_CORRELATIONS,
@@ -60,7 +48,7 @@ from ibft.tables import (
 )
 
 Inputs = list[tuple[str, Path]]
-Drawer = Callable[[Inputs, argparse.Namespace, Labels], Figure]
+Drawer = Callable[[ModuleType, argparse.Namespace, Labels], Figure]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,43 +68,42 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     labels = drawn_literally(Labels.model_validate_json(arguments.labels))
-    figure = DRAWERS[arguments.figure](arguments.input, arguments, labels)
-    save(figure, arguments.output_png, arguments.output_svg)
+    name = f"ibft.figures.{arguments.figure}"  # imported here, so that an edit of one figure redraws it alone
+    figure = DRAWERS[arguments.figure](import_module(name), arguments, labels)
+    save(figure, arguments.output_png, arguments.output_svg, code=code_digest(Path(__file__), name))
 
 
 def one(inputs: Inputs, key: str, table: Table) -> pd.DataFrame:
     return storage.read_table(only(inputs, key, "this figure"), table)
 
 
-def of_metrics(draw: Callable[[pd.DataFrame, Labels, Metrics], Figure]) -> Drawer:
-    def drawer(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-        return draw(one(inputs, "metrics", METRICS), labels, Metrics.model_validate_json(arguments.settings))
-
-    return drawer
+def draw_metrics(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    metrics, settings = one(arguments.input, "metrics", METRICS), Metrics.model_validate_json(arguments.settings)
+    return figure.draw(metrics, labels, settings)
 
 
-def draw_memorization(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    scores = {group: storage.read_table(path, MEMORIZATION) for group, path in inputs}
-    return memorization.draw(scores, Memorization.model_validate_json(arguments.settings), literal(arguments.subject))
+def draw_memorization(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    scores = {group: storage.read_table(path, MEMORIZATION) for group, path in arguments.input}
+    return figure.draw(scores, Memorization.model_validate_json(arguments.settings), literal(arguments.subject))
 
 
-def draw_gradient_imbalance(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    return gradient_imbalance.draw(
-        one(inputs, "deciles", GRADIENT_DECILES),
-        one(inputs, "correlations", GRADIENT_CORRELATIONS),
+def draw_gradient_imbalance(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    return figure.draw(
+        one(arguments.input, "deciles", GRADIENT_DECILES),
+        one(arguments.input, "correlations", GRADIENT_CORRELATIONS),
         Memorization.model_validate_json(arguments.settings),
         literal(arguments.subject),
     )
 
 
-def draw_geometry(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pairs = {method: storage.read_table(path, GEOMETRY) for method, path in inputs}
-    return geometry.draw(pairs, labels, literal(arguments.subject))
+def draw_geometry(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    pairs = {method: storage.read_table(path, GEOMETRY) for method, path in arguments.input}
+    return figure.draw(pairs, labels, literal(arguments.subject))
 
 
-def draw_training_curves(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    logs = {variant(key): storage.read_table(path, TRAINING_LOG) for key, path in inputs}
-    return training_curves.draw(logs, labels, literal(arguments.subject))
+def draw_training_curves(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    logs = {variant(key): storage.read_table(path, TRAINING_LOG) for key, path in arguments.input}
+    return figure.draw(logs, labels, literal(arguments.subject))
 
 
 def variant(key: str) -> tuple[str, int]:
@@ -127,25 +114,25 @@ def variant(key: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def draw_status_composition(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pass_counts = judged(one(inputs, "pass_counts", PASS_COUNTS))
-    folder = only(inputs, "verdicts", "this figure")
+def draw_status_composition(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    pass_counts = judged(one(arguments.input, "pass_counts", PASS_COUNTS))
+    folder = only(arguments.input, "verdicts", "this figure")
     verdicts = read_runs(folder, VERDICTS, runs_of(pass_counts), ["task_id", "status"])
-    return status_composition.draw(status_composition.count_statuses(verdicts, pass_counts), labels)
+    return figure.draw(figure.count_statuses(verdicts, pass_counts), labels)
 
 
-def draw_pass_heatmap(inputs: Inputs, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    return pass_heatmap.draw(judged(one(inputs, "pass_counts", PASS_COUNTS)), labels)
+def draw_pass_heatmap(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
+    return figure.draw(judged(one(arguments.input, "pass_counts", PASS_COUNTS)), labels)
 
 
 DRAWERS: dict[str, Drawer] = {
-    "pass_at_k": of_metrics(pass_at_k.draw),
-    "strict_pass": of_metrics(strict_pass.draw),
-    "strict_pass_curve": of_metrics(strict_pass_curve.draw),
-    "overall": of_metrics(overall.draw),
-    "temperature": of_metrics(temperature.draw),
-    "removal_ratio": of_metrics(removal_ratio.draw),
-    "sensitivity": of_metrics(sensitivity.draw),
+    "pass_at_k": draw_metrics,
+    "strict_pass": draw_metrics,
+    "strict_pass_curve": draw_metrics,
+    "overall": draw_metrics,
+    "temperature": draw_metrics,
+    "removal_ratio": draw_metrics,
+    "sensitivity": draw_metrics,
     "memorization": draw_memorization,
     "gradient_imbalance": draw_gradient_imbalance,
     "geometry": draw_geometry,

@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from ibft.contamination.drop import flagged
-from ibft.errors import UserError
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_windows, table_writer
 from ibft.tables import CONTAMINATION, EXAMPLES
 

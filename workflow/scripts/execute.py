@@ -21,8 +21,8 @@ from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.journal import journal_key, journal_path
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import progress
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import check_table, read_table
 from ibft.tables import PROBLEMS, SAMPLES
 
@@ -55,15 +55,17 @@ def main(arguments: argparse.Namespace) -> None:
     secret = tests_key(arguments.tests_key or arguments.output.with_name(FILE_NAME))
     with Judge(problems, settings, arguments.workers, key=secret, as_is=arguments.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
-        decisive = (settings.model_dump_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
+        decisive = (settings.as_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
         key = journal_key(Path(__file__), inputs, *decisive)
         with VerdictJournal(journal_path(arguments.output), key) as journal:
             total = pq.read_metadata(arguments.samples).num_rows
             with verdict_writer(arguments.output) as write:
                 verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
-                for judged in track(verdicts, "judging", unit="samples", total=total):
-                    tally.add(judged.verdict)
-                    write(judged)
+                with progress("judging", unit="samples", total=total) as bar:
+                    for judged in verdicts:
+                        tally.add(judged.verdict)
+                        write(judged)
+                        bar.advance()
             write_verdict_manifest(arguments.output, judge, tally, settings=settings.model_dump(mode="json"))
             journal.remove()
         for task_id, reason in judge.excluded.items():

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ibft.errors import UserError
 from ibft.manifests import read_manifest
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION
 

@@ -15,8 +15,8 @@ from ibft import storage
 from ibft.config.samples import ImportedSamples
 from ibft.data.records import read_records
 from ibft.manifests import sha256
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.imported import import_samples
-from ibft.stage import run_stage, stage_parser
 from ibft.tables import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)

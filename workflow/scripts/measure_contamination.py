@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ibft.config.contamination import Contamination
 from ibft.contamination.measure import Problems, measure
-from ibft.progress import track
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.progress import progress
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import count_rows, read_table, read_windows, table_writer
 from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
 
@@ -34,9 +34,11 @@ def main(arguments: argparse.Namespace) -> None:
     total = count_rows(arguments.examples)
     problems = Problems(read_table(arguments.problems, PROBLEMS), settings)
     described = settings.model_dump(exclude={"drop"})
-    with table_writer(arguments.output, CONTAMINATION, settings=described, examples=total, **problems.facts()) as table:
-        for window in track(examples, "comparing", unit="examples", total=total, size=len):
+    written = table_writer(arguments.output, CONTAMINATION, settings=described, examples=total, **problems.facts())
+    with written as table, progress("comparing", unit="examples", total=total) as bar:
+        for window in examples:
             table.append(measure(window, problems))
+            bar.advance(len(window))
 
 
 if __name__ == "__main__":

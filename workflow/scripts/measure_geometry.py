@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.geometry import Geometry
-from ibft.errors import UserError
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
 from ibft.models.loading import load_model, use_threads
 from ibft.plain_text import encode
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GEOMETRY, MEMORIZATION
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ibft import storage
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import PROBLEMS
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from ibft import storage
 from ibft.config.inputs import Dataset
 from ibft.data.datasets import prepare_dataset
 from ibft.data.hub import pinned
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES
 
 logger = logging.getLogger(__name__)

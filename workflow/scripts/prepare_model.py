@@ -10,7 +10,7 @@ from pathlib import Path
 from ibft.config.inputs import Model
 from ibft.manifests import write_manifest
 from ibft.models.prepare import prepare_model
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 
 
 def parser() -> argparse.ArgumentParser:

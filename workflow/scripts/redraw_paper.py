@@ -16,7 +16,7 @@ from ibft.figures.style import save
 from ibft.manifests import write_output
 from ibft.paper.layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
 from ibft.paper.numbers import LABELS, paper_metrics, paper_numbers
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import METRICS
 
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from ibft.metrics.imbalance import correlations, deciles, relate
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES, GRADIENTS, MEMORIZATION
 

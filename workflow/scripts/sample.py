@@ -14,11 +14,11 @@ from pathlib import Path
 
 from ibft.journal import Journal, journal_path
 from ibft.models.loading import use_threads
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.drawing import Work, draw_missing
 from ibft.sampling.draws import absent, add_order_options, order_of, write_trials
 from ibft.sampling.engine import Engine
 from ibft.sampling.engines import engine_identity, open_engine
-from ibft.stage import run_stage, stage_parser
 
 
 def parser() -> argparse.ArgumentParser:

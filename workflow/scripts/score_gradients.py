@@ -18,7 +18,7 @@ from ibft.config.training import LoRA
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.gradients import GradientScoring, score_gradients
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS
 
@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     examples = read_table(arguments.examples, EXAMPLES)
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    settled = (repr(scoring), arguments.precision, str(arguments.shard))
+    settled = (scoring.key, arguments.precision, str(arguments.shard))
     key = journal_key(Path(__file__), [arguments.model, arguments.examples], *settled)
     with Journal(journal_path(arguments.output), key) as journal:
         scores = score_gradients(model, tokenizer, examples, scoring, journal, arguments.shard)

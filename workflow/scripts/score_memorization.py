@@ -15,7 +15,7 @@ from ibft.config.memorization import Scoring
 from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.scoring import score, scores
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.storage import count_rows, read_windows, table_writer
 from ibft.tables import EXAMPLES, MEMORIZATION
 
@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     examples = read_windows(arguments.examples, EXAMPLES, WINDOW)
     model, tokenizer = load_model(arguments.model, arguments.adapter, arguments.precision, merge=True)
     inputs = [path for path in (arguments.model, arguments.adapter, arguments.examples) if path]
-    key = journal_key(Path(__file__), inputs, settings.model_dump_json(), arguments.precision, str(arguments.shard))
+    key = journal_key(Path(__file__), inputs, settings.as_json(), arguments.precision, str(arguments.shard))
     with Journal(journal_path(arguments.output), key) as journal:
         total = count_rows(arguments.examples)
         score(model, tokenizer, examples, settings, journal, total=total, shard=arguments.shard)

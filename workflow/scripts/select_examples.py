@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.methods import Selection
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.selection.coresets import align, random_scores, select
-from ibft.stage import run_stage, stage_parser
 from ibft.storage import read_table, write_table
 from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
 

@@ -22,7 +22,7 @@ from ibft.files import write_bytes
 from ibft.journal import journal_key
 from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.processes import join_processes
@@ -71,7 +71,7 @@ def main(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    key = journal_key(Path(__file__), inputs, repr(recipe), arguments.precision)
+    key = journal_key(Path(__file__), inputs, recipe.key, arguments.precision)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
     trackers = open_trackers(events, arguments.wandb, vars(arguments)) if processes.leads else []

@@ -11,7 +11,7 @@ from ibft import storage
 from ibft.manifests import write_output
 from ibft.metrics.labels import Labels
 from ibft.paper.layout import LAYOUTS, layout_latex, layout_markdown, rows_of
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import METRICS
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from ibft.figures.inputs import keyed_path
 from ibft.manifests import read_manifest, write_output
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,7 +11,6 @@ A command line has a limited length: `@FILE` stands for the arguments that FILE 
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,14 +19,12 @@ import yaml
 
 from ibft import storage
 from ibft.config.configuration import Config
-from ibft.errors import UserError
 from ibft.figures.inputs import keyed_path
 from ibft.files import write_bytes
 from ibft.manifests import write_output
 from ibft.metrics.counting import judged
-from ibft.metrics.labels import Labels, labels_of
+from ibft.metrics.labels import Labels
 from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
-from ibft.progress import track
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable, Tally
@@ -37,7 +34,9 @@ from ibft.report.page import Section, picture, render
 from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import (
     BESIDE_PAPER,
     COMPARISONS,
@@ -60,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.fromfile_prefix_chars = "@"
     arguments.add_argument("--config", required=True, help="the whole configuration, as JSON")
+    arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     config = Config.model_validate_json(arguments.config)
-    labels = labels_of(config)
+    labels = Labels.model_validate_json(arguments.labels)
     metrics = storage.read_table(arguments.metrics, METRICS)
     comparisons = storage.read_table(arguments.comparisons, COMPARISONS)
     pass_counts = judged(storage.read_table(arguments.pass_counts, PASS_COUNTS))
@@ -127,7 +127,7 @@ def main(arguments: argparse.Namespace) -> None:
             ),
             Section("Environment", "environment", environment_tables(arguments, tally)),
         ],
-        config=yaml.safe_dump(json.loads(arguments.config), sort_keys=False, allow_unicode=True),
+        config=as_yaml(config),
         index=sample_browser.index(pass_counts, labels, chunk_of_run, problems),
         chunks=chunks,
     )
@@ -136,14 +136,22 @@ def main(arguments: argparse.Namespace) -> None:
         write_bytes(arguments.run_times, facts.run_time_csv(arguments.benchmarks).encode())
 
 
+def as_yaml(config: Config) -> str:
+    """Every key but those that only say how jobs run and what is made by name."""
+    values = config.model_dump(mode="json", exclude={"compute", "targets"})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
 def joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
     """Each run with its samples and their verdicts side by side."""
     pairs = zip(read_runs(samples, SAMPLES, runs), read_runs(verdicts, VERDICTS, runs), strict=True)
-    for (run, drawn), (_, verdict_rows) in track(pairs, "packing samples", unit="runs", total=len(runs)):
-        joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
-        if joined.empty:
-            raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
-        yield run, joined
+    with progress("packing samples", unit="runs", total=len(runs)) as bar:
+        for (run, drawn), (_, verdict_rows) in pairs:
+            joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
+            if joined.empty:
+                raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
+            yield run, joined
+            bar.advance()
 
 
 def doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:

@@ -18,7 +18,7 @@ from ibft.metrics.labels import Labels
 from ibft.metrics.rendering import latex, markdown
 from ibft.paper.beside import beside_markdown, beside_paper
 from ibft.paper.numbers import paper_numbers
-from ibft.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage, stage_parser
 from ibft.tables import BESIDE_PAPER, HEADLINE, METRICS
 
 

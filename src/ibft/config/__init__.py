@@ -2,7 +2,7 @@
 
 `ibft.config.loading.load` merges nothing and guesses nothing: it checks a mapping (read by Snakemake or by `load_file`)
 and either returns a `Config` or raises one `UserError` that names every wrong key with the values it accepts. Unknown
-keys are errors. A stage imports only the sections that it reads, so that another section may grow without rerunning it.
+keys are errors. This package is no part of the digest of code (docs/adr/0015): its values are what jobs are told.
 
 Names used throughout, in code, paths, tables and plots:
 

@@ -9,8 +9,8 @@ from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
 from ibft.config.sentences import suggestion
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.config.tracks import Track
-from ibft.errors import UserError
 from ibft.files import why_unreadable
+from ibft.runtime.errors import UserError
 from ibft.training.zero_settings import zero_settings
 
 if TYPE_CHECKING:  # the configuration imports this module to check itself

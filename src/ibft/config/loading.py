@@ -11,8 +11,8 @@ from ibft.config.layers import deep_merge
 from ibft.config.reading import read_yaml
 from ibft.config.sentences import sentences
 from ibft.config.sweeps import expand_sweeps
-from ibft.errors import UserError
 from ibft.metrics.labels import ambiguous_labels
+from ibft.runtime.errors import UserError
 from ibft.visible import visible
 
 _NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from ibft.errors import UserError
 from ibft.files import why_unreadable
+from ibft.runtime.errors import UserError
 from ibft.visible import LINES, visible
 
 _MOST_VALUES = 100_000  # references counted as often as they stand, so that a few lines cannot stand for billions

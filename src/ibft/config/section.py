@@ -4,9 +4,12 @@ Sections are frozen, and refuse keys that they do not know. So that nothing is r
 number, and no list says the same thing twice.
 """
 
-from typing import Annotated, Any, Literal, get_args
+import json
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 
 LARGEST = 2**31 - 1  # of the tables' whole numbers
 
@@ -48,7 +51,34 @@ def or_a_list(schema: dict[str, Any]) -> None:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    """A section of the configuration.
+
+    Attributes:
+        redefined: keys whose default was another value in an earlier version; tests/config/defaults.json knows them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+    redefined: ClassVar[frozenset[str]] = frozenset()
+
+    def decisive(self, without: Collection[str] = ()) -> dict[str, Any]:
+        """The keys that differ from their defaults, as JSON values: all that a job is told of the section.
+
+        A new key with its default therefore reruns nothing. Keys in `redefined` are always among them, so that a
+        change of a default reruns what it concerns.
+
+        Args:
+            without: keys that are left out.
+        """
+        values = self.model_dump(mode="json")
+        return {
+            name: _decisive(getattr(self, name), values[name])
+            for name, field in type(self).model_fields.items()
+            if name not in without and (name in self.redefined or _differs(getattr(self, name), field))
+        }
+
+    def as_json(self, without: Collection[str] = ()) -> str:
+        """`decisive` in ASCII, because Snakemake prints commands: no terminal obeys what a text in it says."""
+        return json.dumps(self.decisive(without), separators=(",", ":"))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -72,6 +102,20 @@ class Section(BaseModel):
                 if each in value[:position]:
                     raise ValueError(f"{each!r} stands in the list twice")
         return value
+
+
+def _decisive(value: Any, as_json: Any) -> Any:
+    if isinstance(value, Section):
+        return value.decisive()
+    if isinstance(value, dict):
+        return {name: _decisive(each, as_json[name]) for name, each in value.items()}
+    return as_json
+
+
+def _differs(value: Any, field: FieldInfo) -> bool:
+    """Whether a value, or a key within it, must be told."""
+    told_within = isinstance(value, Section) and bool(value.decisive())
+    return told_within or bool(value != field.get_default(call_default_factory=True))
 
 
 def _takes_a_switch(annotation: Any) -> bool:

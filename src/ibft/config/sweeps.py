@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 _SWEPT = (("selection", "keep"), ("alpha",), ("beta",), ("layer",), ("bottleneck",))
 _LISTS_OF_METHODS = (("memorization", "score_methods"), ("geometry", "methods"))

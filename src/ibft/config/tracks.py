@@ -15,6 +15,6 @@ class Track(Section):
     dataset: Name
     benchmarks: tuple[Name, ...] = Field(min_length=1)
     methods: tuple[Name, ...] = Field(min_length=1)
-    profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.profiles")
+    profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
     training: dict[str, Any] = Field({})
     sampling: dict[str, Any] = Field({})

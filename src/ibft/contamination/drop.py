@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 
 def flagged(contamination: Iterable[pd.DataFrame], example_ids: Collection[str], path: Path) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ibft.config.sentences import nearest
 from ibft.data.records import FORMS, MIB, Record, columns_of, form_of, stream_records, text_field
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 LARGEST_PIPED = 16 * 1024 * MIB  # bytes
 _PIECE = MIB

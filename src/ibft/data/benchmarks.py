@@ -18,8 +18,8 @@ import pandas as pd
 from ibft.config.inputs import BUILTIN_BENCHMARKS, Benchmark
 from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field
 from ibft.data.rtl_mini.records import records as rtl_mini_records
-from ibft.errors import UserError
 from ibft.files import why_unreadable
+from ibft.runtime.errors import UserError
 from ibft.tables import PROBLEMS
 
 logger = logging.getLogger(__name__)

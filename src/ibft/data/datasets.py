@@ -16,7 +16,7 @@ from ibft.data.draw import positions, stream
 from ibft.data.hub import load_rows
 from ibft.data.records import Record, columns_of, read_records, storable
 from ibft.data.rtl import generator as rtl
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.tables import EXAMPLES
 
 logger = logging.getLogger(__name__)

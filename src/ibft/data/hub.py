@@ -5,8 +5,8 @@ from typing import Any
 import datasets
 
 from ibft.config.inputs import Dataset
-from ibft.errors import UserError
 from ibft.hub import Pin, fetch, pin
+from ibft.runtime.errors import UserError
 
 _DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # which files the subsets and splits are
 

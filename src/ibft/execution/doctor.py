@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ibft.errors import UserError
 from ibft.execution.isolation import probe
 from ibft.execution.own_time import is_accounted
 from ibft.execution.references import iverilog_version
+from ibft.runtime.errors import UserError
 
 _HUB = "https://huggingface.co"
 _ENOUGH_DISK_GB = 20

@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import ibft
-from ibft.errors import UserError
 from ibft.execution import zygote
 from ibft.execution.limits import Limits
 from ibft.execution.scratch import Scratch
+from ibft.runtime.errors import UserError
 
 LEVELS = ("A", "B", "C")
 _MAX_REPLY = 1 << 16

@@ -13,7 +13,6 @@ from typing import NamedTuple, Self
 import pandas as pd
 
 from ibft.config.execution import Execution
-from ibft.errors import UserError
 from ibft.execution.isolation import HarnessError, Zygote, best_level
 from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import judge_verilog
@@ -22,6 +21,7 @@ from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.references import References, measure
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
+from ibft.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
 

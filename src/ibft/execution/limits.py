@@ -8,8 +8,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft.errors import UserError
 from ibft.execution import kernel
+from ibft.runtime.errors import UserError
 
 MIB = 1 << 20
 LAST_CAPABILITY = 63

@@ -17,13 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ibft.config.execution import Execution
-from ibft.errors import UserError
 from ibft.execution.isolation import HarnessError, Zygote
 from ibft.execution.judge_python import judge_python
 from ibft.execution.judge_verilog import Reference, measure_reference
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.files import write_bytes
+from ibft.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def iverilog_version() -> str:
 def _known(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str | None:
     """The reference's measure, why it has none, or null (Python needs none), from the cache or measured now."""
     tools = iverilog_version() if problem.language == "verilog" else ""
-    path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.model_dump_json())}.json"
+    path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.as_json())}.json"
     if path.exists():
         entry = json.loads(path.read_text())
         return Reference(**entry) if isinstance(entry, dict) else entry

@@ -18,7 +18,6 @@ from ibft.config.metrics import Metrics
 from ibft.config.sentences import sentences
 from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.errors import UserError
 from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
@@ -27,7 +26,8 @@ from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer,
 from ibft.journal import journal_path
 from ibft.manifests import sha256
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 from ibft.visible import visible
 
 logger = logging.getLogger(__name__)
@@ -124,15 +124,17 @@ def judge_all(
             problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
         )
         stack.enter_context(judge)
-        decisive = [arguments.benchmark, arguments.as_is, settings.model_dump(), judge.isolation, secret.hex()]
+        decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
         key = json.dumps([sha256(answers.path), *decisive])
         journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
         with verdict_writer(arguments.out, with_wall_s=True) as write:
             verdicts = judge_resumably(judge, answers.read(known), journal)
-            for judged in track(verdicts, "judging", unit="samples", total=total):
-                tally.add(judged.verdict)
-                counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
-                write(judged)
+            with progress("judging", unit="samples", total=total) as bar:
+                for judged in verdicts:
+                    tally.add(judged.verdict)
+                    counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
+                    write(judged)
+                    bar.advance()
         write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
         journal.remove()
     print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")

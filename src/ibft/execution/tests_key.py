@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 FILE_NAME = ".tests-key"
 _BYTES = 32

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import looks, panel_grid, styled, titled
 from ibft.metrics.distributions import common_grid
 from ibft.metrics.labels import Labels, in_order
+from ibft.runtime.errors import UserError
 
 _PANELS = (
     ("distance", "$\\ell_2$ distance of hidden states", "(a) Distance"),

@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 
 def keyed_path(text: str) -> tuple[str, Path]:

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ibft.config.memorization import Memorization
-from ibft.errors import UserError
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import legend_below, panel_grid, styled, titled
 from ibft.metrics.distributions import Floats, common_grid, scores_at
 from ibft.metrics.separation import separation
+from ibft.runtime.errors import UserError
 
 _GROUPS = {
     "p0": ("$p_0$: fine-tuning data, base model", "#0072b2", "-"),

@@ -9,11 +9,11 @@ from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import compared, lowest_temperature
+from ibft.runtime.errors import UserError
 
 _WIDTH, _HEIGHT = 4.8, 5.0  # inches
 _COLUMNS = 2

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.figures.style import (
     legend_below,
     look_of,
@@ -22,6 +21,7 @@ from ibft.figures.style import (
 from ibft.metrics.labels import Kind, Labels
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import by_place, lowest_temperature
+from ibft.runtime.errors import UserError
 
 _CRITERIA: dict[Kind, str] = {
     "ft-mink": "Most memorized removed (Min-K%)",

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.figures.style import panel_grid, panel_title, size_note, styled, titled
 from ibft.metrics.labels import Labels
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import by_place, lowest_temperature
+from ibft.runtime.errors import UserError
 
 _MAPS = (("alpha", "beta"), ("layer", "bottleneck"))
 _AXES = {"alpha": r"$\alpha$", "beta": r"$\beta$", "layer": "layer", "bottleneck": "width of the bottleneck"}

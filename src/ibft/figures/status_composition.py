@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.errors import UserError
 from ibft.figures.style import by_method, legend_below, panel_grid, panels, styled, titled
 from ibft.metrics.labels import Labels
 from ibft.metrics.places import lowest_temperature
 from ibft.metrics.runs import Run
+from ibft.runtime.errors import UserError
 
 PASSED = "passed"
 _PASSED_COLOUR = "#009e73"

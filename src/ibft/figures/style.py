@@ -21,10 +21,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.errors import UserError
 from ibft.manifests import write_output
 from ibft.metrics.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
+from ibft.runtime.errors import UserError
 from ibft.visible import visible
 
 Arguments = ParamSpec("Arguments")
@@ -138,13 +138,13 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     return drawn
 
 
-def save(figure: Figure, png: Path, svg: Path) -> None:
-    """Write `figure` to both files; equal figures give equal bytes."""
+def save(figure: Figure, png: Path, svg: Path, **facts: Any) -> None:
+    """Write `figure` to both files, and `facts` to their manifests; equal figures give equal bytes."""
     with matplotlib.rc_context(_RC):
         for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": "ibft"})):
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=_DPI, metadata=metadata)
-            write_output(path, content.getvalue())
+            write_output(path, content.getvalue(), **facts)
 
 
 def panel_grid(

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from ibft.errors import UserError
 from ibft.figures.style import legend_below, looks, panel_grid, styled, titled
 from ibft.metrics.labels import Labels, in_order
+from ibft.runtime.errors import UserError
 
 _PANELS = (
     ("ce", "Cross-entropy CE (nats per token)", "Prediction"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 Reals = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ibft.batching import length_batches, pad_right
-from ibft.errors import UserError
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 
 Pooling = Literal["mean", "last"]
 
@@ -38,12 +38,14 @@ def pooled_states(
         raise UserError("an example of fewer than two tokens has no state to compare: drop it from the dataset")
     batches = length_batches([len(text) for text in texts], batch_tokens)
     states: dict[int, NDArray[np.float64]] = {}
-    for batch in track(batches, "hidden states", unit="examples", total=len(texts), size=len):
-        rows = [texts[index] for index in batch]
-        with _layer_output(model, layer) as caught:
-            model.get_decoder()(input_ids=pad_right(rows, model.device), use_cache=False)
-        pooled_BD = _pool(caught[0], [len(row) for row in rows], pooling)
-        states |= dict(zip(batch, pooled_BD.cpu().numpy(), strict=True))
+    with progress("hidden states", unit="examples", total=len(texts)) as bar:
+        for batch in batches:
+            rows = [texts[index] for index in batch]
+            with _layer_output(model, layer) as caught:
+                model.get_decoder()(input_ids=pad_right(rows, model.device), use_cache=False)
+            pooled_BD = _pool(caught[0], [len(row) for row in rows], pooling)
+            states |= dict(zip(batch, pooled_BD.cpu().numpy(), strict=True))
+            bar.advance(len(batch))
     return np.stack([states[index] for index in range(len(texts))])
 
 

@@ -19,12 +19,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.batching import WHOLE, Shard, length_batches, windows
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
-from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.lora_gradients import LabelledText, example_gradients
 from ibft.memorization.warm_up import fresh_adapter, warm_up
-from ibft.profiles import get_profile
-from ibft.progress import track
+from ibft.prompts import get_profile
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 
 WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
 
@@ -39,6 +39,12 @@ class GradientScoring:
     max_length: int  # tokens of prompt and response together
     learning_rate: float  # of the warm-up
     seed: int
+
+    @property
+    def key(self) -> str:
+        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        sections = self.settings.as_json(), self.lora.as_json()
+        return repr((*sections, self.profile, self.max_length, self.learning_rate, self.seed))
 
 
 @dataclass(frozen=True)
@@ -115,16 +121,13 @@ def _score_initialisation(
     with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))):
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
         warm_up(model, steps, scoring.learning_rate, settings.batch_tokens)
-        for batch in track(
-            _unfinished_batches(encoder, settings.batch_tokens, finished, shard),
-            f"GraNd {initialisation + 1}/{settings.initialisations}",
-            unit="examples",
-            total=max(len(finished), round(len(encoder.examples) / shard.count)),
-            done=len(finished),
-            size=len,
-        ):
-            rows = _score_batch(model, batch, settings)
-            journal.append({"initialisation": initialisation, "rows": rows})
+        what = f"GraNd {initialisation + 1}/{settings.initialisations}"
+        total = max(len(finished), round(len(encoder.examples) / shard.count))
+        with progress(what, unit="examples", total=total, done=len(finished)) as bar:
+            for batch in _unfinished_batches(encoder, settings.batch_tokens, finished, shard):
+                rows = _score_batch(model, batch, settings)
+                journal.append({"initialisation": initialisation, "rows": rows})
+                bar.advance(len(batch))
 
 
 def _score_batch(

@@ -23,12 +23,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.batching import WHOLE, Shard, length_batches
 from ibft.config.memorization import Scoring
-from ibft.errors import UserError
 from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.plain_text import EncodedText, encode
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +83,13 @@ def score(
     if not packed:
         logger.warning("the attention of %s cannot be kept within texts: one text at a time", type(model).__name__)
     budget = settings.batch_tokens if packed else 1
-    with packed_attention(model) if packed else nullcontext():
-        for batch in track(
-            _unfinished_batches(tokenizer, windows, settings, budget, journal, shard),
-            "Min-K%",
-            unit="examples",
-            total=max(done, round(total / shard.count)),
-            done=done,
-            size=len,
-        ):
+    total = max(done, round(total / shard.count))
+    attention = packed_attention(model) if packed else nullcontext()
+    with attention, progress("Min-K%", unit="examples", total=total, done=done) as bar:
+        for batch in _unfinished_batches(tokenizer, windows, settings, budget, journal, shard):
             rows = [asdict(scored) for scored in _score_batch(model, batch, settings, packed)]
             journal.append({"window": batch.window, "rows": rows})
+            bar.advance(len(batch))
 
 
 def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:

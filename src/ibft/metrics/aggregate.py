@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.counting import judged
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m_array
+from ibft.runtime.errors import UserError
 from ibft.tables import METRICS
 
 CELL = ["model", "dataset", "method", "benchmark", "temperature"]

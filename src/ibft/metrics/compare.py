@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.aggregate import CELL, Cell, cells, check_k
 from ibft.metrics.grid import headline_grid
 from ibft.metrics.intervals import Floats, bootstrap_interval
+from ibft.runtime.errors import UserError
 from ibft.tables import COMPARISONS
 
 _PERMUTATIONS = 10_000  # beyond 13 differing problems, where all 2^13 sign patterns are no longer tried

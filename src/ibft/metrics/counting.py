@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ibft.errors import UserError
 from ibft.metrics.runs import Run, describe
+from ibft.runtime.errors import UserError
 from ibft.tables import PASS_COUNTS
 
 COUNTED_COLUMNS = ["task_id", "sample", "passed", "official_passed"]  # of VERDICTS

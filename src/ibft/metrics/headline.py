@@ -3,11 +3,11 @@
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.grid import Grid, headline_grid, rows_at
 from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import plain
 from ibft.metrics.places import compared
+from ibft.runtime.errors import UserError
 from ibft.tables import HEADLINE
 
 _COLUMN = ["model", "dataset", "benchmark", "temperature", "k", "m"]

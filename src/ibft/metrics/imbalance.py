@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 Floats = npt.NDArray[np.float64]
 

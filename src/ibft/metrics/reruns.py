@@ -16,7 +16,6 @@ import pandas as pd
 
 from ibft import storage
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.metrics.aggregate import CELL, Cell, cells
 from ibft.metrics.compare import holm, sign_flip_p_values
@@ -24,6 +23,7 @@ from ibft.metrics.escaping import as_csv
 from ibft.metrics.grid import Grid, headline_grid
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.notation import plain
+from ibft.runtime.errors import UserError
 from ibft.tables import PASS_COUNTS
 from ibft.visible import visible
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ibft.errors import UserError
 from ibft.manifests import read_manifest
+from ibft.runtime.errors import UserError
 from ibft.storage import read_table
 from ibft.tables import Table
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int64]

@@ -10,10 +10,10 @@ import torch
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.errors import UserError
 from ibft.models.loaders import causal_class, read_config, read_model, read_tokenizer
 from ibft.models.wording import first_line, shown
-from ibft.profiles.tokens import check_chat_template
+from ibft.prompts.tokens import check_chat_template
+from ibft.runtime.errors import UserError
 
 # transformers gives these causal attention, whatever their configuration says.
 _ALWAYS_CAUSAL = ("gpt_neox", "gpt_neox_japanese")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ibft.errors import UserError
 from ibft.models.strict_json import read_object
 from ibft.models.wording import shown
+from ibft.runtime.errors import UserError
 
 # These go into the model; their keys are settings. The keys of other files, such as a vocabulary's, may be any words.
 _SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")

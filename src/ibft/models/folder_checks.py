@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ibft.errors import UserError
 from ibft.models.strict_json import read_object
 from ibft.models.wording import shown
+from ibft.runtime.errors import UserError
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"

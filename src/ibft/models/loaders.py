@@ -23,8 +23,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from ibft.errors import UserError
 from ibft.models.wording import listed, shown
+from ibft.runtime.errors import UserError
 
 _RETRAIN = "delete it and rerun Snakemake, which trains it anew"
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ibft.config.training import LoRA
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 
 def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:

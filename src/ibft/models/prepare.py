@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from ibft.config.inputs import Model
-from ibft.errors import UserError
 from ibft.hub import fetch, pin
 from ibft.models.architecture_checks import check_fit, description, rendered_template, tokenizer_facts
 from ibft.models.config_checks import check_json
@@ -26,6 +25,7 @@ from ibft.models.loaders import read_gguf
 from ibft.models.trial import attempt
 from ibft.models.weight_checks import check_finite, dtypes, not_floating
 from ibft.models.wording import first_line
+from ibft.runtime.errors import UserError
 
 _GIB = 1 << 30
 READING_S, TEMPLATE_S, FITTING_S = 120.0, 60.0, 900.0  # a tokenizer of 200,000 tokens takes seconds

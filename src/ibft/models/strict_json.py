@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ibft.errors import UserError
 from ibft.models.wording import first_line, shown
+from ibft.runtime.errors import UserError
 
 _MIB = 1 << 20
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ibft.errors import UserError
 from ibft.models.wording import first_line
+from ibft.runtime.errors import UserError
 
 _PAGE = resource.getpagesize()
 

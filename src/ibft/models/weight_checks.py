@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ibft.errors import UserError
 from ibft.models.wording import first_line, shown
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # Tensors beside the packed weights of GPTQ, AWQ, bitsandbytes, compressed-tensors and FP8 checkpoints.
@@ -57,9 +57,11 @@ def not_floating(found: Mapping[str, str]) -> dict[str, str]:
 
 def check_finite(files: Sequence[Path], total: int) -> None:
     """Raise `UserError` if a number in `files`, which hold `total` tensors, is NaN or infinite."""
-    for name, tensor in track(_tensors(files), "checking weights", unit="tensors", total=total):
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise UserError(f"tensor {shown(name)} holds numbers that are NaN or infinite: fetch the weights anew")
+    with progress("checking weights", unit="tensors", total=total) as bar:
+        for name, tensor in _tensors(files):
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise UserError(f"tensor {shown(name)} holds numbers that are NaN or infinite: fetch the weights anew")
+            bar.advance()
 
 
 def _tensors(files: Sequence[Path]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -7,11 +7,11 @@ import pandas as pd
 
 from ibft.config.configuration import Config
 from ibft.config.metrics import Metrics
-from ibft.errors import UserError
 from ibft.metrics.escaping import escape_latex, escape_markdown
 from ibft.metrics.headline import headline
 from ibft.metrics.labels import Labels, labels_of
 from ibft.paper.numbers import TEMPERATURE
+from ibft.runtime.errors import UserError
 
 SETTINGS = Metrics(k=(1, 5, 10), strict_k=10, strict_m=(2, 5, 10))
 _COLUMNS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

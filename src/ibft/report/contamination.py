@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ibft.config.contamination import Contamination
-from ibft.errors import UserError
 from ibft.metrics.labels import Labels, in_order
 from ibft.report.facts import FactTable
+from ibft.runtime.errors import UserError
 
 _LISTED = 5  # examples of each pair
 _QUOTED = 120  # characters

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.errors import UserError
 from ibft.metrics.distributions import scores_at
 from ibft.metrics.labels import Labels
 from ibft.metrics.notation import raised
 from ibft.metrics.runs import Run
 from ibft.metrics.separation import separation
+from ibft.runtime.errors import UserError
 
 _PACKAGES = (
     "ibft",

@@ -16,12 +16,12 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from ibft.errors import UserError
 from ibft.figures.catalogue import CATALOGUE
 from ibft.manifests import verify
 from ibft.metrics.rendering import blocks, number
 from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
+from ibft.runtime.errors import UserError
 from ibft.visible import SPELLED, visible
 
 _FOLDER = Path(__file__).parent

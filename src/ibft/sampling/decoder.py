@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Prompt
 from ibft.sampling.nucleus import Nucleus, nuclei
 from ibft.sampling.seeds import uniform_numbers

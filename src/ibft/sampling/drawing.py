@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ibft.journal import Journal
-from ibft.profiles import Problem, get_profile
-from ibft.progress import track
+from ibft.prompts import Problem, get_profile
+from ibft.runtime.progress import progress
 from ibft.sampling.draws import Order
 from ibft.sampling.engine import Engine, Group, Prompt
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows
@@ -68,23 +68,17 @@ def draw_missing(works: Sequence[Work], start_engine: Callable[[], Engine]) -> N
         asked.append(prompts)
     left = sum(len(prompt.seeds) for group in groups for prompt in group.prompts)
     tokens, started = 0, time.monotonic()
-    drawn = track(
-        engine.sample(groups),
-        "sampling",
-        unit="samples",
-        total=total,
-        done=total - left,
-        size=lambda found: len(found[1]),
-    )
-    for number, completions in drawn:
-        work, _ = unfinished[number]
-        own = asked[number][completions[0].task_id]
-        n = work.order.settings.n
-        rows = sample_rows(completions, own.prompt, own.problem, get_profile(work.order.profile), engine, n)
-        for place, trial in enumerate(own.trials):
-            entry = {"task_id": own.problem.task_id, "trial": trial, "rows": rows[place * n : (place + 1) * n]}
-            work.journal.append(entry)
-        tokens += sum(row["completion_tokens"] for row in rows)
+    with progress("sampling", unit="samples", total=total, done=total - left) as bar:
+        for number, completions in engine.sample(groups):
+            work, _ = unfinished[number]
+            own = asked[number][completions[0].task_id]
+            n = work.order.settings.n
+            rows = sample_rows(completions, own.prompt, own.problem, get_profile(work.order.profile), engine, n)
+            for place, trial in enumerate(own.trials):
+                entry = {"task_id": own.problem.task_id, "trial": trial, "rows": rows[place * n : (place + 1) * n]}
+                work.journal.append(entry)
+            tokens += sum(row["completion_tokens"] for row in rows)
+            bar.advance(len(completions))
     logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))
 
 

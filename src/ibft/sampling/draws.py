@@ -16,10 +16,10 @@ from pydantic import BaseModel
 
 from ibft import storage
 from ibft.config.sampling import Sampling
-from ibft.errors import UserError
 from ibft.journal import Entry, journal_key
 from ibft.manifests import manifest_path, read_manifest, verify
-from ibft.profiles import Problem, get_profile
+from ibft.prompts import Problem, get_profile
+from ibft.runtime.errors import UserError
 from ibft.tables import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ibft.config.sampling import Sampling
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.sampling.engine import Engine
 from ibft.sampling.transformers_engine import TransformersEngine
 from ibft.sampling.vllm_engine import VllmEngine

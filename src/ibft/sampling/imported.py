@@ -7,8 +7,9 @@ import pandas as pd
 
 from ibft.data.answers import answer_of
 from ibft.data.records import Record
-from ibft.errors import UserError
-from ibft.profiles import get_profile
+from ibft.extraction import extract
+from ibft.prompts import get_profile
+from ibft.runtime.errors import UserError
 from ibft.tables import SAMPLES
 
 AS_IS = "as-is"
@@ -27,7 +28,6 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
         UserError: a record lacks a string, belongs to no problem, or the problems have different numbers of samples.
     """
     by_task: dict[str, Any] = {str(problem.task_id): problem for problem in problems.itertuples(index=False)}
-    extract = (lambda completion, _: completion) if profile == AS_IS else get_profile(profile).extract
     label = AS_IS if profile == AS_IS else f"{profile} v{get_profile(profile).version}"
     rows: dict[str, list[dict[str, Any]]] = {task_id: [] for task_id in by_task}
     for record in records:
@@ -36,7 +36,7 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
             "task_id": task_id,
             "sample": len(rows[task_id]),
             "completion": completion,
-            "code": extract(completion, by_task[task_id]),
+            "code": completion if profile == AS_IS else extract(profile, completion, by_task[task_id]),
             "profile": label,
             "engine": ENGINE,
             "engine_version": "",

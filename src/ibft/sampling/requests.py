@@ -5,7 +5,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from ibft.profiles import Problem, Profile
+from ibft.extraction import extract
+from ibft.prompts import Problem, Profile
 from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Completion, Decoding, Engine, Prompt
 from ibft.sampling.seeds import draw_seed
@@ -52,7 +53,7 @@ def sample_rows(
             "task_id": problem.task_id,
             "sample": completion.sample % n,
             "completion": completion.text,
-            "code": profile.extract(completion.text, problem),
+            "code": extract(profile.name, completion.text, problem),
             "finish_reason": completion.finish_reason,
             "prompt_tokens": len(prompt.token_ids),
             "completion_tokens": len(completion.token_ids),

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 Criterion = Literal["mink", "grand", "random"]
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ibft.config.training import Training
-from ibft.errors import UserError
-from ibft.progress import track
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
 from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
 from ibft.training.learner import Learner
 from ibft.training.objective import Loss, TokenCounts, count_tokens
@@ -75,24 +75,26 @@ def train(
     learner.train()
     response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
-    for step, chosen in track(remaining, "training", unit="steps", total=steps, done=done):
-        shares, counts = _prepare(chosen, settings, learner, pad_token, processes)
-        with stopwatch(step, counts.response, processes) as speed:
-            torch.manual_seed(_dropout_seed(seed, step, processes.rank))
-            parts = _backward(updates, shares, counts, (seed, step), processes)
-            _check_finite(step, parts)
-            rate = learning_rate(step, steps, settings)
-            norm = updates.update(rate)
+    with progress("training", unit="steps", total=steps, done=done) as bar:
+        for step, chosen in remaining:
+            shares, counts = _prepare(chosen, settings, learner, pad_token, processes)
+            with stopwatch(step, counts.response, processes) as speed:
+                torch.manual_seed(_dropout_seed(seed, step, processes.rank))
+                parts = _backward(updates, shares, counts, (seed, step), processes)
+                _check_finite(step, parts)
+                rate = learning_rate(step, steps, settings)
+                norm = updates.update(rate)
 
-        response_tokens += counts.response
-        row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
-        rows.append({"log": row, "speed": speed})
-        for tracker in trackers:
-            tracker(step, {name: value for name, value in (row | speed).items() if value is not None})
-        if step % _LOG_EVERY_STEPS == 0 or step == steps:
-            logger.info("step %d/%d %s", step, steps, _readable(row | speed))
-        if step % checkpoint_steps == 0 and step < steps:
-            updates.save(step, rows)
+            response_tokens += counts.response
+            row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
+            rows.append({"log": row, "speed": speed})
+            for tracker in trackers:
+                tracker(step, {name: value for name, value in (row | speed).items() if value is not None})
+            if step % _LOG_EVERY_STEPS == 0 or step == steps:
+                logger.info("step %d/%d %s", step, steps, _readable(row | speed))
+            if step % checkpoint_steps == 0 and step < steps:
+                updates.save(step, rows)
+            bar.advance()
     learner.eval()
     return Trained(updates.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
 

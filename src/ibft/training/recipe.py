@@ -15,11 +15,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.methods import Method
 from ibft.config.training import Training
-from ibft.errors import UserError
 from ibft.files import write_bytes
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
-from ibft.profiles import get_profile
+from ibft.prompts import get_profile
+from ibft.runtime.errors import UserError
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.fused_lora import fuse_lora
@@ -47,6 +47,11 @@ class Recipe:
     profile: str
     training: Training
     seed: int
+
+    @property
+    def key(self) -> str:
+        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        return repr((self.method.as_json(), self.layer, self.profile, self.training.as_json(), self.seed))
 
 
 def fine_tune(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 Tracker = Callable[[int, dict[str, float]], None]  # takes a step and its numbers
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ibft.config.training import Training
-from ibft.errors import UserError
 from ibft.files import why_unreadable
+from ibft.runtime.errors import UserError
 
 _OURS = ("optimizer", "scheduler", "gradient_clipping", "bf16", "fp16")
 

@@ -8,7 +8,7 @@ temporary folders that the workflow had no time to remove: its own, and those of
 Nothing here depends on which signals a process ignores: what a shell starts with `&` ignores SIGINT, `nohup` SIGHUP.
 Nor does it depend on what a job is doing: the imports of a stage take seconds, in which it could not watch by itself.
 
-    python src/ibft/watchdog.py PID MARK NOTES [FOLDER ...]
+    python src/ibft/runtime/watchdog.py PID MARK NOTES [FOLDER ...]
 """
 
 import os

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ibft.profiles import get_profile
-from tests.profiles.problems import MUX, Problem
+from ibft.extraction import extract
+from ibft.prompts import get_profile
+from tests.prompts.problems import MUX, Problem
 
 BODY = "\tassign out = sel ? b : a;\n"
 MODULE = MUX.prompt + BODY + "endmodule\n"
@@ -16,12 +17,12 @@ VERILOG_PROFILES = ("chat", "ibft", "origen", "rtlcoder", "vericoder")
 @pytest.mark.parametrize("name", [name for name in VERILOG_PROFILES if name != "vericoder"])
 @pytest.mark.parametrize("completion", [BODY + "endmodule\n", "\n" + BODY + "endmodule", BODY], ids=repr)
 def test_a_body_is_put_under_the_header_and_ended(name, completion):
-    assert get_profile(name).extract(completion, MUX) == MODULE
+    assert extract(name, completion, MUX) == MODULE
 
 
 @pytest.mark.parametrize("name", VERILOG_PROFILES)
 def test_a_whole_module_keeps_its_own_header(name):
-    code = get_profile(name).extract("module top_module(input a, output out);\n" + BODY + "endmodule\n", MUX)
+    code = extract(name, "module top_module(input a, output out);\n" + BODY + "endmodule\n", MUX)
     assert code.count("module top_module") == 1
     assert code.rstrip().endswith("endmodule")
     assert "assign out" in code
@@ -29,26 +30,25 @@ def test_a_whole_module_keeps_its_own_header(name):
 
 def test_a_chat_answer_ends_at_its_fence_and_a_text_about_it_is_cut():
     completion = BODY + "endmodule\n```\nThis module has one assign.\nendmodule"
-    assert get_profile("chat").extract(completion, MUX) == MODULE
-    assert get_profile("chat").extract(BODY + "endmodule\n\nThis is a multiplexer.", MUX) == MODULE
+    assert extract("chat", completion, MUX) == MODULE
+    assert extract("chat", BODY + "endmodule\n\nThis is a multiplexer.", MUX) == MODULE
 
 
 def test_a_mention_of_the_module_in_a_comment_is_not_its_declaration():
     completion = "\n\t// module top_module selects\n" + BODY + "endmodule\n"
-    code = get_profile("chat").extract(completion, MUX)
+    code = extract("chat", completion, MUX)
     assert code.startswith(MUX.prompt)
     assert "// module top_module selects" in code
 
 
 def test_a_model_without_end_token_is_cut_after_its_first_module():
     completion = BODY + "endmodule\nmodule top_module (\n\tinput a\n);\nendmodule\n"
-    assert get_profile("ibft").extract(completion, MUX) == MODULE
+    assert extract("ibft", completion, MUX) == MODULE
 
 
 def test_origen_removes_a_repeated_header_only_before_a_blank_line():
-    extract = get_profile("origen").extract
-    assert extract(f"Sure:\n```verilog\n{MUX.prompt}\n{BODY}endmodule\n```\nDone.", MUX) == MODULE
-    kept = extract(f"```verilog\n{MUX.prompt}{BODY}endmodule\n```", MUX)
+    assert extract("origen", f"Sure:\n```verilog\n{MUX.prompt}\n{BODY}endmodule\n```\nDone.", MUX) == MODULE
+    kept = extract("origen", f"```verilog\n{MUX.prompt}{BODY}endmodule\n```", MUX)
     assert kept == MODULE  # no blank line: upstream keeps the header, and here it is not doubled
 
 
@@ -57,18 +57,18 @@ def test_vericoder_takes_the_longest_block_without_its_testbench():
         f"Think.\n```verilog\nassign x;\n```\nThen:\n```verilog\n{MUX.prompt}{BODY}endmodule\n\n"
         "module tb_module;\n\ttop_module dut();\nendmodule\n```"
     )
-    assert get_profile("vericoder").extract(completion, MUX) == MODULE.replace("\t", "    ").strip()
+    assert extract("vericoder", completion, MUX) == MODULE.replace("\t", "    ").strip()
 
 
 def test_vericoder_keeps_every_module_of_an_answer_without_fence():
     helper = "module inverter(input a, output y);\n    assign y = ~a;\nendmodule"
     text = f"// Define the module\n{MODULE}\n{helper}"
-    assert get_profile("vericoder").extract(f"The answer:\n{text}\nIt works.", MUX).endswith(helper)
+    assert extract("vericoder", f"The answer:\n{text}\nIt works.", MUX).endswith(helper)
 
 
 def test_rtlcoder_takes_the_first_of_modules_that_run_on():
     completion = BODY + "endmodulemodule top_module (input a);\nendmodule"
-    assert get_profile("rtlcoder").extract(completion, MUX) == MODULE
+    assert extract("rtlcoder", completion, MUX) == MODULE
 
 
 def test_published_origen_completions_give_the_program_that_the_official_harness_runs(shared_data: Path):
@@ -76,7 +76,7 @@ def test_published_origen_completions_give_the_program_that_the_official_harness
     rows = _rows(shared_data / "samples" / "origen-greedy-eval-human.jsonl")
     for row in rows:
         problem = problems[row["task_id"]]
-        code = get_profile("origen").extract(row["completion"], problem)
+        code = extract("origen", row["completion"], problem)
         assert code.split() == (problem.prompt + row["completion"]).split()
     assert len(rows) == 156
 
@@ -87,7 +87,7 @@ def test_published_vericoder_answers_are_handed_over_as_they_were_evaluated(shar
     changed = [
         row
         for row in rows
-        if get_profile("vericoder").extract(row["completion"], problems[row["task_id"]])
+        if extract("vericoder", row["completion"], problems[row["task_id"]])
         != row["completion"].replace("\t", "    ").strip()
     ]
     assert len(rows) == 1560

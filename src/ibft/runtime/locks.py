@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from ibft.errors import UserError
 from ibft.files import write_bytes
+from ibft.runtime.errors import UserError
 
 _LOCKS = Path(".snakemake") / "locks"
 _HOLDER = Path(".snakemake") / "ibft-holder.json"

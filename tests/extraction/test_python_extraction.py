@@ -4,9 +4,11 @@ import pytest
 
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.profiles import PROFILES, get_profile
-from ibft.profiles.python import is_stub, reachable, without_docstring
-from tests.profiles.problems import TWICE, Problem
+from ibft.extraction import extract
+from ibft.extraction.python import reachable
+from ibft.prompts import PROFILES
+from ibft.prompts.stubs import is_stub, without_docstring
+from tests.prompts.problems import TWICE, Problem
 
 BODY = "    return [2 * x for x in xs]\n"
 PYTHON_PROFILES = tuple(name for name, profile in PROFILES.items() if profile.language != "verilog")
@@ -25,7 +27,7 @@ def run(code: str, name: str = "twice"):
     ids=["body", "body on a new line", "whole function"],
 )
 def test_bodies_and_whole_functions_become_a_program(name, completion):
-    assert run(get_profile(name).extract(completion, TWICE))([1, 2]) == [2, 4]
+    assert run(extract(name, completion, TWICE))([1, 2]) == [2, 4]
 
 
 def test_a_wizardcoder_answer_is_the_first_block_without_its_demonstration():
@@ -33,21 +35,21 @@ def test_a_wizardcoder_answer_is_the_first_block_without_its_demonstration():
         "Here you are:\n```python\nimport os\ndef twice(xs):\n    return [helper(x) for x in xs]\n\n"
         "def helper(x):\n    return 2 * x\n\n# Example usage\nprint(undefined)\n```\nor\n```python\ntwice = None\n```"
     )
-    assert run(get_profile("wizardcoder").extract(completion, TWICE))([3]) == [6]
+    assert run(extract("wizardcoder", completion, TWICE))([3]) == [6]
 
 
 def test_what_follows_the_function_is_dropped_from_a_base_model():
     completion = BODY + "\n\nprint(twice(input()))\n\ndef twice(xs):\n    return None\n"
-    assert run(get_profile("evalplus-base").extract(completion, TWICE))([1]) == [2]
+    assert run(extract("evalplus-base", completion, TWICE))([1]) == [2]
 
 
 def test_an_answer_cut_off_in_a_second_function_still_counts():
     completion = BODY + "\ndef other(x):\n    return [x for"
-    assert run(get_profile("chat").extract(completion, TWICE))([1]) == [2]
+    assert run(extract("chat", completion, TWICE))([1]) == [2]
 
 
 def test_code_that_never_was_python_is_handed_over_as_it_is():
-    assert get_profile("chat").extract("I cannot do that.", TWICE).endswith("List[int]:\nI cannot do that.")
+    assert extract("chat", "I cannot do that.", TWICE).endswith("List[int]:\nI cannot do that.")
 
 
 def test_only_what_the_entry_point_reaches_is_kept():
@@ -85,7 +87,7 @@ def test_every_canonical_solution_of_humaneval_survives_extraction(name):
         solution = row.reference_solution
         if name in ("wizardcoder", "evalplus-chat"):
             solution = row.prompt + solution
-        code = get_profile(name).extract(solution, problem)
+        code = extract(name, solution, problem)
         namespace: dict[str, object] = {}
         exec(code + "\n" + row.tests, namespace)
         namespace["check"](namespace[row.entry_point])

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ibft.errors import UserError
-from ibft.profiles.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
+from ibft.prompts.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
+from ibft.runtime.errors import UserError
 
 if TYPE_CHECKING:  # profiles are read by stages that run without transformers
     from transformers import PreTrainedTokenizerBase
@@ -39,15 +39,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Profile:
-    """One way to prompt, to stop and to extract; see `ibft.profiles.catalogue` for all of them.
+    """One way to prompt and to stop; see `ibft.prompts.catalogue` for all of them, `ibft.extraction` for the code.
 
     Attributes:
         version: grows whenever the same input would give another prompt, other stops or other code.
         language: of the only problems that it can ask for; None asks for any.
         problem_turn: how a benchmark problem is asked.
         example_turn: (instruction, response, language) -> how a fine-tuning example is asked, and what is learned.
-        extract: (completion, problem) -> code that defines the problem's entry point: a Python program or a Verilog
-            module. It may be broken, but it is never left out.
         templated: whether the tokenizer's chat template is used.
         bos: whether the text starts with the beginning-of-sequence token, where the tokenizer has the habit.
         ends: whether a training response ends with the end-of-sequence (or end-of-turn) token. A model that never
@@ -62,7 +60,6 @@ class Profile:
     version: int
     problem_turn: Callable[[Problem], Turn]
     example_turn: Callable[[str, str, str], tuple[Turn, str]]
-    extract: Callable[[str, Problem], str]
     language: str | None = None
     templated: bool = False
     bos: bool = True

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from ibft.errors import UserError
-from ibft.profiles import PROFILES, get_profile
-from tests.profiles.problems import MUX, TWICE, tokenizer_joining_line_breaks, tokenizer_with_bos
+from ibft.prompts import PROFILES, get_profile
+from ibft.runtime.errors import UserError
+from tests.prompts.problems import MUX, TWICE, tokenizer_joining_line_breaks, tokenizer_with_bos
 from tests.tiny_model import make_tiny_tokenizer
 
 HEADER = MUX.prompt

@@ -1,26 +1,29 @@
 """Progress of long stages: a bar with rate and remaining time on a terminal, readable lines in the log.
 
     logger = logging.getLogger(__name__)
-    for batch in track(batches, "scoring", unit="examples", total=1000, size=len):
-        ...
+    with progress("scoring", unit="examples", total=1000) as bar:
+        for batch in batches:
+            ...
+            bar.advance(len(batch))
 
-Workflow scripts call `start_logging` once; library code only uses `logging` and `track`.
+Workflow scripts call `start_logging` once; library code only uses `logging` and `progress`, which never sees the items
+of a loop and so cannot change what is made of them.
 """
 
 import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn
 
 from tqdm import tqdm
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 from ibft.visible import LINES, visible
 
-Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -73,21 +76,34 @@ class _LogFile(logging.FileHandler):
         logger.warning("%s ends here: %s", self.baseFilename, error.strerror)
 
 
-def track(
-    items: Iterable[Item],
-    what: str,
-    *,
-    unit: str,
-    total: int,
-    done: int = 0,
-    size: Callable[[Item], int] = lambda _: 1,
-) -> Iterator[Item]:
-    """Yield `items` while reporting how many `unit` of `total` are done; `done` counts what an earlier run finished.
+class Progress:
+    """How far a loop is: a bar, and now and then a line in the log."""
 
-    An item is counted, with its `size`, when the consumer asks for the next one.
-    """
-    started = last_line = time.monotonic()
-    finished = done
+    def __init__(self, bar: "tqdm[NoReturn]", what: str, unit: str, total: int, done: int) -> None:
+        self._bar = bar
+        self._what, self._unit, self._total = what, unit, total
+        self._done = self._finished = done
+        self._started = self._last_line = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more units as finished."""
+        self._finished += count
+        self._bar.update(count)
+        now = time.monotonic()
+        if now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            rate = (self._finished - self._done) / (now - self._started)
+            logger.info(progress_line(self._what, self._unit, self._finished, self._total, rate))
+
+    def conclude(self) -> None:
+        """Log how much was finished, and how long it took."""
+        elapsed = time.monotonic() - self._started
+        logger.info("%s: %d %s in %.1f s", self._what, self._finished - self._done, self._unit, elapsed)
+
+
+@contextmanager
+def progress(what: str, *, unit: str, total: int, done: int = 0) -> Iterator[Progress]:
+    """Report how many `unit` of `total` are done while the block runs; `done` counts what an earlier run finished."""
     columns, lines = shutil.get_terminal_size()  # 80 x 24 where a terminal does not know; tqdm would draw nothing
     with tqdm(
         total=total,
@@ -99,16 +115,9 @@ def track(
         ncols=columns,
         nrows=lines,
     ) as bar:
-        for item in items:
-            yield item
-            finished += size(item)
-            bar.update(size(item))
-            now = time.monotonic()
-            if now - last_line >= SECONDS_BETWEEN_LINES:
-                last_line = now
-                logger.info(progress_line(what, unit, finished, total, (finished - done) / (now - started)))
-    elapsed = time.monotonic() - started
-    logger.info("%s: %d %s in %.1f s", what, finished - done, unit, elapsed)
+        counted = Progress(bar, what, unit, total, done)
+        yield counted
+    counted.conclude()
 
 
 def progress_line(what: str, unit: str, finished: int, total: int, rate: float) -> str:

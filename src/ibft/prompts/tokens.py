@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ibft.errors import UserError
+from ibft.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from ibft.errors import UserError
-from ibft.progress import start_logging
-from ibft.watchdog import MARK_VARIABLE
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import start_logging
+from ibft.runtime.watchdog import MARK_VARIABLE
 
 logger = logging.getLogger(__name__)
 

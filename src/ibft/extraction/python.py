@@ -2,15 +2,15 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from itertools import takewhile
+
+from ibft.prompts.stubs import NOT_PYTHON, parse, parsed
 
 _OPENING_FENCE = re.compile(r"```(?:python|py)\b")
 _CLOSING_FENCE = "\n```"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")  # as Python counts them
 _UNREADABLE = re.compile(r"[\0\ud800-\udfff]")  # for Python, wherever it stands
-_NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 _PARSED_AT_MOST = 1 << 22  # characters, however often; a few seconds, for text that no model writes
 
 
@@ -25,7 +25,7 @@ def program(opening: str, text: str, entry_point: str) -> str:
         whole = given + text
     else:
         whole = opening.rstrip() + ("" if text.startswith("\n") else "\n") + text
-    tree = _parsed(given)
+    tree = parsed(given)
     helpers = [name for node in tree.body for name in _defined_names(node)] if tree else []
     return reachable(whole, entry_point, *helpers)
 
@@ -38,20 +38,6 @@ def before_function(prompt: str, name: str) -> str:
     """What `prompt` holds before it defines `name`: imports, constants, helper functions."""
     definition = _definition(name).search(prompt)
     return prompt[: definition.start()] if definition else ""
-
-
-def is_stub(text: str) -> bool:
-    """Whether `text` is Python that ends with a function of which there is no more than a docstring."""
-    function = _last_function(text)
-    return function is not None and len(function.body) == 1 and ast.get_docstring(function, clean=False) is not None
-
-
-def without_docstring(stub: str) -> str:
-    """A stub up to the end of its signature; text that is no stub, or has both on one line, as it is."""
-    function = _last_function(stub)
-    if function is None or not is_stub(stub) or function.body[0].lineno == function.lineno:
-        return stub
-    return "\n".join(stub.split("\n")[: function.body[0].lineno - 1])
 
 
 def first_block(text: str) -> str:
@@ -90,12 +76,6 @@ def _definition(name: str) -> re.Pattern[str]:
     return re.compile(rf"^(?:async\s+)?def\s+{re.escape(name)}\b", re.MULTILINE)
 
 
-def _last_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    tree = _parsed(text)
-    last = tree.body[-1] if tree and tree.body else None
-    return last if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef) else None
-
-
 def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
     """The longest run of lines from the first one that is valid Python, less blank lines and comments at its end.
 
@@ -106,8 +86,8 @@ def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
     parsed = 0
     while lines and (parsed := parsed + sum(map(len, lines))) <= _PARSED_AT_MOST:
         try:
-            return _parse("".join(lines)), lines
-        except _NOT_PYTHON as error:
+            return parse("".join(lines)), lines
+        except NOT_PYTHON as error:
             failed_on = getattr(error, "lineno", None) or len(lines)  # nested too deep, it fails on no line
         del lines[min(failed_on, len(lines)) - 1 :]
         while lines and _is_blank_or_comment(lines[-1]):
@@ -117,19 +97,6 @@ def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
 
 def _is_blank_or_comment(line: str) -> bool:
     return line.lstrip()[:1] in ("", "#")
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return _parse(text)
-    except _NOT_PYTHON:
-        return None
-
-
-def _parse(text: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about odd escapes in somebody else's strings
-        return ast.parse(text)
 
 
 def _defined_names(node: ast.stmt) -> Iterator[str]:

@@ -1,12 +1,12 @@
-"""Every prompt profile, as data: what is asked, what is learned, where a completion stops, which code is taken.
+"""Every prompt profile, as data: what is asked, what is learned, where a completion stops.
 
 `chat` and `ibft` are this project's (the second is the paper's training format). The others restate, to the letter, the
 prompts behind published numbers: OriGen, VeriCoder, RTLCoder, EvalPlus and WizardCoder.
 """
 
-from ibft.errors import UserError
-from ibft.profiles import python, verilog
-from ibft.profiles.profile import Problem, Profile, Turn
+from ibft.prompts.profile import Problem, Profile, Turn
+from ibft.prompts.stubs import is_stub, without_docstring
+from ibft.runtime.errors import UserError
 
 _PROSE = ("text", "english")  # languages of responses that are not code and get no code fence
 
@@ -26,8 +26,8 @@ _WIZARDCODER = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
 )
 
-_TOP_LEVEL = ("\nif __name__", "\ndef main(", "\nprint(", "\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ")
-_CLOSING_FENCE = "\n```"
+TOP_LEVEL = ("\nif __name__", "\ndef main(", "\nprint(", "\ndef ", "\nclass ", "\nimport ", "\nfrom ", "\nassert ")
+CLOSING_FENCE = "\n```"
 
 
 def description_of(problem: Problem) -> str:
@@ -39,21 +39,13 @@ def description_of(problem: Problem) -> str:
     return f"Complete the Verilog module {problem.entry_point}."
 
 
-def _header_of(problem: Problem) -> str:
+def header_of(problem: Problem) -> str:
     """What opens the answer: a module header, or the imports and the signature of a function.
 
     The docstring is left to the question: shown an answer that already holds it, small models take it for complete.
     """
     header = problem.prompt.lstrip()
-    return python.without_docstring(header) if problem.language == "python" else header
-
-
-def _code_after_header(text: str, problem: Problem) -> str:
-    """The code that an opened answer and its completion make together."""
-    header = _header_of(problem)
-    if problem.language == "verilog":
-        return verilog.whole_module(header, text, problem.entry_point)
-    return python.program(header, text, problem.entry_point)
+    return without_docstring(header) if problem.language == "python" else header
 
 
 # chat: the instruction in the user message, code in a fence that is opened for the model.
@@ -61,45 +53,37 @@ def _code_after_header(text: str, problem: Problem) -> str:
 
 def _chat_problem(problem: Problem) -> Turn:
     question = _chat_question(description_of(problem).strip(), problem.language)
-    return Turn(question, f"```{problem.language}\n{_header_of(problem)}")
+    return Turn(question, f"```{problem.language}\n{header_of(problem)}")
 
 
 def _chat_example(instruction: str, response: str, language: str) -> tuple[Turn, str]:
     question = _chat_question(instruction.strip(), language)
     if "```" in response or language.lower() in _PROSE:
         return Turn(question), response.strip()
-    return Turn(question, f"```{language}\n"), response.strip("\n") + _CLOSING_FENCE
+    return Turn(question, f"```{language}\n"), response.strip("\n") + CLOSING_FENCE
 
 
 def _chat_question(text: str, language: str) -> str:
     """Prose speaks for itself; a bare signature with its docstring needs a word on what to do with it."""
-    if language == "python" and python.is_stub(text):
+    if language == "python" and is_stub(text):
         return f"Complete the following Python function:\n```python\n{text}\n```"
     return text
-
-
-def _chat_code(completion: str, problem: Problem) -> str:
-    return _code_after_header(python.cut_at(completion, (_CLOSING_FENCE,)), problem)
 
 
 # ibft: the paper's training format, `{Instruction}\n{Response}` and nothing else.
 
 
 def _ibft_problem(problem: Problem) -> Turn:
-    return Turn(f"{description_of(problem).strip()}\n", _header_of(problem))
+    return Turn(f"{description_of(problem).strip()}\n", header_of(problem))
 
 
 def _plain_example(instruction: str, response: str, _language: str) -> tuple[Turn, str]:
     return Turn(f"{instruction}\n"), response
 
 
-def _ibft_stops(language: str) -> tuple[str, ...]:
+def ibft_stops(language: str) -> tuple[str, ...]:
     """What ends code of a model that was trained without an end token."""
-    return ("endmodule",) if language == "verilog" else _TOP_LEVEL
-
-
-def _ibft_code(completion: str, problem: Problem) -> str:
-    return _code_after_header(python.cut_at(completion, _ibft_stops(problem.language)), problem)
+    return ("endmodule",) if language == "verilog" else TOP_LEVEL
 
 
 # origen (pku-liang/OriGen, evaluation/generate_lora.py)
@@ -113,11 +97,6 @@ def _origen_example(instruction: str, response: str, _language: str) -> tuple[Tu
     return Turn(f"### Instruction: {instruction}\n### Response: "), response
 
 
-def _origen_code(completion: str, problem: Problem) -> str:
-    body = verilog.first_block_without_header(completion)
-    return verilog.whole_module(problem.prompt, body, problem.entry_point)
-
-
 # vericoder (Anjiang-Wei/VeriCoder, the evaluation that the paper adapts)
 
 
@@ -127,11 +106,7 @@ def _vericoder_problem(problem: Problem) -> Turn:
 
 
 def _vericoder_example(instruction: str, response: str, language: str) -> tuple[Turn, str]:
-    return Turn(f"{_VERICODER}\n\n{instruction.strip()}\n"), f"```{language}\n{response.strip()}{_CLOSING_FENCE}"
-
-
-def _vericoder_code(completion: str, _problem: Problem) -> str:
-    return verilog.longest_block_or_modules(completion)
+    return Turn(f"{_VERICODER}\n\n{instruction.strip()}\n"), f"```{language}\n{response.strip()}{CLOSING_FENCE}"
 
 
 # rtlcoder (hkust-zhiyao/RTL-Coder, benchmark_inference/test_on_verilog-eval.py)
@@ -141,19 +116,11 @@ def _rtlcoder_problem(problem: Problem) -> Turn:
     return Turn(f"{description_of(problem)}\n", f"{problem.prompt}\n")
 
 
-def _rtlcoder_code(completion: str, problem: Problem) -> str:
-    return verilog.whole_module(problem.prompt, verilog.up_to_last_end(completion), problem.entry_point)
-
-
 # evalplus-base and evalplus-chat (evalplus/evalplus, provider/utility.py and sanitize.py)
 
 
 def _evalplus_base_problem(problem: Problem) -> Turn:
     return Turn(f"{problem.prompt.strip()}\n")
-
-
-def _evalplus_base_code(completion: str, problem: Problem) -> str:
-    return python.program(problem.prompt, python.cut_at(completion, _TOP_LEVEL), problem.entry_point)
 
 
 def _evalplus_chat_problem(problem: Problem) -> Turn:
@@ -163,10 +130,6 @@ def _evalplus_chat_problem(problem: Problem) -> Turn:
 
 def _evalplus_chat_example(instruction: str, response: str, _language: str) -> tuple[Turn, str]:
     return Turn(instruction), response
-
-
-def _evalplus_chat_code(completion: str, problem: Problem) -> str:
-    return python.program(problem.prompt, python.cut_at(completion, (_CLOSING_FENCE,)), problem.entry_point)
 
 
 # wizardcoder (nlpxucan/WizardLM, WizardCoder/src)
@@ -181,13 +144,6 @@ def _wizardcoder_example(instruction: str, response: str, _language: str) -> tup
     return Turn(f"{_WIZARDCODER}### Instruction:\n{instruction}\n\n### Response:"), response
 
 
-def _wizardcoder_code(completion: str, problem: Problem) -> str:
-    block = python.first_block(completion)
-    return python.program(
-        problem.prompt, python.cut_at(block, ('if __name__ == "__main__":', "# Example usage")), problem.entry_point
-    )
-
-
 PROFILES = {
     profile.name: profile
     for profile in (
@@ -196,27 +152,24 @@ PROFILES = {
             1,
             _chat_problem,
             _chat_example,
-            _chat_code,
             templated=True,
-            stop_strings=lambda _language: (_CLOSING_FENCE,),
+            stop_strings=lambda _language: (CLOSING_FENCE,),
         ),
-        Profile("ibft", 1, _ibft_problem, _plain_example, _ibft_code, bos=False, ends=False, stop_strings=_ibft_stops),
+        Profile("ibft", 1, _ibft_problem, _plain_example, bos=False, ends=False, stop_strings=ibft_stops),
         Profile(
             "origen",
             1,
             _origen_problem,
             _origen_example,
-            _origen_code,
             language="verilog",
             keeps_trailing_whitespace=True,
         ),
-        Profile("vericoder", 1, _vericoder_problem, _vericoder_example, _vericoder_code, language="verilog"),
+        Profile("vericoder", 1, _vericoder_problem, _vericoder_example, language="verilog"),
         Profile(
             "rtlcoder",
             1,
             _rtlcoder_problem,
             _plain_example,
-            _rtlcoder_code,
             language="verilog",
             stop_strings=lambda _language: ("endmodulemodule",),
             keeps_trailing_whitespace=True,
@@ -226,9 +179,8 @@ PROFILES = {
             1,
             _evalplus_base_problem,
             _plain_example,
-            _evalplus_base_code,
             language="python",
-            stop_strings=lambda _language: _TOP_LEVEL,
+            stop_strings=lambda _language: TOP_LEVEL,
             keeps_trailing_whitespace=True,
         ),
         Profile(
@@ -236,13 +188,12 @@ PROFILES = {
             1,
             _evalplus_chat_problem,
             _evalplus_chat_example,
-            _evalplus_chat_code,
             language="python",
             templated=True,
-            stop_strings=lambda _language: ("\n```\n", *_TOP_LEVEL[:3]),
+            stop_strings=lambda _language: ("\n```\n", *TOP_LEVEL[:3]),
             keeps_trailing_whitespace=True,
         ),
-        Profile("wizardcoder", 1, _wizardcoder_problem, _wizardcoder_example, _wizardcoder_code, language="python"),
+        Profile("wizardcoder", 1, _wizardcoder_problem, _wizardcoder_example, language="python"),
     )
 }
 

@@ -15,8 +15,8 @@ import pytest
 from ibft.config.execution import Execution
 from ibft.execution.judge import Judge
 from ibft.execution.references import iverilog_version
+from ibft.extraction import extract
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.profiles import get_profile
 from tests.conftest import verilog_eval
 
 pytestmark = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
@@ -30,7 +30,7 @@ def passed(problems: pd.DataFrame, path: Path, profile: str) -> Counter[str]:
     for line in path.read_text().splitlines():
         row = json.loads(line)
         task_id = row["task_id"]
-        samples.append((task_id, drawn[task_id], get_profile(profile).extract(row["completion"], by_task[task_id])))
+        samples.append((task_id, drawn[task_id], extract(profile, row["completion"], by_task[task_id])))
         drawn[task_id] += 1
     found: Counter[str] = Counter(dict.fromkeys(by_task, 0))
     with Judge(problems, Execution(), 2, as_is=True) as judge:

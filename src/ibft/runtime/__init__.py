@@ -1,0 +1,1 @@
+"""How stages run and talk: their frame, progress, errors, locks and watchdog. None of it can change a result."""

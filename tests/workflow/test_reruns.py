@@ -1,0 +1,88 @@
+"""Which edits of the code rerun which jobs, as `snakemake --dry-run` plans them on a finished run."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import Checkout
+
+BEFORE_TRAINING = {"model", "examples", "problems", "contamination", "gradients_shard", "gradients", "selection"}
+AFTER_TRAINING = {"samples", "verdicts", "pass_counts", "metrics", "tables", "run_figure", "report"}
+
+Edits = dict[str, tuple[str, str]]
+"""For each file of `ibft` a text, and what takes its place."""
+
+THAT_CHANGE_NO_RESULT: Edits = {
+    "runtime/stage.py": ("this is a bug in ibft", "this is a mistake of ibft"),
+    "runtime/progress.py": (" s left", " seconds left"),
+    "config/configuration.py": ("    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
+    "config/contamination.py": ("    ngram: ", "    added: bool = False\n    ngram: "),
+    "config/execution.py": ("    memory_mb: ", "    added: float = 3\n    memory_mb: "),
+    "config/geometry.py": ("    pooling: ", '    added: Literal["a", "b"] = "a"\n    pooling: '),
+    "config/gradients.py": ("    warmup_steps: ", "    added: int = 1\n    warmup_steps: "),
+    "config/inputs.py": ("    precision: ", "    added: dict[str, int] = {}\n    precision: "),
+    "config/memorization.py": ("    scope: ", "    added: float | None = 0.5\n    scope: "),
+    "config/methods.py": ("    bottleneck: ", "    added: int | float = 1\n    bottleneck: "),
+    "config/metrics.py": ("    strict_k: ", "    added: Positive = 2\n    strict_k: "),
+    "config/sampling.py": ("    n: ", "    added: str | None = None\n    n: "),
+    "config/tracks.py": ("    profile: ", "    added: tuple[Name, ...] | None = None\n    profile: "),
+    "config/training.py": ("    rank: ", "    added: bool = True\n    rank: "),
+    "tables.py": ("# what the selection ranked by", "# the criterion, which the selection ranked by"),
+}
+
+
+@pytest.fixture(scope="module")
+def edited(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A copy of the finished checkout, which each test edits and leaves as it was."""
+    copy = tmp_path_factory.mktemp("reruns") / "check out"
+    shutil.copytree(finished.root, copy, symlinks=True)
+    return Checkout(copy)
+
+
+@contextmanager
+def applied(edits: Edits, root: Path) -> Iterator[None]:
+    files = {root / "src" / "ibft" / name: edit for name, edit in edits.items()}
+    before = {file: file.read_text() for file in files}
+    try:
+        for file, (old, new) in files.items():
+            assert old in before[file], file
+            file.write_text(before[file].replace(old, new, 1))
+        yield
+    finally:
+        for file, text in before.items():
+            file.write_text(text)
+
+
+def planned(edited: Checkout, edits: Edits) -> dict[str, int]:
+    with applied(edits, edited.root):
+        return edited.planned()
+
+
+def test_messages_progress_new_keys_and_comments_rerun_nothing(edited: Checkout) -> None:
+    assert planned(edited, THAT_CHANGE_NO_RESULT) == {}
+
+
+def test_an_edit_of_one_figure_redraws_that_figure_alone(edited: Checkout) -> None:
+    edit = {"figures/pass_at_k.py": ("Problems solved (%)", "Problems solved, percent")}
+    assert planned(edited, edit) == {"run_figure": 1, "report": 1}
+
+
+def test_an_extractor_extracts_again_and_trains_nothing(edited: Checkout) -> None:
+    edit = {"extraction/verilog.py": ('_TAB = "    "', '_TAB = "  "')}
+    assert set(planned(edited, edit)) == AFTER_TRAINING
+
+
+def test_the_objective_trains_again(edited: Checkout) -> None:
+    jobs = planned(edited, {"training/objective.py": ("return 0.5 * (mean_NZ", "return 0.6 * (mean_NZ")})
+    assert jobs["training"] == 5
+    assert set(jobs) >= AFTER_TRAINING
+    assert not BEFORE_TRAINING & set(jobs)
+
+
+def test_a_new_version_of_a_table_writes_it_again(edited: Checkout) -> None:
+    jobs = planned(edited, {"tables.py": ('"selection",\n    1,', '"selection",\n    2,')})
+    assert (jobs["selection"], jobs["training"]) == (3, 5)
+    assert not (BEFORE_TRAINING - {"selection"}) & set(jobs)
