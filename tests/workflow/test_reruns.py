@@ -39,7 +39,7 @@ def edited(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Chec
     """A copy of the finished checkout, which each test edits and leaves as it was."""
     copy = tmp_path_factory.mktemp("reruns") / "check out"
     shutil.copytree(finished.root, copy, symlinks=True)
-    return Checkout(copy)
+    return Checkout(copy, python=finished.python)
 
 
 @contextmanager
