@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
 UV := uv run --frozen
+# On every core, up to four; a process that has finished takes tests from the others.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist worksteal
 PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 
 # vLLM for CPUs cannot share an environment with vLLM for GPUs, and most of the tests need neither.
@@ -22,7 +24,7 @@ run: setup  ## run the main job: config/config.yaml, real model, real benchmarks
 
 test: setup  ## set up and run the whole test suite
 	@envs/setup.sh iverilog chromium
-	$(UV) pytest
+	$(UV) pytest $(SIDE_BY_SIDE)
 	@$(MAKE) --no-print-directory test-vllm
 
 test-vllm: setup  ## the tests that need vLLM, in an environment with vLLM for CPUs
@@ -61,6 +63,7 @@ load: setup  ## judge honest samples beside 10,000 of which every tenth is hosti
 
 fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter of an hour)
 	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
+	IBFT_TEXT_BYTES=5000000 $(UV) pytest tests/execution/test_linear_time.py
 
 mutate: setup  ## change functions at random; what changes a stage's output must rerun it (a quarter of an hour)
 	IBFT_MUTATIONS=150 $(UV) pytest tests/workflow/test_mutations.py -s --timeout 7200

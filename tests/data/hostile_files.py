@@ -117,10 +117,10 @@ HOSTILE_FILES = {
         "f.jsonl.gz", lambda: bomb(b"x" * MEBIBYTE, 80), r"f\.jsonl\.gz:2: the line is longer than 64 MiB"
     ),
     "gzip bomb of lines": HostileFile(
-        "f.jsonl.gz", lambda: bomb(b" " * (MEBIBYTE - 1) + b"\n", 1100), r"unpacks to more than 1024 MiB"
+        "f.jsonl.gz", lambda: bomb(b" " * (MEBIBYTE - 1) + b"\n", 110), r"unpacks to more than 100 MiB"
     ),
     "gzip bomb of a list": HostileFile(
-        "f.json.gz", lambda: bomb(b" " * MEBIBYTE, 1100), r"f\.json\.gz:2: the line is longer than 1024 MiB"
+        "f.json.gz", lambda: bomb(b" " * MEBIBYTE, 110), r"f\.json\.gz:2: the line is longer than 100 MiB"
     ),
     "an object in place of a list": HostileFile("f.json", ROW, "must hold one list of objects, not dict"),
     "an unfinished list": HostileFile("f.json", b"[\n" + ROW, r"f\.json:\d: not JSON"),
@@ -153,7 +153,7 @@ HOSTILE_FILES = {
     ),
     "Parquet of bytes": HostileFile("f.parquet", parquet(ask=pa.array([b"a"]), say=TEXT), r"'ask' must .*not bytes"),
     "Parquet of numbers": HostileFile("f.parquet", parquet(ask=pa.array([1.5]), say=TEXT), r"'ask' must .*not float"),
-    "Parquet bomb": HostileFile("f.parquet", one_text_often, r"f\.parquet: row \d+: .*more than 1024 MiB of text"),
+    "Parquet bomb": HostileFile("f.parquet", one_text_often, r"f\.parquet: row \d+: .*more than 100 MiB of text"),
 }
 
 assert json.loads(ROW) == {"ask": "a", "say": "b"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ibft.config.inputs import Dataset
+from ibft.data import records
 from ibft.data.answers import opened
 from ibft.data.datasets import prepare_dataset
 from ibft.data.records import read_records
@@ -23,7 +24,10 @@ def test_there_are_many() -> None:
 
 
 @pytest.mark.parametrize("file", HOSTILE_FILES.values(), ids=list(HOSTILE_FILES))
-def test_a_hostile_file_is_read_or_gets_its_sentence(tmp_path: Path, file: HostileFile) -> None:
+def test_a_hostile_file_is_read_or_gets_its_sentence(
+    tmp_path: Path, file: HostileFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "LARGEST_EXPANDED", 100 * records.MIB)  # the bombs are as small
     path = tmp_path / file.name
     path.write_bytes(file.bytes())
     dataset = Dataset(source=f"path:{path}", language="python", instruction="ask", response="say")

@@ -18,7 +18,6 @@ from ibft.storage import read_table, write_table
 from ibft.tables import PROBLEMS, SAMPLES, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.execution.problems import PYTHON, frame
-from tests.warm_python import python
 
 SCRIPT = REPOSITORY / "workflow/scripts/execute.py"
 
@@ -37,7 +36,7 @@ def samples_table(path: Path, codes: list[tuple[str, str]]) -> None:
 def execute(folder: Path, output: Path, *, workers: int = 2) -> list[str]:
     arguments = ["--problems", folder / "problems.parquet", "--samples", folder / "samples.parquet", "--output", output]
     options = ["--settings", '{"python_timeout_s": 5}', "--workers", str(workers), "--log", output.with_suffix(".log")]
-    return [python(), str(SCRIPT), *map(str, arguments), *map(str, options)]
+    return [sys.executable, str(SCRIPT), *map(str, arguments), *map(str, options)]
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def stage(tmp_path: Path) -> Path:
 def test_a_killed_stage_resumes_to_the_same_bytes(stage: Path) -> None:
     whole, resumed = stage / "whole.parquet", stage / "resumed.parquet"
     subprocess.run(execute(stage, whole), check=True)
-    process = subprocess.Popen([sys.executable, *execute(stage, resumed)[1:]])
+    process = subprocess.Popen(execute(stage, resumed))
     journal = journal_path(resumed)
     deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_bytes().count(b"\n") > 40) and time.monotonic() < deadline:

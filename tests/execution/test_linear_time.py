@@ -1,10 +1,11 @@
 """Whatever a completion's text is, the judge's own process spends time on it in proportion to its length.
 
 A completion may have any length, and what is done to its text outside a cell is under no limit. So each text here is
-tried at 5 MB and at an eighth of that: eight times the CPU time is linear, 64 times is quadratic.
+tried at 1 MB (by `make fuzz` at 5 MB) and at an eighth of that: eight times the CPU time is linear, 64 times quadratic.
 """
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from ibft.execution.python_text import is_pure
 from ibft.execution.verdict import one_line
 from ibft.execution.verilog_text import is_empty, words
 
-LENGTH = 5_000_000
+LENGTH = int(os.environ.get("IBFT_TEXT_BYTES", "1_000_000"))
 PARTS = 8
 MOST = 24  # times the CPU time of an eighth
 NOISE_S = 0.1
