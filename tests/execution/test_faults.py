@@ -6,7 +6,6 @@ import os
 import resource
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,14 +36,14 @@ needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iveril
 
 @contextmanager
 def killer(most: int) -> Iterator[list[int]]:
-    """Kill up to `most` cells that have run for a moment, one by one, as the kernel does where memory is short."""
+    """Kill up to `most` cells in which a completion sleeps, one by one, as the kernel does where memory is short."""
     killed: list[int] = []
     done = threading.Event()
 
     def hunt() -> None:
         while not done.wait(0.1) and len(killed) < most:
             for process in psutil.Process().children(recursive=True):
-                if is_cell(process) and time.time() - process.create_time() > 0.2 and process.pid not in killed:
+                if is_cell(process) and is_asleep_within(process) and process.pid not in killed:
                     process.kill()
                     killed.append(process.pid)
                     break
@@ -64,6 +63,15 @@ def is_cell(process: psutil.Process) -> bool:
         return process.ppid() != os.getpid() and os.getsid(process.pid) == process.pid
     except (psutil.NoSuchProcess, ProcessLookupError):
         return False
+
+
+def is_asleep_within(process: psutil.Process) -> bool:
+    """Return true once its system calls are filtered and it sleeps: on its way there it is never put to sleep."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return "\nSeccomp:\t2\n" in status and "\nState:\tS" in status
 
 
 @pytest.mark.parametrize("level", ["A", "B"], indirect=True)
