@@ -88,15 +88,20 @@ def train(
             response_tokens += counts.response
             row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
             rows.append({"log": row, "speed": speed})
-            for tracker in trackers:
-                tracker(step, {name: value for name, value in (row | speed).items() if value is not None})
-            if step % _LOG_EVERY_STEPS == 0 or step == steps:
-                logger.info("step %d/%d %s", step, steps, _readable(row | speed))
+            _tell(step, steps, row | speed, trackers)
             if step % checkpoint_steps == 0 and step < steps:
                 updates.save(step, rows)
             bar.advance()
     learner.eval()
     return Trained(updates.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
+
+
+def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
+    """Hand a step's numbers to the trackers, and write them to the log now and then."""
+    for tracker in trackers:
+        tracker(step, {name: value for name, value in row.items() if value is not None})
+    if step % _LOG_EVERY_STEPS == 0 or step == steps:
+        logger.info("step %d/%d %s", step, steps, _readable(row))
 
 
 def learning_rate(step: int, steps: int, settings: Training) -> float:
