@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def python_stops() -> Iterator[None]:
-    """Whatever started the `python` that starts at once, it ends with the tests."""
+    """The server behind `warm_python.python` ends with the tests, where one of them has started it."""
     yield
     warm_python.stop()
 
@@ -49,7 +49,7 @@ def verilog_eval(shared_data: Path, half: str) -> pd.DataFrame:
 
 @contextmanager
 def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
-    """A folder that all test processes of this run share, and true for the one that has to fill it."""
+    """Yield a folder that all test processes of this run share, and true to the one that has to fill it."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     whole = folder.with_name(f"{name}.whole")

@@ -1,4 +1,4 @@
-"""`python` for tests: a process that has imported what stages import, and forks for each command.
+"""A `python` for tests that starts at once: its server has imported what stages import, and forks for each command.
 
 To import torch takes longer than a stage works on a tiny model. Nothing of `ibft` is imported beforehand, so each
 command runs the sources that its own PYTHONPATH names. The client stands in for the process: what it gets of signals
@@ -25,11 +25,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-IMPORTED = (
+STAGES = (
     *("torch", "transformers", "peft", "datasets", "safetensors.torch"),
     *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot", "jinja2", "pydantic", "yaml", "psutil", "tqdm"),
-    *("snakemake.cli", "snakemake.api"),
 )
+IMPORTED = (*STAGES, "snakemake.cli", "snakemake.api")
 READ_ENVIRONMENT = ("huggingface_hub.constants", "datasets.config")  # when they are imported
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MOST_BYTES = 1 << 18

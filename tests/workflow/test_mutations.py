@@ -32,6 +32,7 @@ from typing import Any
 import pytest
 
 from ibft.code_digest import NOT_COUNTED
+from tests.warm_python import STAGES
 from tests.workflow.conftest import Checkout
 
 COUNT = int(os.environ.get("IBFT_MUTATIONS", "5"))
@@ -42,7 +43,6 @@ MEMORY_BYTES, FILE_BYTES = 16 << 30, 1 << 28  # of a stage that has gone wrong
 NOT_TO_TOUCH = ("kill", "unlink", "rmtree", "rmdir", "mount", "setrlimit")  # in functions that a slip makes dangerous
 LONG = 30  # from so many changes on all stages are tried, below it
 FAST = ("select_examples.py", "compute_metrics.py", "count_passes.py", "relate_gradients.py", "prepare_dataset.py")
-LIBRARIES = ["torch", "transformers", "peft", "pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.figure"]
 SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq},
     **{ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And},
@@ -107,7 +107,7 @@ def run(checkout: Checkout, stage: Stage, *, watched: bool = False) -> Outcome:
     for output in (folder / name for name in stage.outputs):
         shutil.rmtree(output) if output.is_dir() else output.unlink()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(LIBRARIES)
+    context.set_forkserver_preload(list(STAGES))
     told, telling = context.Pipe(duplex=False)
     process = context.Process(target=run_script, args=(checkout.root, folder, stage, watched, telling))
     process.start()
@@ -135,7 +135,7 @@ def written_by(stage: Stage, folder: Path) -> dict[str, bytes]:
 
 
 def run_script(root: Path, folder: Path, stage: Stage, watched: bool, telling: Connection) -> None:
-    """In the new process: tell the digest, then what was reached and whether the script succeeded."""
+    """Run in the new process: tell the digest, then which functions were reached and if the script succeeded."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
@@ -186,7 +186,7 @@ def functions_of(path: Path, lines: set[int]) -> Iterator[tuple[ast.Module, ast.
 
 
 def changes_of(function: ast.FunctionDef) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What can be changed in a function: the kind of change, and what makes it in the tree."""
+    """Yield the changes that a function allows: each has a kind, and a call that makes it in the tree."""
     for node in [function, *(node for statement in function.body for node in ast.walk(statement))]:
         for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
             for place, statement in enumerate(block if isinstance(block, list) else ()):
