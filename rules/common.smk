@@ -121,7 +121,7 @@ def code_of(script, *modules):
 
 
 def code_of_figure(wildcards):
-    """Without the other figures, so that editing one redraws that figure alone."""
+    """Leave the other figures out of the digest, so that editing one redraws that figure alone."""
     return code_of("draw_figures.py", f"ibft.figures.{wildcards.figure}")
 
 

@@ -24,7 +24,7 @@ _SOURCE = Path(__file__).resolve().parents[1]
 
 
 def code_digest(script: Path, *modules: str) -> str:
-    """A short digest of `script` and, transitively, of every module of `ibft` that it imports by name.
+    """Return a short digest of `script` and, transitively, of every module of `ibft` that it imports by name.
 
     Args:
         modules: dotted names of those that it loads when it runs, which no import shows.
@@ -76,7 +76,10 @@ def _code(path: Path) -> ast.Module:
 
 @cache
 def _definitions(path: Path, names: frozenset[str]) -> bytes:
-    """What defines `names` in a module, and all that these definitions name there; all of it for an unknown name."""
+    """Return the statements that define `names` in a module, and those that define what these statements name.
+
+    The whole module counts where it does not define one of the names.
+    """
     statements = _code(path).body
     places: dict[str, set[int]] = {}
     for place, statement in enumerate(statements):
@@ -95,7 +98,7 @@ def _definitions(path: Path, names: frozenset[str]) -> bytes:
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module defines."""
+    """Yield the names that a statement at the top of a module defines."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
     elif isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -129,9 +132,9 @@ def _module(name: str) -> Path:
 
 
 def _files(name: str) -> list[Path]:
-    """The modules on the way to a dotted name, whose last part may be a function or class, and what lies beside them.
+    """Return the modules on the way to a dotted name, and the files beside the last of them.
 
-    A package counts with its `__init__.py`.
+    The last part of the name may be a function or a class. A package counts with its `__init__.py`.
     """
     parts = name.split(".")
     places = [_SOURCE.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]

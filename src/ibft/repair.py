@@ -54,7 +54,7 @@ class Repair:
     commands: tuple[Command, ...]
 
     def __str__(self) -> str:
-        """One line for a shell, which stops where a workflow is at work in the folder."""
+        """Write it as one line for a shell. The line stops, before it removes anything, where a workflow is at work."""
         unlock = Command(self.run.folder, (*self.run.options, "--unlock", "--quiet"))
         removal = [str(unlock), f"rm -rf -- {shlex.join(map(str, self.removed))}"] if self.removed else []
         return " && ".join([*removal, *map(str, self.commands)])

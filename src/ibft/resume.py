@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def configurations_of(options: Sequence[str]) -> list[Path]:
-    """The files that Snakemake reads its configuration from with these options."""
+    """Return the files that Snakemake reads its configuration from with these options."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", type=Path, nargs="+", default=[], dest="files")
     found: list[Path] = parser.parse_known_args(options)[0].files

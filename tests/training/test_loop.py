@@ -89,7 +89,7 @@ def test_the_same_run_twice_gives_the_same_bytes(base: Path, tmp_path: Path) -> 
 
 
 def dies_after(steps: int) -> Any:
-    """In place of `progress`: the process dies at the end of so many steps."""
+    """Stands in for `progress`: the process dies at the end of so many steps."""
 
     class Dying:
         advanced = 0

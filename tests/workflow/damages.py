@@ -51,7 +51,7 @@ def delete(place: Place) -> None:
 
 
 def swap(place: Place) -> None:
-    """With the manifests, which alone would not show it."""
+    """Exchange two outputs and their manifests; a manifest alone would not show it."""
     saved = place.output.with_name("saved")
     for first, second in zip(everything_of(place.output), everything_of(place.other), strict=True):
         first.rename(saved)
@@ -71,7 +71,7 @@ def smuggle(place: Place) -> None:
 
 
 def age(place: Place) -> None:
-    """As an earlier version of ibft would have left it."""
+    """Make it look like an output of an earlier version of ibft."""
     facts = read_manifest(place.output)
     if place.output.suffix == ".parquet":
         table = pq.read_table(place.output)
@@ -92,7 +92,7 @@ def empty(place: Place) -> None:
 
 
 def lose(place: Place) -> None:
-    """With its manifest."""
+    """Remove the output and its manifest."""
     for part in everything_of(place.output):
         remove(part)
 

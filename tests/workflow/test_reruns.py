@@ -1,4 +1,4 @@
-"""Which edits of the code rerun which jobs, as `snakemake --dry-run` plans them on a finished run."""
+"""An edit of the code reruns the jobs that it can change, as `snakemake --dry-run` plans them on a finished run."""
 
 import shutil
 from collections.abc import Iterator

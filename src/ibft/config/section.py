@@ -61,7 +61,7 @@ class Section(BaseModel):
     redefined: ClassVar[frozenset[str]] = frozenset()
 
     def decisive(self, without: Collection[str] = ()) -> dict[str, Any]:
-        """The keys that differ from their defaults, as JSON values: all that a job is told of the section.
+        """Return the keys that differ from their defaults, as JSON values: all that a job is told of the section.
 
         A new key with its default therefore reruns nothing. Keys in `redefined` are always among them, so that a
         change of a default reruns what it concerns.
@@ -113,7 +113,7 @@ def _decisive(value: Any, as_json: Any) -> Any:
 
 
 def _differs(value: Any, field: FieldInfo) -> bool:
-    """Whether a value, or a key within it, must be told."""
+    """Return true if a job must be told the value, or a key within it."""
     told_within = isinstance(value, Section) and bool(value.decisive())
     return told_within or bool(value != field.get_default(call_default_factory=True))
 

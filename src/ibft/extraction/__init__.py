@@ -1,4 +1,4 @@
-"""Extraction: how code is taken out of what a model wrote."""
+"""Extraction takes code out of what a model wrote: one extractor for each prompt profile."""
 
 from ibft.extraction.catalogue import EXTRACTORS, extract
 

@@ -1,4 +1,4 @@
-"""Which code is taken out of a completion, by the name of the profile that it was prompted with.
+"""The extractors by the name of the profile that a completion was prompted with.
 
 An extractor is apart from its profile because training reads profiles, too: a mended extractor retrains nothing.
 """
@@ -13,7 +13,7 @@ Extractor = Callable[[str, Problem], str]
 
 
 def extract(profile: str, completion: str, problem: Problem) -> str:
-    """The code that `completion` holds: a Python program or a Verilog module that defines the problem's entry point.
+    """Return the code in `completion`: a Python program or a Verilog module that defines the problem's entry point.
 
     It may be broken, but it is never left out.
 
@@ -24,7 +24,7 @@ def extract(profile: str, completion: str, problem: Problem) -> str:
 
 
 def _code_after_header(text: str, problem: Problem) -> str:
-    """The code that an opened answer and its completion make together."""
+    """Join an opened answer and its completion, and take the code out of both."""
     header = header_of(problem)
     if problem.language == "verilog":
         return verilog.whole_module(header, text, problem.entry_point)

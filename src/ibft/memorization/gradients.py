@@ -42,7 +42,7 @@ class GradientScoring:
 
     @property
     def key(self) -> str:
-        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        """Write all settings as one text; a new key of the configuration enters it only when it leaves its default."""
         sections = self.settings.as_json(), self.lora.as_json()
         return repr((*sections, self.profile, self.max_length, self.learning_rate, self.seed))
 

@@ -7,13 +7,13 @@ NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # raised by
 
 
 def is_stub(text: str) -> bool:
-    """Whether `text` is Python that ends with a function of which there is no more than a docstring."""
+    """Return true if `text` is Python that ends with a function whose body is a docstring and nothing else."""
     function = _last_function(text)
     return function is not None and len(function.body) == 1 and ast.get_docstring(function, clean=False) is not None
 
 
 def without_docstring(stub: str) -> str:
-    """A stub up to the end of its signature; text that is no stub, or has both on one line, as it is."""
+    """Cut a stub after its signature; text that is no stub, or has both on one line, stays as it is."""
     function = _last_function(stub)
     if function is None or not is_stub(stub) or function.body[0].lineno == function.lineno:
         return stub
@@ -27,7 +27,7 @@ def _last_function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
 
 
 def parsed(text: str) -> ast.Module | None:
-    """The tree of `text`; None where it is not Python."""
+    """Return the tree of `text`; None where it is not Python."""
     try:
         return parse(text)
     except NOT_PYTHON:
@@ -35,10 +35,10 @@ def parsed(text: str) -> ast.Module | None:
 
 
 def parse(text: str) -> ast.Module:
-    """The tree of `text`, without warnings.
+    """Parse `text` without a warning.
 
     Raises:
-        one of NOT_PYTHON.
+        SyntaxError, ValueError, RecursionError, MemoryError: it is not Python (`NOT_PYTHON` names them all).
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd escapes in somebody else's strings

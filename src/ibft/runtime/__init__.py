@@ -1,1 +1,1 @@
-"""How stages run and talk: their frame, progress, errors, locks and watchdog. None of it can change a result."""
+"""The frame that stages run in: logging, progress, errors, locks and the watchdog. None of it can change a result."""

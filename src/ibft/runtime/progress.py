@@ -77,7 +77,7 @@ class _LogFile(logging.FileHandler):
 
 
 class Progress:
-    """How far a loop is: a bar, and now and then a line in the log."""
+    """Counts what a loop has finished, and shows it as a bar and, now and then, as a line in the log."""
 
     def __init__(self, bar: "tqdm[NoReturn]", what: str, unit: str, total: int, done: int) -> None:
         self._bar = bar

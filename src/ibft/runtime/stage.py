@@ -44,7 +44,7 @@ def stage_parser(doc: str | None) -> argparse.ArgumentParser:
 def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line, run `main`, and exit 1 with a sentence (`UserError`) or a logged traceback (a bug)."""
     arguments = parser.parse_args()
-    start_logging(None)
+    start_logging(None)  # by which an unusable --log can be told of
     if MARK_VARIABLE in os.environ:
         _end_on_sigterm()
     try:

@@ -50,7 +50,7 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """All of it as one text, of which a new key of the configuration is no part while it has its default."""
+        """Write all settings as one text; a new key of the configuration enters it only when it leaves its default."""
         return repr((self.method.as_json(), self.layer, self.profile, self.training.as_json(), self.seed))
 
 
