@@ -10,10 +10,10 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from ibft.clock import date_back
+from ibft.store.clock import date_back
 from ibft.config.loading import is_complete
 from ibft.runtime.locks import lock_notice, note_holder
-from ibft.results_folder import mark
+from ibft.store.results_folder import mark
 
 min_version("9.0")
 

@@ -20,8 +20,8 @@ import pandas as pd
 
 from ibft.metrics.runs import Run, expand_runs
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import write_table
-from ibft.tables import VERDICTS
+from ibft.store.parquet import write_table
+from ibft.store.schemas import VERDICTS
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 PROBLEMS = {"eval-human": 156, "eval-machine": 143}

@@ -17,15 +17,15 @@ from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_com
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel
 
-from ibft.batching import length_batches
 from ibft.config.training import LoRA
-from ibft.memorization.gradients import Encoder
-from ibft.memorization.lora_gradients import LabelledText, example_gradients
-from ibft.memorization.warm_up import fresh_adapter, warm_up
+from ibft.gradients.grand import Encoder
+from ibft.gradients.lora_gradients import LabelledText, example_gradients
+from ibft.gradients.warm_up import fresh_adapter, warm_up
+from ibft.models.batching import length_batches
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table
-from ibft.tables import EXAMPLES
+from ibft.store.parquet import read_table
+from ibft.store.schemas import EXAMPLES
 
 
 def main(arguments: argparse.Namespace) -> None:

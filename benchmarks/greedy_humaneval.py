@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table
-from ibft.tables import SAMPLES, VERDICTS
+from ibft.store.parquet import read_table
+from ibft.store.schemas import SAMPLES, VERDICTS
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 BENCHMARK = {"source": "builtin:humaneval", "language": "python"}

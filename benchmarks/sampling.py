@@ -29,19 +29,19 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 
-from ibft import storage
 from ibft.config.inputs import Benchmark
 from ibft.config.sampling import Sampling
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.prompts import Problem, get_profile
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Decoding, Engine, Group
-from ibft.sampling.engines import open_engine
+from ibft.sampling.job import Draw
 from ibft.sampling.requests import prompt_for
-from ibft.tables import PROBLEMS
+from ibft.sampling.start import open_engine
+from ibft.store import parquet
+from ibft.store.manifests import write_manifest
+from ibft.store.schemas import PROBLEMS
 
 PROFILE = get_profile("chat")
 TEMPERATURE, TOP_P = 0.2, 0.95
@@ -177,7 +177,7 @@ def adapters_together_and_apart(arguments: argparse.Namespace) -> tuple[float, f
         folder = Path(scratch)
         table = folder / "problems.parquet"
         benchmark = Benchmark(source="builtin:humaneval", language="python", problems=arguments.prompts)
-        storage.write_table(table, PROBLEMS, prepare_benchmark(benchmark))
+        parquet.write_table(table, PROBLEMS, prepare_benchmark(benchmark))
         variants = {f"benchmark/x/ft/seed{seed}": str(adapter(arguments.model, folder, seed)) for seed in range(3)}
         together = job(arguments, table, variants, folder / "together")
         apart = sum(

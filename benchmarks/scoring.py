@@ -17,13 +17,13 @@ from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_com
 from transformers import PreTrainedModel
 
 from ibft.config.memorization import Scoring
-from ibft.journal import Journal
 from ibft.memorization.scoring import score, scores
+from ibft.models.encoding import EncodedText, encode
 from ibft.models.loading import load_model, use_threads
-from ibft.plain_text import EncodedText, encode
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table
-from ibft.tables import EXAMPLES
+from ibft.store.journal import Journal
+from ibft.store.parquet import read_table
+from ibft.store.schemas import EXAMPLES
 
 K = 20
 

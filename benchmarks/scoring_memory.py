@@ -20,12 +20,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ibft.figures.style import panel_grid, styled, titled
-from ibft.journal import journal_path
-from ibft.manifests import write_manifest
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import table_writer
-from ibft.tables import EXAMPLES
+from ibft.store.journal import journal_path
+from ibft.store.manifests import write_manifest
+from ibft.store.parquet import table_writer
+from ibft.store.schemas import EXAMPLES
 
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "score_memorization.py"
 WORDS = [

@@ -35,13 +35,13 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.models.lora import add_lora
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import EXAMPLES
+from ibft.store import parquet
+from ibft.store.schemas import EXAMPLES
 from ibft.training.batches import EncodedExample
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
@@ -104,7 +104,7 @@ def peak_mib() -> float:
 def read_records(path: Path, number: int) -> pd.DataFrame:
     """The first `number` records of an EXAMPLES table, or of a JSON list in Alpaca's form."""
     if path.suffix == ".parquet":
-        return storage.read_table(path, EXAMPLES).head(number)
+        return parquet.read_table(path, EXAMPLES).head(number)
     records = pd.DataFrame(json.loads(path.read_text())).head(number)
     instruction = (records["instruction"] + "\n" + records["input"]).str.strip()
     return pd.DataFrame({"instruction": instruction, "response": records["output"], "language": "python"})

@@ -13,16 +13,16 @@ from pathlib import Path
 from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
-from ibft.code_digest import code_digest
+from ibft.store.code_digest import code_digest
 from ibft.config.loading import load
 from ibft.config.methods import Selection
 from ibft.config.reading import read_yaml
 from ibft.runtime.errors import UserError
-from ibft.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
-from ibft.metrics.labels import labels_of
+from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
+from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
-from ibft.paper.layout import LAYOUTS, fillable
-from ibft.run_records import Job, RunRecord, named_profile, split_options
+from ibft.tables.paper_layout import LAYOUTS, fillable
+from ibft.store.run_records import Job, RunRecord, named_profile, split_options
 from ibft.runtime.watchdog import start_watchdog
 
 try:

@@ -107,7 +107,7 @@ def problems_path(benchmark):
 
 
 def draws_of_model(model):
-    """All draws of a base model, as JSON: a list of `ibft.sampling.draws.TrackOrders`."""
+    """All draws of a base model, as JSON: a list of `ibft.sampling.job.TrackOrders`."""
     return json.dumps(
         [
             {

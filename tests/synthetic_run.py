@@ -11,11 +11,11 @@ import pandas as pd
 
 from ibft.config.loading import load
 from ibft.config.metrics import Metrics
+from ibft.labels import labels_of
 from ibft.metrics.counting import count_passes
-from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import Run
-from ibft.storage import write_table
-from ibft.tables import SAMPLES, VERDICTS
+from ibft.store.parquet import write_table
+from ibft.store.schemas import SAMPLES, VERDICTS
 
 SETTINGS = Metrics(bootstrap=500)
 CONFIG = {

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.batching import length_batches, pad_right, windows
-from ibft.plain_text import encode
+from ibft.models.batching import length_batches, pad_right, windows
+from ibft.models.encoding import encode
 from tests.tiny_model import make_tiny_tokenizer
 
 

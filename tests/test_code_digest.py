@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft import code_digest as module
+from ibft.store import code_digest as module
 from tests.conftest import REPOSITORY
 
 SCRIPTS = {path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
@@ -82,17 +82,17 @@ def test_a_package_whose_name_only_begins_like_one_that_does_not_count_counts(co
 )
 def test_a_schema_counts_for_the_scripts_that_import_it(copy_of_the_sources: Path, old: str, new: str) -> None:
     reached = {"select_examples.py", "train.py", "write_report.py"}
-    assert changed_by(copy_of_the_sources, "tables.py", old, new) == reached
+    assert changed_by(copy_of_the_sources, "store/schemas.py", old, new) == reached
 
 
 def test_another_table_or_a_comment_in_a_schema_does_not_count(copy_of_the_sources: Path) -> None:
-    assert not changed_by(copy_of_the_sources, "tables.py", "# what the selection ranked by", "# rank")
+    assert not changed_by(copy_of_the_sources, "store/schemas.py", "# what the selection ranked by", "# rank")
     added = 'ADDED = _table("added", 1, example_id=_text)\n\nTABLES = {'
-    assert not changed_by(copy_of_the_sources, "tables.py", "TABLES = {", added)
+    assert not changed_by(copy_of_the_sources, "store/schemas.py", "TABLES = {", added)
 
 
 def test_what_the_definition_of_a_schema_names_counts(copy_of_the_sources: Path) -> None:
-    changed = changed_by(copy_of_the_sources, "tables.py", "pa.float64()", "pa.float32()")
+    changed = changed_by(copy_of_the_sources, "store/schemas.py", "pa.float64()", "pa.float32()")
     assert {"select_examples.py", "score_memorization.py", "compute_metrics.py"} <= changed
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibft.code_digest import imports_of
+from ibft.store.code_digest import imports_of
 from tests.conftest import REPOSITORY
 
 LOCKED = {(p["name"], p.get("version")) for p in tomllib.loads((REPOSITORY / "uv.lock").read_text())["package"]}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ibft.journal import Journal, journal_key
-from ibft.manifests import write_manifest
+from ibft.store.journal import Journal, journal_key
+from ibft.store.manifests import write_manifest
 
 
 def entries(path: Path, key: str = "key") -> list[dict[str, object]]:

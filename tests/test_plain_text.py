@@ -4,7 +4,7 @@ import pytest
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase
 
-from ibft.plain_text import beginning, encode
+from ibft.models.encoding import beginning, encode
 from tests.tiny_model import make_tiny_tokenizer
 
 

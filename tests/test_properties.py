@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from ibft.config.loading import load
 from ibft.execution.assemble import assemble
-from ibft.execution.python_text import defines_what_is_used, is_pure
-from ibft.execution.value_codec import CannotCrossError, decode, dumps, encode, loads
-from ibft.execution.verilog_text import blanked, is_empty, own_names
+from ibft.execution.python.source import defines_what_is_used, is_pure
+from ibft.execution.python.value_codec import CannotCrossError, decode, dumps, encode, loads
+from ibft.execution.verilog.source import blanked, is_empty, own_names
 from ibft.extraction import extract
 from ibft.extraction.python import reachable
 from ibft.metrics.pass_at_k import pass_at_k_m

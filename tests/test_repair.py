@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ibft.repair import Repair, plan_repairs, waves
-from ibft.run_records import Job, RunRecord
+from ibft.store.repair import Repair, plan_repairs, waves
+from ibft.store.run_records import Job, RunRecord
 
 
 def chain(*names: str) -> list[Job]:

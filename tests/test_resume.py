@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft import resume
+from ibft.commands import resume
 
 
 @pytest.mark.parametrize(

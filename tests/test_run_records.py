@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from ibft.run_records import Job, RunRecord, read_runs, split_options
 from ibft.runtime.errors import UserError
+from ibft.store.run_records import Job, RunRecord, read_runs, split_options
 
 
 @pytest.mark.parametrize(

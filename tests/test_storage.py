@@ -6,24 +6,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft import storage
-from ibft.files import atomic, write_bytes
-from ibft.manifests import manifest_path, read_manifest, verify, write_manifest
 from ibft.runtime.errors import UserError
-from ibft.tables import EXAMPLES, GRADIENTS, SELECTION
+from ibft.store import parquet
+from ibft.store.files import atomic, write_bytes
+from ibft.store.manifests import manifest_path, read_manifest, verify, write_manifest
+from ibft.store.schemas import EXAMPLES, GRADIENTS, SELECTION
 
 ROWS = [{"example_id": f"e{i}", "score": i / 7} for i in range(5)]
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "kept.parquet"
-    storage.write_table(path, SELECTION, ROWS)
-    pd.testing.assert_frame_equal(storage.read_table(path, SELECTION), pd.DataFrame(ROWS))
+    parquet.write_table(path, SELECTION, ROWS)
+    pd.testing.assert_frame_equal(parquet.read_table(path, SELECTION), pd.DataFrame(ROWS))
 
 
 def test_equal_rows_give_equal_bytes_whatever_the_facts(tmp_path: Path) -> None:
-    storage.write_table(tmp_path / "a.parquet", SELECTION, ROWS, seconds=1)
-    storage.write_table(tmp_path / "b.parquet", SELECTION, pd.DataFrame(ROWS), seconds=2)
+    parquet.write_table(tmp_path / "a.parquet", SELECTION, ROWS, seconds=1)
+    parquet.write_table(tmp_path / "b.parquet", SELECTION, pd.DataFrame(ROWS), seconds=2)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert read_manifest(tmp_path / "a.parquet")["seconds"] == 1
 
@@ -40,23 +40,23 @@ def test_equal_rows_give_equal_bytes_whatever_the_facts(tmp_path: Path) -> None:
 )
 def test_damage_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     path = tmp_path / "kept.parquet"
-    storage.write_table(path, SELECTION, ROWS)
+    parquet.write_table(path, SELECTION, ROWS)
     damage(path)
     with pytest.raises(UserError, match=r"kept\.parquet.*rerun Snakemake"):
-        storage.read_table(path, SELECTION)
+        parquet.read_table(path, SELECTION)
 
 
 def test_a_table_of_another_kind_is_refused(tmp_path: Path) -> None:
-    storage.write_table(tmp_path / "kept.parquet", SELECTION, ROWS)
+    parquet.write_table(tmp_path / "kept.parquet", SELECTION, ROWS)
     with pytest.raises(UserError, match="holds table selection version 1, not gradients"):
-        storage.read_table(tmp_path / "kept.parquet", GRADIENTS)
+        parquet.read_table(tmp_path / "kept.parquet", GRADIENTS)
 
 
 def test_wrong_columns_and_nulls_are_bugs(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="columns"):
-        storage.write_table(tmp_path / "x.parquet", EXAMPLES, pd.DataFrame(ROWS))
+        parquet.write_table(tmp_path / "x.parquet", EXAMPLES, pd.DataFrame(ROWS))
     with pytest.raises(ValueError, match=r"score.*null"):
-        storage.write_table(tmp_path / "x.parquet", SELECTION, [{"example_id": "e", "score": None}])
+        parquet.write_table(tmp_path / "x.parquet", SELECTION, [{"example_id": "e", "score": None}])
     assert not list(tmp_path.iterdir())
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ibft import verification
-from ibft.manifests import RESULTS_VARIABLE, manifest_path, write_manifest
-from ibft.records import record_path
-from ibft.run_records import Job, RunRecord
+from ibft.commands import verify as command
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import RESULTS_VARIABLE, manifest_path, write_manifest
+from ibft.store.output_records import record_path
+from ibft.store.run_records import Job, RunRecord
 
 
 def new_run(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -30,7 +30,7 @@ def new_run(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def verify(results: Path) -> None:
-    verification.run(argparse.Namespace(results=results, repair=False))
+    command.run(argparse.Namespace(results=results, repair=False))
 
 
 def test_a_run_inside_the_results_of_another_is_its_own(
@@ -189,7 +189,7 @@ def test_what_no_run_has_made_is_left_alone(results: Path) -> None:
         verify(results)
     assert "rm " not in str(told.value)
     with pytest.raises(UserError, match="2 of 4 outputs"):
-        verification.run(argparse.Namespace(results=results, repair=True))
+        command.run(argparse.Namespace(results=results, repair=True))
     assert (results / "notes.txt").read_text() == "mine"
 
 

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ibft.manifests import write_manifest
+from ibft.store.manifests import write_manifest
 
 LAYERS = 3
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")

@@ -1,6 +1,6 @@
 """Measure and break the memorization barrier in code-LLM fine-tuning.
 
-The stages run in one direction and meet only in the Parquet tables of `ibft.tables`:
+The stages run in one direction and meet only in the Parquet tables of `ibft.store.schemas`:
 
     data -> memorization -> selection -> training -> sampling -> execution -> metrics -> figures -> report
 

@@ -6,11 +6,9 @@ Nothing here imports torch.
 import argparse
 from pathlib import Path
 
-from ibft import results_folder, resume, verification
-from ibft.execution import doctor, score
-from ibft.metrics import reruns
-from ibft.plan import command as plan
+from ibft.commands import compare, doctor, plan, resume, score, verify
 from ibft.runtime.stage import run_stage
+from ibft.store import results_folder
 
 
 def main() -> None:
@@ -18,6 +16,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ibft", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--log", type=Path, help="append progress and errors here as well")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, plan, resume, verification, reruns, doctor, results_folder):
+    for command in (score, plan, resume, verify, compare, doctor, results_folder):
         command.add_parser(commands)
     run_stage(lambda arguments: arguments.run(arguments), parser)

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.config.configuration import Config, Variant
+from ibft.config.config import Config, Variant
 from ibft.config.loading import is_complete, load, load_file
 from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY

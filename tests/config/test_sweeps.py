@@ -8,7 +8,7 @@ import yaml
 
 from ibft.config.loading import load
 from ibft.config.sweeps import expand_sweeps
-from ibft.metrics.labels import labels_of
+from ibft.labels import labels_of
 from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY
 

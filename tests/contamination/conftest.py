@@ -8,7 +8,7 @@ import pytest
 
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.tables import EXAMPLES
+from ibft.store.schemas import EXAMPLES
 from tests.conftest import verilog_eval
 
 

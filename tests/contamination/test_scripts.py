@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.manifests import read_manifest
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
+from ibft.store.manifests import read_manifest
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import CONTAMINATION, EXAMPLES, PROBLEMS
 from tests.contamination.conftest import examples
 from tests.memorization.conftest import script
 

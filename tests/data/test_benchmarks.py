@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from ibft import storage
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.manifests import sha256
 from ibft.runtime.errors import UserError
-from ibft.tables import PROBLEMS
+from ibft.store import parquet
+from ibft.store.manifests import sha256
+from ibft.store.schemas import PROBLEMS
 
 HEADER = "module top_module (\n\tinput a,\n\toutput y\n);\n"
 
@@ -49,7 +49,7 @@ def test_humaneval_is_complete_and_its_solutions_pass_their_tests(tmp_path: Path
     first = problems.iloc[0]
     program = f"{first.prompt}{first.reference_solution}\n{first.tests}\ncheck({first.entry_point})\n"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
+    parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
 
 
 def test_reading_humaneval_does_not_import_the_package_that_executes_code() -> None:
@@ -66,8 +66,8 @@ def test_rtl_mini_comes_with_descriptions_and_one_entry_point(tmp_path: Path) ->
     assert len(problems) >= 44
     assert problems["description"].notna().all()
     assert set(problems["entry_point"]) == {"top_module"}
-    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
-    assert len(storage.read_table(tmp_path / "problems.parquet", PROBLEMS)) == len(problems)
+    parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
+    assert len(parquet.read_table(tmp_path / "problems.parquet", PROBLEMS)) == len(problems)
 
 
 def test_the_shortest_problems_are_kept_in_source_order() -> None:
@@ -105,8 +105,8 @@ def test_a_missing_description_is_null_and_logged(tmp_path: Path, caplog: pytest
     assert problems["description"].iloc[0] == "A wire."
     assert problems["description"].isna().tolist() == [False, True, True]
     assert "no description for b, c" in caplog.text
-    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
-    reread = storage.read_table(tmp_path / "problems.parquet", PROBLEMS)
+    parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, problems)
+    reread = parquet.read_table(tmp_path / "problems.parquet", PROBLEMS)
     assert reread["description"].isna().tolist() == [False, True, True]
 
 

@@ -11,13 +11,13 @@ import datasets
 import pandas as pd
 import pytest
 
-from ibft import storage
 from ibft.config.inputs import Dataset
-from ibft.data import hub
+from ibft.data import hub_datasets
 from ibft.data.datasets import prepare_dataset
-from ibft.hub import Pin
+from ibft.data.hub import Pin
 from ibft.runtime.errors import UserError
-from ibft.tables import EXAMPLES
+from ibft.store import parquet
+from ibft.store.schemas import EXAMPLES
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
 
@@ -115,8 +115,8 @@ def test_generated_examples_fit_the_table_and_grow_at_the_end(generator: str, tm
         prepare_dataset(Dataset(source=f"generated:{generator}", language="some", examples=count)) for count in (20, 50)
     )
     assert large.head(20).equals(small)
-    storage.write_table(tmp_path / "examples.parquet", EXAMPLES, large)
-    assert len(storage.read_table(tmp_path / "examples.parquet", EXAMPLES)) == 50
+    parquet.write_table(tmp_path / "examples.parquet", EXAMPLES, large)
+    assert len(parquet.read_table(tmp_path / "examples.parquet", EXAMPLES)) == 50
 
 
 # The hub. Nothing is downloaded: the loader is replaced, so only what is made of its answers is under test.
@@ -134,8 +134,8 @@ def answer(monkeypatch: pytest.MonkeyPatch, reply: datasets.Dataset | Exception)
         return reply
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(hub, "pin", lambda _kind, _name, revision: Pin(revision or "main", {}))
-    monkeypatch.setattr(hub, "fetch_checked", lambda *_: None)
+    monkeypatch.setattr(hub_datasets, "pin", lambda _kind, _name, revision: Pin(revision or "main", {}))
+    monkeypatch.setattr(hub_datasets, "fetch_checked", lambda *_: None)
     return calls
 
 
@@ -182,7 +182,7 @@ def test_the_script_writes_the_table_and_reports_errors_without_a_traceback(tmp_
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert run(of_file(path, examples=5)).returncode == 0
-    assert len(storage.read_table(tmp_path / "out.parquet", EXAMPLES)) == 5
+    assert len(parquet.read_table(tmp_path / "out.parquet", EXAMPLES)) == 5
     failed = run(of_file(path, examples=21))
     assert failed.returncode == 1
     assert "holds 20 usable examples" in failed.stderr

@@ -1,7 +1,7 @@
 """Fictitious authors: distinct questions about consistent people."""
 
-from ibft.data.draw import stream
-from ibft.data.fictitious_authors import authors, generate
+from ibft.data.builtin.draw import stream
+from ibft.data.builtin.fictitious_authors import authors, generate
 
 
 def test_questions_and_answers_are_distinct_and_many() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ibft import storage
-from ibft.manifests import read_manifest, verify
-from ibft.tables import EXAMPLES
+from ibft.store import parquet
+from ibft.store.manifests import read_manifest, verify
+from ibft.store.schemas import EXAMPLES
 from tests.conftest import REPOSITORY
 from tests.hub_stand_in import COMMIT, OLDER, Hub, Repository, hub_stand_in
 from tests.tiny_model import LAYERS, make_tiny_model
@@ -80,7 +80,7 @@ def test_a_pinned_revision_is_what_is_fetched(prepare: Command, tmp_path: Path) 
     assert json.loads((tmp_path / "model" / "generation_config.json").read_text()) == {"max_length": 7}
     run = prepare("dataset", revision=OLDER)
     assert run.returncode == 0, run.stderr
-    examples = storage.read_table(tmp_path / "examples.parquet", EXAMPLES)
+    examples = parquet.read_table(tmp_path / "examples.parquet", EXAMPLES)
     assert list(examples["response"]) == [f"old {number}" for number in range(5)]
     assert read_manifest(tmp_path / "examples.parquet")["revision"] == OLDER
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.data.python_stdlib import distinct, functions_of, generate, is_public, library_functions
+from ibft.data.builtin.python_stdlib import distinct, functions_of, generate, is_public, library_functions
 
 
 @pytest.fixture(scope="module")

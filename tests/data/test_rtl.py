@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.data.rtl.generator import GROUPS, generate
-from ibft.data.rtl.state_machines import matched
+from ibft.data.builtin.rtl.generator import GROUPS, generate
+from ibft.data.builtin.rtl.state_machines import matched
 from tests.data.verilog import compiles, needs_iverilog, simulated
 
 
@@ -37,7 +37,7 @@ def test_a_prefix_is_balanced_over_families(examples: pd.DataFrame) -> None:
 
 def test_the_same_seed_gives_the_same_examples_whatever_the_hash_seed(examples: pd.DataFrame) -> None:
     script = (
-        "import hashlib; from ibft.data.rtl.generator import generate; f = generate(0);"
+        "import hashlib; from ibft.data.builtin.rtl.generator import generate; f = generate(0);"
         "print(hashlib.sha256(f.to_csv().encode()).hexdigest())"
     )
     digests = {

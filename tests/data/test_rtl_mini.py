@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ibft.data.rtl.generator import generate
-from ibft.data.rtl_mini.records import GRADES, records
+from ibft.data.builtin.rtl.generator import generate
+from ibft.data.builtin.rtl_mini.records import GRADES, records
 from tests.data.verilog import needs_iverilog, normalised, simulated
 
 RECORDS = {record["task_id"]: record for record in records()}

@@ -284,7 +284,7 @@ class Odd(BaseException, metaclass=Meta):
 def total(values, extra): raise Odd
 """,
     "patches_the_protocol": """
-import ibft.execution.python_protocol as protocol, ibft.execution.value_codec as codec
+import ibft.execution.python.protocol as protocol, ibft.execution.python.value_codec as codec
 protocol.encode = codec.encode = lambda *_: True
 protocol.dumps = lambda _: b'{"ready": true}\\n{"changed": [], "value": true}\\n'
 def total(values, extra): return -1

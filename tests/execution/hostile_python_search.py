@@ -288,7 +288,7 @@ def total(values, extra):
     return True
 """,
     "patches_the_answering_function": """
-import ibft.execution.python_protocol as protocol
+import ibft.execution.python.protocol as protocol
 protocol._answer = lambda function, request: {"changed": [], "value": ["int", "6"], "passed": True}
 protocol.Channel.receive = lambda self: {"args": [], "kwargs": {}}
 """

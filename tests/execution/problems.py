@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ibft.tables import PROBLEMS
+from ibft.store.schemas import PROBLEMS
 
 PYTHON = {
     "task_id": "py/total",

@@ -12,10 +12,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from ibft.journal import journal_path
-from ibft.manifests import read_manifest
-from ibft.storage import read_table, write_table
-from ibft.tables import PROBLEMS, SAMPLES, VERDICTS
+from ibft.store.journal import journal_path
+from ibft.store.manifests import read_manifest
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import PROBLEMS, SAMPLES, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.execution.problems import PYTHON, frame
 

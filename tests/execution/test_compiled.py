@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.execution.compiled import Inspection, inspect
+from ibft.execution.verilog.vvp import Inspection, inspect
 
 TESTS = """
 module tb; reg clk = 0; wire [7:0] d = 3; wire [7:0] q;

@@ -15,17 +15,17 @@ import psutil
 import pytest
 
 from ibft.config.execution import Execution
-from ibft.execution import isolation
 from ibft.execution import judge as judge_module
-from ibft.execution.cells import CellFaultError, run_one
-from ibft.execution.isolation import HarnessError, Zygote, best_level, probe
 from ibft.execution.judge import Judge, judge
-from ibft.execution.judge_verilog import _toolchain
-from ibft.execution.limits import Limits
 from ibft.execution.problem import Problem
+from ibft.execution.sandbox import isolation
+from ibft.execution.sandbox.cells import CellFaultError, run_one
+from ibft.execution.sandbox.isolation import HarnessError, Zygote, best_level, probe
+from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import Verdict
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import judge_resumably
+from ibft.execution.verilog.judge import _toolchain
 from tests.execution.problems import PYTHON, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=10.0)
@@ -157,7 +157,7 @@ def test_a_machine_without_room_is_not_taken_for_one_without_namespaces(monkeypa
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("ibft.execution.isolation.subprocess.Popen", refuse)
+    monkeypatch.setattr("ibft.execution.sandbox.isolation.subprocess.Popen", refuse)
     with pytest.raises(HarnessError, match="no processes, memory or open files left"):
         best_level(allow_unsafe=True)
 

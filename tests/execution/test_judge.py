@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ibft.config.execution import Execution
-from ibft.execution.cells import CellFaultError
-from ibft.execution.isolation import HarnessError, Zygote, ZygoteLostError
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
+from ibft.execution.sandbox.cells import CellFaultError
+from ibft.execution.sandbox.isolation import HarnessError, Zygote, ZygoteLostError
 from ibft.execution.verdict import Status
 from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -245,14 +245,14 @@ def test_a_program_that_may_notice_the_tests_is_run_by_upstreams_rule_as_well(no
 
 def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "A")
-    monkeypatch.setattr("ibft.execution.isolation._PROGRAM", "raise SystemExit('no interpreter')")
+    monkeypatch.setattr("ibft.execution.sandbox.isolation._PROGRAM", "raise SystemExit('no interpreter')")
     with pytest.raises(HarnessError, match="no interpreter"):
         list(judge(frame(PYTHON), [("py/total", 0, RIGHT)], SETTINGS, 1))
 
 
 def test_level_c_needs_consent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "ibft.execution.isolation.probe",
+        "ibft.execution.sandbox.isolation.probe",
         lambda levels: {level: "refused" if level != "C" else None for level in levels},
     )
     with pytest.raises(UserError, match="allow_unsafe"):

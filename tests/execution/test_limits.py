@@ -17,11 +17,11 @@ import psutil
 import pytest
 
 from ibft.config.execution import Execution
-from ibft.execution import judge_verilog
-from ibft.execution.cells import Ended
-from ibft.execution.isolation import Zygote
 from ibft.execution.judge import Judge, judge
-from ibft.execution.own_time import Waits, is_accounted
+from ibft.execution.sandbox.cells import Ended
+from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.own_time import Waits, is_accounted
+from ibft.execution.verilog import judge as verilog_judge
 from tests.execution.problems import PYTHON, VERILOG, frame
 
 # Starts up to 2,000 threads by machine code, which needs no stack for them: each sleeps until it is killed.
@@ -129,7 +129,7 @@ def test_waiting_counts_for_the_whole_tree_of_a_process_and_sleeping_does_not() 
 @pytest.mark.parametrize("start", ["", "$display; "])
 def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    run_one = judge_verilog.run_one
+    run_one = judge.run_one
 
     def counted(*arguments: Any) -> Ended:
         runs.append(arguments)
@@ -137,7 +137,7 @@ def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatc
 
     hanging = f"\tinitial begin {start}while (1) q = q + 1; end\nendmodule"
     with Judge(frame(VERILOG), Execution(verilog_timeout_s=1), 1) as started:
-        monkeypatch.setattr(judge_verilog, "run_one", counted)
+        monkeypatch.setattr(verilog_judge, "run_one", counted)
         (row,) = started.verdicts([("v/register", 0, hanging)])
     assert (row.verdict.status, len(runs)) == ("timeout", 1)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ibft.execution.assemble import assemble
-from ibft.execution.compiled import inspect
-from ibft.execution.python_text import is_pure
+from ibft.execution.python.source import is_pure
 from ibft.execution.verdict import one_line
-from ibft.execution.verilog_text import is_empty, words
+from ibft.execution.verilog.source import is_empty, words
+from ibft.execution.verilog.vvp import inspect
 
 LENGTH = int(os.environ.get("IBFT_TEXT_BYTES", "1_000_000"))
 PARTS = 8

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ibft.storage import read_table, write_table
-from ibft.tables import PROBLEMS, VERDICTS
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import PROBLEMS, VERDICTS
 from tests.execution import hostile_python, hostile_python_host, hostile_verilog
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 from tests.execution.test_commands import execute, samples_table

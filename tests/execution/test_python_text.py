@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibft.execution.python_text import is_pure
+from ibft.execution.python.source import is_pure
 
 QUOTES = '"""'
 

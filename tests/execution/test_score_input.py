@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ibft.execution import score
+from ibft.commands import score
 from ibft.runtime.errors import UserError
 
 SOLUTION = {"task_id": "HumanEval/53", "completion": "    return x + y\n"}

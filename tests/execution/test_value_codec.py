@@ -16,7 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.execution.value_codec import MAX_BYTES, CannotCrossError, Encoder, decode, dumps, encode, loads, overwrite
+from ibft.execution.python.value_codec import (
+    MAX_BYTES,
+    CannotCrossError,
+    Encoder,
+    decode,
+    dumps,
+    encode,
+    loads,
+    overwrite,
+)
 
 hashable = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

@@ -29,12 +29,12 @@ from ibft.figures import (
 )
 from ibft.figures.catalogue import CATALOGUE
 from ibft.figures.style import drawn_literally, literal, looks, save
+from ibft.gradients.imbalance import correlations, deciles, relate
+from ibft.labels import Labels
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.imbalance import correlations, deciles, relate
-from ibft.metrics.labels import Labels
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import GRADIENT_CORRELATIONS, GRADIENT_DECILES
 from tests import synthetic_run
 
 LABELS, SETTINGS = synthetic_run.LABELS, synthetic_run.SETTINGS

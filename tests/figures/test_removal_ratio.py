@@ -8,11 +8,11 @@ import pytest
 from ibft.config.loading import load
 from ibft.figures import pass_at_k, removal_ratio
 from ibft.figures.style import save
+from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
-from ibft.metrics.headline import headline
-from ibft.metrics.labels import labels_of
 from ibft.runtime.errors import UserError
+from ibft.tables.headline import headline
 from tests import synthetic_run
 
 KEEP = (0.9, 0.8, 0.6)

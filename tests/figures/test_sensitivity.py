@@ -9,8 +9,8 @@ import pytest
 from ibft.config.loading import load
 from ibft.figures import sensitivity
 from ibft.figures.style import save
+from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.labels import labels_of
 from ibft.runtime.errors import UserError
 from tests import synthetic_run
 

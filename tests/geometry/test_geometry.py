@@ -12,8 +12,8 @@ from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GEOMETRY, MEMORIZATION
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GEOMETRY, MEMORIZATION
 from tests.memorization.conftest import script
 from tests.tiny_model import make_tiny_model
 

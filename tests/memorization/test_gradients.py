@@ -12,12 +12,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
-from ibft.journal import Journal
-from ibft.memorization.gradients import GradientScoring, score_gradients
-from ibft.memorization.lora_gradients import LabelledText, example_gradients, lora_linears
-from ibft.memorization.warm_up import fresh_adapter, warm_up
+from ibft.gradients.grand import GradientScoring, score_gradients
+from ibft.gradients.lora_gradients import LabelledText, example_gradients, lora_linears
+from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
+from ibft.store.journal import Journal
 
 LORA = LoRA(rank=4, dropout=0.1)
 PROJECTIONS = 7

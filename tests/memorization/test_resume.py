@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.journal import Journal, journal_path
-from ibft.storage import write_table
-from ibft.tables import EXAMPLES
+from ibft.store.journal import Journal, journal_path
+from ibft.store.parquet import write_table
+from ibft.store.schemas import EXAMPLES
 from tests.memorization.conftest import SCRIPTS, script
 from tests.warm_python import python
 
@@ -96,7 +96,7 @@ AT_ITS_LIMIT = """
 import resource, runpy, sys
 from pathlib import Path
 import torch
-from ibft.journal import Journal
+from ibft.store.journal import Journal
 
 append, entries = Journal.append, []
 
@@ -139,7 +139,7 @@ def test_other_settings_do_not_reuse_the_journal(commands: dict[str, list[object
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ibft.storage.pq.ParquetWriter.write_table", die)
+        patch.setattr("ibft.store.parquet.pq.ParquetWriter.write_table", die)
         with pytest.raises(KeyboardInterrupt):
             script("score_memorization")([*command, "--output", output])
     assert journal_path(output).exists()

@@ -11,15 +11,15 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, Pre
 
 from ibft.config.memorization import Scoring
 from ibft.config.training import LoRA
-from ibft.journal import Journal
-from ibft.manifests import write_manifest
 from ibft.memorization.scoring import head_statistics, score, scores
+from ibft.models.encoding import encode
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
-from ibft.plain_text import encode
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, MEMORIZATION
+from ibft.store.journal import Journal
+from ibft.store.manifests import write_manifest
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, MEMORIZATION
 from tests.memorization.conftest import script
 
 Tiny = tuple[PreTrainedModel, PreTrainedTokenizerBase]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.batching import Shard
+from ibft.models.batching import Shard
 from ibft.runtime.errors import UserError
-from ibft.storage import write_table
-from ibft.tables import EXAMPLES
+from ibft.store.parquet import write_table
+from ibft.store.schemas import EXAMPLES
 from tests.memorization.conftest import script
 
 GRADIENT_OPTIONS = ("--profile", "chat", "--lora", '{"rank": 4}', "--max-length", 256, "--learning-rate", 1e-3)

@@ -17,8 +17,8 @@ from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.metrics.runs import Run, expand_runs, read_runs, run_of, runs_of
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

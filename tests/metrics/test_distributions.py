@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ibft.metrics.distributions import common_grid, density
+from ibft.memorization.distributions import common_grid, density
 
 
 def test_a_density_near_zero_keeps_its_mass() -> None:

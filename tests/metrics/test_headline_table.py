@@ -5,14 +5,14 @@ import pytest
 
 from ibft.config.loading import load
 from ibft.config.metrics import Metrics
+from ibft.labels import Labels, labels_of
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.escaping import escape_latex
-from ibft.metrics.headline import headline
-from ibft.metrics.labels import Labels, labels_of
-from ibft.metrics.rendering import latex, markdown
 from ibft.runtime.errors import UserError
-from ibft.storage import write_table
-from ibft.tables import HEADLINE
+from ibft.store.parquet import write_table
+from ibft.store.schemas import HEADLINE
+from ibft.tables.escaping import escape_latex
+from ibft.tables.headline import headline
+from ibft.tables.render import latex, markdown
 from tests import synthetic_run
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ibft.metrics.imbalance import correlations, deciles, rank_correlation, relate
+from ibft.gradients.imbalance import correlations, deciles, rank_correlation, relate
 from ibft.runtime.errors import UserError
 
 RANDOM = np.random.default_rng(0)

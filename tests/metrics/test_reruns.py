@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ibft.commands.compare import moved, only_in_one, pass_counts_of, told
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import cells
-from ibft.metrics.reruns import moved, only_in_one, pass_counts_of, told
 from ibft.metrics.runs import Run
 from ibft.runtime.errors import UserError
-from ibft.storage import write_table
-from ibft.tables import PASS_COUNTS
+from ibft.store.parquet import write_table
+from ibft.store.schemas import PASS_COUNTS
 from tests import synthetic_run
 from tests.warm_python import python
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ibft.metrics.separation import separation
+from ibft.memorization.separation import separation
 from ibft.runtime.errors import UserError
 
 

@@ -22,10 +22,10 @@ LOADS = {
     "load_adapter": "nowhere",
     "PeftConfig": "nowhere",
     "from_file": "nowhere",
-    "snapshot_download": "src/ibft/hub.py",
-    "hf_hub_download": "src/ibft/hub.py",
-    "load_dataset": "src/ibft/data/hub.py",
-    "load_dataset_builder": "src/ibft/data/hub.py",
+    "snapshot_download": "src/ibft/data/hub.py",
+    "hf_hub_download": "src/ibft/data/hub.py",
+    "load_dataset": "src/ibft/data/hub_datasets.py",
+    "load_dataset_builder": "src/ibft/data/hub_datasets.py",
 }
 PICKLES = {"torch.load", "pickle.load", "pickle.loads", "joblib.load", "numpy.load", "np.load", "pd.read_pickle"}
 SOURCES = sorted(

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ibft.manifests import write_manifest
 from ibft.models import loaders
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import write_manifest
 from tests.models.hostile_models import edited
 from tests.tiny_model import make_adapter, make_tiny_model
 

@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ibft.config.inputs import Model
-from ibft.manifests import write_manifest
 from ibft.models import prepare
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import write_manifest
 from tests.conftest import REPOSITORY
 from tests.models.hostile_models import (
     HOSTILE,

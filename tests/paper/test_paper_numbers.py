@@ -8,13 +8,13 @@ import pytest
 
 from ibft.config.loading import load, load_file
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.headline import headline
-from ibft.paper.beside import beside_markdown, beside_paper
-from ibft.paper.layout import LAYOUTS, SETTINGS, fillable, layout_markdown, rows_of
-from ibft.paper.numbers import LABELS, PROBLEMS, paper_metrics, paper_numbers
 from ibft.report.paper import beside_table
-from ibft.storage import write_table
-from ibft.tables import BESIDE_PAPER, METRICS
+from ibft.store.parquet import write_table
+from ibft.store.schemas import BESIDE_PAPER, METRICS
+from ibft.tables.headline import headline
+from ibft.tables.paper_comparison import beside_markdown, beside_paper
+from ibft.tables.paper_layout import LAYOUTS, SETTINGS, fillable, layout_markdown, rows_of
+from ibft.tables.paper_numbers import LABELS, PROBLEMS, paper_metrics, paper_numbers
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

@@ -7,7 +7,7 @@ from ibft.config.contamination import Contamination
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable
 from ibft.runtime.errors import UserError
-from ibft.tables import CONTAMINATION
+from ibft.store.schemas import CONTAMINATION
 from tests.synthetic_run import LABELS
 
 SETTINGS = Contamination(overlap=0.5, covered=20, substring=50)

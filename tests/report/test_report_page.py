@@ -16,12 +16,11 @@ from ibft.config.loading import load
 from ibft.contamination.measure import Problems, measure
 from ibft.figures import pass_at_k
 from ibft.figures.style import save
+from ibft.gradients.imbalance import correlations, deciles, relate
+from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
 from ibft.metrics.counting import count_passes
-from ibft.metrics.headline import headline
-from ibft.metrics.imbalance import correlations, deciles, relate
-from ibft.metrics.labels import labels_of
 from ibft.metrics.runs import run_of
 from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
@@ -29,8 +28,8 @@ from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
 from ibft.runtime.errors import UserError
-from ibft.storage import write_table
-from ibft.tables import (
+from ibft.store.parquet import write_table
+from ibft.store.schemas import (
     COMPARISONS,
     CONTAMINATION,
     EXAMPLES,
@@ -43,6 +42,7 @@ from ibft.tables import (
     PROBLEMS,
     SELECTION,
 )
+from ibft.tables.headline import headline
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft import storage
 from ibft.models.loading import load_model
 from ibft.sampling.engine import Prompt
 from ibft.sampling.seeds import draw_seed
-from ibft.tables import PROBLEMS
+from ibft.store import parquet
+from ibft.store.schemas import PROBLEMS
 from tests.tiny_model import make_tiny_model
 
 TEXTS = (
@@ -44,7 +44,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for task in TASKS
     ]
-    storage.write_table(path, PROBLEMS, rows)
+    parquet.write_table(path, PROBLEMS, rows)
     return path
 
 

@@ -12,8 +12,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForC
 from ibft.runtime.errors import UserError
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Decoding, Prompt
+from ibft.sampling.kv_cache import SlotCache
 from ibft.sampling.seeds import draw_seed, uniform_numbers
-from ibft.sampling.slot_cache import SlotCache
 from tests.sampling.conftest import prompts
 from tests.tiny_model import make_tiny_llama
 

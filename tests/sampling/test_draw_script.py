@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ibft import storage
-from ibft.journal import Journal
 from ibft.runtime.errors import UserError
 from ibft.sampling import transformers_engine
-from ibft.tables import PROBLEMS, SAMPLES
+from ibft.store import parquet
+from ibft.store.journal import Journal
+from ibft.store.schemas import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
 from tests.sampling.conftest import TASKS
 from tests.tiny_model import make_adapter
@@ -88,7 +88,7 @@ def test_tables_are_those_that_draw_by_draw_sampling_writes(tiny_model, problems
             words, collected = of_one_draw(*one, tmp_path / "collected")
             run("collect_samples.py", "--drawn", *drawn, *words)
             assert [path.read_bytes() for path in collected] == [path.read_bytes() for path in alone]
-            rows = storage.read_table(collected[1], SAMPLES)
+            rows = parquet.read_table(collected[1], SAMPLES)
             assert list(rows["task_id"]) == [task for task in TASKS for _ in range(3)]
             codes.add(tuple(rows["completion"]))
     assert len(codes) == len(variants) * len(TEMPERATURES)
@@ -232,11 +232,11 @@ def test_a_damaged_journal_is_named_with_the_folder_to_remove(tiny_model, proble
 
 def test_more_jobs_than_problems_leave_some_with_nothing_to_do(tiny_model, problems, tmp_path):
     few = tmp_path / "problems.parquet"
-    storage.write_table(few, PROBLEMS, storage.read_table(problems, PROBLEMS).head(1))
+    parquet.write_table(few, PROBLEMS, parquet.read_table(problems, PROBLEMS).head(1))
     base = {"tiny/rtl/base/seed0": None}
     folders = [tmp_path / f"shard{shard}of2" for shard in range(2)]
     for shard, folder in enumerate(folders):
         draw(tiny_model, few, base, folder, shard=shard, shards=2)
     words, outputs = of_one_draw(tiny_model, few, "tiny/rtl/base/seed0", None, 0.5, tmp_path / "tables")
     run("collect_samples.py", "--drawn", *folders, *words)
-    assert len(storage.read_table(outputs[0], SAMPLES)) == 3
+    assert len(parquet.read_table(outputs[0], SAMPLES)) == 3

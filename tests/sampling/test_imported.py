@@ -7,8 +7,8 @@ import pytest
 from ibft.data.records import Record
 from ibft.runtime.errors import UserError
 from ibft.sampling.imported import import_samples
-from ibft.storage import read_table, write_table
-from ibft.tables import SAMPLES
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import SAMPLES
 from tests import synthetic_run
 
 PROBLEMS = synthetic_run.problems("rtl-mini", 3)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
-from ibft.sampling.nucleus import nuclei
+from ibft.sampling.top_p import nuclei
 
 VOCABULARY = 500
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft import storage
-from ibft.journal import Journal, journal_path
 from ibft.runtime.errors import UserError
-from ibft.sampling import engines
-from ibft.sampling.engines import engine_name
-from ibft.tables import PROBLEMS, SAMPLES
+from ibft.sampling import start
+from ibft.sampling.start import engine_name
+from ibft.store import parquet
+from ibft.store.journal import Journal, journal_path
+from ibft.store.schemas import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
 from tests.sampling.conftest import TASKS
 
@@ -49,7 +49,7 @@ def undisturbed(tiny_model: Path, problems: Path, tmp_path_factory: pytest.TempP
 
 
 def test_rows_are_ordered_by_problem_and_sample_and_say_how_they_came_about(undisturbed: Path):
-    rows = storage.read_table(undisturbed, SAMPLES)
+    rows = parquet.read_table(undisturbed, SAMPLES)
     assert list(zip(rows["task_id"], rows["sample"], strict=True)) == [(task, s) for task in TASKS for s in range(4)]
     assert set(rows["finish_reason"]) <= {"stop", "length"}
     assert (rows["completion_tokens"] <= 12).all()
@@ -99,10 +99,10 @@ def test_trials_are_drawn_together_as_they_are_drawn_one_by_one(tiny_model, prob
         assert "sampling: 20 samples" in caplog.text
         assert [path.read_bytes() for path in one_by_one[: trials - 1]] == kept
     drawn = ["task_id", "sample", "completion", "seed"]
-    tables = [storage.read_table(path, SAMPLES)[drawn] for path in one_by_one]
-    pd.testing.assert_frame_equal(tables[0], storage.read_table(undisturbed, SAMPLES)[drawn])
+    tables = [parquet.read_table(path, SAMPLES)[drawn] for path in one_by_one]
+    pd.testing.assert_frame_equal(tables[0], parquet.read_table(undisturbed, SAMPLES)[drawn])
     for path, table in zip(together, tables, strict=True):
-        pd.testing.assert_frame_equal(storage.read_table(path, SAMPLES)[drawn], table)
+        pd.testing.assert_frame_equal(parquet.read_table(path, SAMPLES)[drawn], table)
     assert pd.concat(tables)["seed"].nunique() == 3 * len(tables[0])
 
 
@@ -110,7 +110,7 @@ def test_a_run_that_dies_between_two_trials_draws_nothing_again(tiny_model, prob
     whole = [tmp_path / f"whole{trial}.parquet" for trial in range(2)]
     sample(*command(tiny_model, problems, *whole))
     killed = [tmp_path / f"killed{trial}.parquet" for trial in range(2)]
-    write_table = storage.write_table
+    write_table = parquet.write_table
 
     def write_one_and_die(path: Path, *arguments: object, **facts: object) -> None:
         if path == killed[1]:
@@ -118,7 +118,7 @@ def test_a_run_that_dies_between_two_trials_draws_nothing_again(tiny_model, prob
         write_table(path, *arguments, **facts)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(storage, "write_table", write_one_and_die)
+        patched.setattr(parquet, "write_table", write_one_and_die)
         sample(*command(tiny_model, problems, *killed))
     with caplog.at_level(logging.INFO):
         sample(*command(tiny_model, problems, *killed))
@@ -129,19 +129,19 @@ def test_a_run_that_dies_between_two_trials_draws_nothing_again(tiny_model, prob
 def test_finished_trials_of_other_settings_are_drawn_again(tiny_model, problems, tmp_path):
     output = tmp_path / "trial0.parquet"
     sample(*command(tiny_model, problems, output))
-    before = storage.read_table(output, SAMPLES)
+    before = parquet.read_table(output, SAMPLES)
     sample(*command(tiny_model, problems, output, settings=json.dumps({**SETTINGS, "max_new_tokens": 2})))
-    after = storage.read_table(output, SAMPLES)
+    after = parquet.read_table(output, SAMPLES)
     assert after["completion_tokens"].max() == 2 < before["completion_tokens"].max()
 
 
 def test_the_order_of_the_problems_changes_no_sample(tiny_model, problems, undisturbed, tmp_path):
-    first = storage.read_table(undisturbed, SAMPLES)
+    first = parquet.read_table(undisturbed, SAMPLES)
     reordered = tmp_path / "problems.parquet"
-    storage.write_table(reordered, PROBLEMS, storage.read_table(problems, PROBLEMS).iloc[[3, 0, 1]])
+    parquet.write_table(reordered, PROBLEMS, parquet.read_table(problems, PROBLEMS).iloc[[3, 0, 1]])
     again = tmp_path / "again.parquet"
     sample(*command(tiny_model, reordered, again))
-    both = storage.read_table(again, SAMPLES).merge(first, on=["task_id", "sample"], suffixes=("", "_first"))
+    both = parquet.read_table(again, SAMPLES).merge(first, on=["task_id", "sample"], suffixes=("", "_first"))
     assert len(both) == 12
     pd.testing.assert_series_equal(both["completion"], both["completion_first"], check_names=False)
     pd.testing.assert_series_equal(both["log_likelihood"], both["log_likelihood_first"], check_names=False)
@@ -153,7 +153,7 @@ def test_a_profile_for_another_language_is_refused(tiny_model, problems, tmp_pat
 
 
 def test_no_problems_are_refused(tiny_model, tmp_path):
-    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, [])
+    parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, [])
     with pytest.raises(UserError, match="holds no problem"):
         sample(*command(tiny_model, tmp_path / "problems.parquet", tmp_path / "s.parquet"))
 
@@ -164,14 +164,14 @@ def test_the_engine_is_chosen_by_what_the_machine_has(monkeypatch: pytest.Monkey
         (True, False, "transformers"),
         (False, True, "transformers"),
     ):
-        monkeypatch.setattr(engines.torch.cuda, "is_available", lambda gpu=gpu: gpu)
-        monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _, found=installed: object() if found else None)
+        monkeypatch.setattr(start.torch.cuda, "is_available", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(start.importlib.util, "find_spec", lambda _, found=installed: object() if found else None)
         assert engine_name("auto") == expected
         assert engine_name("transformers") == "transformers"
     assert engine_name("vllm") == "vllm"
 
 
 def test_a_chosen_engine_that_is_not_installed_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(start.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"vLLM is not installed: run `uv sync --extra vllm`"):
         engine_name("vllm")

@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 import torch
 
-from ibft import storage
 from ibft.config.inputs import Benchmark, Model
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.manifests import write_manifest
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
 from ibft.prompts import Problem, get_profile
-from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Completion, Decoding, Engine, Group, Prompt
+from ibft.sampling.job import Draw
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows
 from ibft.sampling.transformers_engine import TransformersEngine
 from ibft.sampling.vllm_engine import VllmEngine
-from ibft.tables import PROBLEMS, SAMPLES
+from ibft.store import parquet
+from ibft.store.manifests import write_manifest
+from ibft.store.schemas import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_adapter, make_tiny_model
 
@@ -149,8 +149,8 @@ def test_base_and_adapters_are_drawn_in_one_submission(
     ours = dict(list(plain.sample([replace(groups[1], prompts=groups[1].prompts[:1])])))
     for engine, completions in ((vllm, drawn[1, few[0].task_id]), (plain, ours[0])):
         rows = sample_rows(completions, groups[1].prompts[0], few[0], PROFILE, engine, N)
-        storage.write_table(tmp_path / engine.name, SAMPLES, rows)
-    tables = [storage.read_table(tmp_path / name, SAMPLES) for name in ("vllm", "transformers")]
+        parquet.write_table(tmp_path / engine.name, SAMPLES, rows)
+    tables = [parquet.read_table(tmp_path / name, SAMPLES) for name in ("vllm", "transformers")]
     same = ["task_id", "sample", "prompt_tokens", "seed", "profile"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same])
     assert list(tables[0].dtypes) == list(tables[1].dtypes)
@@ -169,7 +169,7 @@ def test_merged_adapters_take_turns_in_one_engine(tmp_path: Path) -> None:
     """Greedy, because both engines then write the same; in a process of its own, since vLLM starts once in each."""
     model = make_tiny_model(tmp_path / "model", head_width=32)
     table = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog", problems=3))
-    storage.write_table(tmp_path / "problems.parquet", PROBLEMS, table)
+    parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, table)
     variants = {
         "tiny/x/base/seed0": None,
         "tiny/x/ft/seed0": str(make_adapter(model, tmp_path / "ft", seed=1)),

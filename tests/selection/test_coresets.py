@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibft.runtime.errors import UserError
-from ibft.selection.coresets import align, random_scores, select
+from ibft.selection.criteria import align, random_scores, select
 
 
 def frame(scores: list[float]) -> pd.DataFrame:

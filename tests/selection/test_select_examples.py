@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
 from tests.memorization.conftest import script
 
 IDS = [f"e{number}" for number in range(5)]

@@ -12,9 +12,9 @@ from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.processes import ALONE, Processes, join_processes
+from ibft.training.deepspeed_backend import start_deepspeed
+from ibft.training.distributed import ALONE, Processes, join_processes
 from ibft.training.recipe import Recipe, fine_tune
-from ibft.training.zero import start_deepspeed
 from tests.training.test_loop import EXAMPLES, dies_after
 
 # 9 examples in batches of 4: the last batch has one, so that a process is idle; micro-batches differ in number.

@@ -11,19 +11,19 @@ import pytest
 import torch
 from peft import PeftModel
 
-from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
-from ibft.tables import TRAINING_LOG
+from ibft.store import parquet
+from ibft.store.schemas import TRAINING_LOG
 from ibft.training import loop
 from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
 from ibft.training.recipe import Recipe, encode, fine_tune, make_bottleneck
-from ibft.training.trackers import check_trackers
+from ibft.training.telemetry import check_trackers
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -239,7 +239,7 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
         Checkpoints(tmp_path / "checkpoint.safetensors", 2, "key"),
         trackers=[lambda step, numbers: told.append((step, numbers))],
     )
-    storage.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
+    parquet.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
     speed = pd.DataFrame(trained.speed)
     measured = ["step", "seconds", "response_tokens_per_s", "processes", "resident_mib"]
     assert list(speed.columns) == [*measured, "gpu_peak_mib"]

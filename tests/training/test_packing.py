@@ -13,7 +13,7 @@ from ibft.models.attention import packed_arguments
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
 from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
-from ibft.training.learner import Learner
+from ibft.training.model import Learner
 from ibft.training.objective import IGNORED, count_tokens
 from ibft.training.recipe import Recipe, attention_for, make_bottleneck
 from tests.tiny_model import make_tiny_llama, make_tiny_model

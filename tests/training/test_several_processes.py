@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from ibft.config.training import Training
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
-from ibft.training.processes import Processes
-from ibft.training.zero_settings import zero_settings
+from ibft.training.deepspeed_settings import zero_settings
+from ibft.training.distributed import Processes
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 from tests.training.several_processes import WAYS, run

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from ibft import manifests
-from ibft.manifests import manifest_path, read_manifest, write_manifest
-from ibft.records import record_path
-from ibft.repair import remove
+from ibft.store import manifests
+from ibft.store.manifests import manifest_path, read_manifest, write_manifest
+from ibft.store.output_records import record_path
+from ibft.store.repair import remove
 
 Reader = tuple[Callable[[Namespace], None], Namespace]  # a stage's main function, and what it is called with
 

@@ -18,13 +18,13 @@ from runpy import run_path
 
 import pytest
 
-from ibft import manifests
-from ibft.manifests import manifest_path, read_manifest
-from ibft.records import KEPT, record_path
-from ibft.repair import parts_of, plan_repairs, remove
-from ibft.run_records import read_runs
+from ibft.commands.verify import examine, outputs_of
 from ibft.runtime.errors import UserError
-from ibft.verification import examine, outputs_of
+from ibft.store import manifests
+from ibft.store.manifests import manifest_path, read_manifest
+from ibft.store.output_records import KEPT, record_path
+from ibft.store.repair import parts_of, plan_repairs, remove
+from ibft.store.run_records import read_runs
 from tests.workflow.conftest import Checkout
 from tests.workflow.damages import (
     DAMAGES,

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibft.storage import read_table
-from ibft.tables import VERDICTS
-from ibft.visible import LINES, visible
+from ibft.store.parquet import read_table
+from ibft.store.schemas import VERDICTS
+from ibft.store.visible import LINES, visible
 from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host
 from tests.warm_python import python

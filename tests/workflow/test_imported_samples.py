@@ -10,8 +10,8 @@ import yaml
 
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.storage import read_table
-from ibft.tables import METRICS, VERDICTS
+from ibft.store.parquet import read_table
+from ibft.store.schemas import METRICS, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
 

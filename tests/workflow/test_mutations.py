@@ -31,7 +31,7 @@ from typing import Any
 
 import pytest
 
-from ibft.code_digest import NOT_COUNTED
+from ibft.store.code_digest import NOT_COUNTED
 from tests.warm_python import STAGES
 from tests.workflow.conftest import Checkout
 
@@ -149,7 +149,7 @@ def run_script(root: Path, folder: Path, stage: Stage, watched: bool, telling: C
     silent = os.open(folder / "told.txt", os.O_WRONLY | os.O_CREAT)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
-    from ibft.code_digest import code_digest
+    from ibft.store.code_digest import code_digest
 
     telling.send(code_digest(Path(sys.argv[0]), *([f"ibft.figures.{stage.figure}"] if stage.figure else [])))
     reached: set[Place] = set()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ibft.manifests import verify
 from ibft.runtime.locks import lock_notice
+from ibft.store.manifests import verify
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 from tests.warm_python import python

@@ -18,7 +18,7 @@ Edits = dict[str, tuple[str, str]]
 THAT_CHANGE_NO_RESULT: Edits = {
     "runtime/stage.py": ("this is a bug in ibft", "this is a mistake of ibft"),
     "runtime/progress.py": (" s left", " seconds left"),
-    "config/configuration.py": ("    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
+    "config/config.py": ("    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
     "config/contamination.py": ("    ngram: ", "    added: bool = False\n    ngram: "),
     "config/execution.py": ("    memory_mb: ", "    added: float = 3\n    memory_mb: "),
     "config/geometry.py": ("    pooling: ", '    added: Literal["a", "b"] = "a"\n    pooling: '),
@@ -30,7 +30,7 @@ THAT_CHANGE_NO_RESULT: Edits = {
     "config/sampling.py": ("    n: ", "    added: str | None = None\n    n: "),
     "config/tracks.py": ("    profile: ", "    added: tuple[Name, ...] | None = None\n    profile: "),
     "config/training.py": ("    rank: ", "    added: bool = True\n    rank: "),
-    "tables.py": ("# what the selection ranked by", "# the criterion, which the selection ranked by"),
+    "store/schemas.py": ("# what the selection ranked by", "# the criterion, which the selection ranked by"),
 }
 
 
@@ -83,6 +83,6 @@ def test_the_objective_trains_again(edited: Checkout) -> None:
 
 
 def test_a_new_version_of_a_table_writes_it_again(edited: Checkout) -> None:
-    jobs = planned(edited, {"tables.py": ('"selection",\n    1,', '"selection",\n    2,')})
+    jobs = planned(edited, {"store/schemas.py": ('"selection",\n    1,', '"selection",\n    2,')})
     assert (jobs["selection"], jobs["training"]) == (3, 5)
     assert not (BEFORE_TRAINING - {"selection"}) & set(jobs)

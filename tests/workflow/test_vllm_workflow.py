@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibft.storage import read_table
-from ibft.tables import METRICS, SAMPLES
+from ibft.store.parquet import read_table
+from ibft.store.schemas import METRICS, SAMPLES
 from tests.workflow.conftest import new_checkout
 
 pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")

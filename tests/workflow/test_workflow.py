@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from ibft.manifests import verify
-from ibft.storage import read_table
-from ibft.tables import METRICS, SELECTION
+from ibft.store.manifests import verify
+from ibft.store.parquet import read_table
+from ibft.store.schemas import METRICS, SELECTION
 from tests.workflow.conftest import Checkout
 
 DAY_S = 86400.0

@@ -13,10 +13,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from ibft.journal import Entry, finished_entries
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.sampling.draws import Order, absent, add_order_options, order_of, write_trials
+from ibft.sampling.job import Order, absent, add_order_options, order_of, write_trials
+from ibft.store.journal import Entry, finished_entries
 
 DRAWN_BY = Path(__file__).with_name("draw.py")
 logger = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ python workflow/scripts/compute_metrics.py --pass-counts pass_counts.parquet --s
 import argparse
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import compute_metrics
 from ibft.metrics.compare import compare
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import COMPARISONS, METRICS, PASS_COUNTS
+from ibft.store import parquet
+from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,10 +30,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     settings = Metrics.model_validate_json(arguments.settings)
-    pass_counts = storage.read_table(arguments.pass_counts, PASS_COUNTS)
-    storage.write_table(arguments.output, METRICS, compute_metrics(pass_counts, settings))
+    pass_counts = parquet.read_table(arguments.pass_counts, PASS_COUNTS)
+    parquet.write_table(arguments.output, METRICS, compute_metrics(pass_counts, settings))
     compared = compare(pass_counts, settings, arguments.reference, arguments.swept)
-    storage.write_table(arguments.comparisons, COMPARISONS, compared)
+    parquet.write_table(arguments.comparisons, COMPARISONS, compared)
 
 
 if __name__ == "__main__":

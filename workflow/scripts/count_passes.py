@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft import storage
 from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
 from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import PASS_COUNTS, VERDICTS
+from ibft.store import parquet
+from ibft.store.schemas import PASS_COUNTS, VERDICTS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,10 +40,10 @@ def main(arguments: argparse.Namespace) -> None:
     counts = []
     with progress("counting passes", unit="runs", total=len(paths)) as bar:
         for run, path in paths.items():
-            verdicts = storage.read_table(path, VERDICTS, COUNTED_COLUMNS)
+            verdicts = parquet.read_table(path, VERDICTS, COUNTED_COLUMNS)
             counts.append(count_passes(verdicts, run, {*excluded_problems(path), *arguments.exclude}))
             bar.advance()
-    storage.write_table(arguments.output, PASS_COUNTS, pd.concat(counts, ignore_index=True))
+    parquet.write_table(arguments.output, PASS_COUNTS, pd.concat(counts, ignore_index=True))
 
 
 if __name__ == "__main__":

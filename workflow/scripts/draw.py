@@ -16,14 +16,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from ibft.files import write_bytes
-from ibft.journal import Journal
 from ibft.models.loading import use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.sampling.drawing import Work, draw_missing
-from ibft.sampling.draws import Order, TrackOrders
 from ibft.sampling.engine import Engine
-from ibft.sampling.engines import engine_identity, open_engine
+from ibft.sampling.job import Order, TrackOrders
+from ibft.sampling.sample import Work, draw_missing
+from ibft.sampling.start import engine_identity, open_engine
+from ibft.store.files import write_bytes
+from ibft.store.journal import Journal
 
 
 def parser() -> argparse.ArgumentParser:

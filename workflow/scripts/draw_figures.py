@@ -24,18 +24,18 @@ from types import ModuleType
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft import storage
-from ibft.code_digest import code_digest
 from ibft.config.memorization import Memorization
 from ibft.config.metrics import Metrics
 from ibft.figures.inputs import keyed_path, only
 from ibft.figures.style import drawn_literally, literal, save
+from ibft.labels import Labels
 from ibft.metrics.counting import judged
-from ibft.metrics.labels import Labels
 from ibft.metrics.runs import read_runs, runs_of
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import (
+from ibft.store import parquet
+from ibft.store.code_digest import code_digest
+from ibft.store.schemas import (
     GEOMETRY,
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def one(inputs: Inputs, key: str, table: Table) -> pd.DataFrame:
-    return storage.read_table(only(inputs, key, "this figure"), table)
+    return parquet.read_table(only(inputs, key, "this figure"), table)
 
 
 def draw_metrics(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
@@ -83,7 +83,7 @@ def draw_metrics(figure: ModuleType, arguments: argparse.Namespace, labels: Labe
 
 
 def draw_memorization(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    scores = {group: storage.read_table(path, MEMORIZATION) for group, path in arguments.input}
+    scores = {group: parquet.read_table(path, MEMORIZATION) for group, path in arguments.input}
     return figure.draw(scores, Memorization.model_validate_json(arguments.settings), literal(arguments.subject))
 
 
@@ -97,12 +97,12 @@ def draw_gradient_imbalance(figure: ModuleType, arguments: argparse.Namespace, l
 
 
 def draw_geometry(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pairs = {method: storage.read_table(path, GEOMETRY) for method, path in arguments.input}
+    pairs = {method: parquet.read_table(path, GEOMETRY) for method, path in arguments.input}
     return figure.draw(pairs, labels, literal(arguments.subject))
 
 
 def draw_training_curves(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    logs = {variant(key): storage.read_table(path, TRAINING_LOG) for key, path in arguments.input}
+    logs = {variant(key): parquet.read_table(path, TRAINING_LOG) for key, path in arguments.input}
     return figure.draw(logs, labels, literal(arguments.subject))
 
 

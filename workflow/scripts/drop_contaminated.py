@@ -11,8 +11,8 @@ from pathlib import Path
 from ibft.contamination.drop import flagged
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_windows, table_writer
-from ibft.tables import CONTAMINATION, EXAMPLES
+from ibft.store.parquet import read_windows, table_writer
+from ibft.store.schemas import CONTAMINATION, EXAMPLES
 
 logger = logging.getLogger(__name__)
 

@@ -20,11 +20,11 @@ from ibft.execution.references import iverilog_version
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
-from ibft.journal import journal_key, journal_path
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import check_table, read_table
-from ibft.tables import PROBLEMS, SAMPLES
+from ibft.store.journal import journal_key, journal_path
+from ibft.store.parquet import check_table, read_table
+from ibft.store.schemas import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ibft.manifests import read_manifest
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION
+from ibft.store.manifests import read_manifest
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GRADIENTS, MEMORIZATION
 
 TABLES = {table.name: table for table in (MEMORIZATION, GRADIENTS)}
 

@@ -11,13 +11,13 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.samples import ImportedSamples
 from ibft.data.records import read_records
-from ibft.manifests import sha256
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.imported import import_samples
-from ibft.tables import PROBLEMS, SAMPLES
+from ibft.store import parquet
+from ibft.store.manifests import sha256
+from ibft.store.schemas import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     settings = ImportedSamples.model_validate_json(arguments.settings)
     source = Path(settings.source.removeprefix("path:"))
-    problems = storage.read_table(arguments.problems, PROBLEMS)
+    problems = parquet.read_table(arguments.problems, PROBLEMS)
     samples = import_samples(read_records(source), problems, settings.profile)
     facts = {"source": settings.source, "source_sha256": sha256(source)}
-    storage.write_table(arguments.output, SAMPLES, samples, **facts)
+    parquet.write_table(arguments.output, SAMPLES, samples, **facts)
     logger.info("%d samples of %d problems from %s", len(samples), len(problems), source)
 
 

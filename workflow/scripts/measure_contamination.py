@@ -11,8 +11,8 @@ from ibft.config.contamination import Contamination
 from ibft.contamination.measure import Problems, measure
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import count_rows, read_table, read_windows, table_writer
-from ibft.tables import CONTAMINATION, EXAMPLES, PROBLEMS
+from ibft.store.parquet import count_rows, read_table, read_windows, table_writer
+from ibft.store.schemas import CONTAMINATION, EXAMPLES, PROBLEMS
 
 WINDOW = 4096  # examples in memory at a time
 

@@ -13,12 +13,12 @@ import pandas as pd
 from ibft.config.geometry import Geometry
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
+from ibft.models.encoding import encode
 from ibft.models.loading import load_model, use_threads
-from ibft.plain_text import encode
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GEOMETRY, MEMORIZATION
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GEOMETRY, MEMORIZATION
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,11 +9,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.inputs import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import PROBLEMS
+from ibft.store import parquet
+from ibft.store.schemas import PROBLEMS
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     problems = prepare_benchmark(Benchmark.model_validate_json(arguments.settings))
-    storage.write_table(arguments.output, PROBLEMS, problems)
+    parquet.write_table(arguments.output, PROBLEMS, problems)
     logger.info("%d problems to %s", len(problems), arguments.output)
 
 

@@ -9,12 +9,12 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.inputs import Dataset
 from ibft.data.datasets import prepare_dataset
-from ibft.data.hub import pinned
+from ibft.data.hub_datasets import pinned
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import EXAMPLES
+from ibft.store import parquet
+from ibft.store.schemas import EXAMPLES
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     dataset = pinned(Dataset.model_validate_json(arguments.settings))
     examples = prepare_dataset(dataset)
-    storage.write_table(arguments.output, EXAMPLES, examples, source=dataset.source, revision=dataset.revision)
+    parquet.write_table(arguments.output, EXAMPLES, examples, source=dataset.source, revision=dataset.revision)
     logger.info("%d examples to %s", len(examples), arguments.output)
 
 

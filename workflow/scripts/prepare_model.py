@@ -8,9 +8,9 @@ import argparse
 from pathlib import Path
 
 from ibft.config.inputs import Model
-from ibft.manifests import write_manifest
 from ibft.models.prepare import prepare_model
 from ibft.runtime.stage import run_stage, stage_parser
+from ibft.store.manifests import write_manifest
 
 
 def parser() -> argparse.ArgumentParser:

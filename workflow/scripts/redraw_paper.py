@@ -9,15 +9,15 @@ paper can check them by eye. Figure 1b lacks its spokes for k = 5, as no table o
 import argparse
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.metrics import Metrics
 from ibft.figures import overall, pass_at_k, strict_pass
 from ibft.figures.style import save
-from ibft.manifests import write_output
-from ibft.paper.layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
-from ibft.paper.numbers import LABELS, paper_metrics, paper_numbers
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import METRICS
+from ibft.store import parquet
+from ibft.store.manifests import write_output
+from ibft.store.schemas import METRICS
+from ibft.tables.paper_layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
+from ibft.tables.paper_numbers import LABELS, paper_metrics, paper_numbers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.output_dir
     metrics = paper_metrics(paper_numbers())
-    storage.write_table(folder / "metrics.parquet", METRICS, metrics)
+    parquet.write_table(folder / "metrics.parquet", METRICS, metrics)
     for layout in LAYOUTS.values():
         rows = rows_of(layout, metrics, LABELS)
         write_output(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())

@@ -8,10 +8,10 @@ python workflow/scripts/relate_gradients.py --gradients results/gradients/smollm
 import argparse
 from pathlib import Path
 
-from ibft.metrics.imbalance import correlations, deciles, relate
+from ibft.gradients.imbalance import correlations, deciles, relate
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table, write_table
-from ibft.tables import GRADIENT_CORRELATIONS, GRADIENT_DECILES, GRADIENTS, MEMORIZATION
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import GRADIENT_CORRELATIONS, GRADIENT_DECILES, GRADIENTS, MEMORIZATION
 
 
 def parser() -> argparse.ArgumentParser:

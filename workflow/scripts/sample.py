@@ -12,13 +12,13 @@ import argparse
 import time
 from pathlib import Path
 
-from ibft.journal import Journal, journal_path
 from ibft.models.loading import use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.sampling.drawing import Work, draw_missing
-from ibft.sampling.draws import absent, add_order_options, order_of, write_trials
 from ibft.sampling.engine import Engine
-from ibft.sampling.engines import engine_identity, open_engine
+from ibft.sampling.job import absent, add_order_options, order_of, write_trials
+from ibft.sampling.sample import Work, draw_missing
+from ibft.sampling.start import engine_identity, open_engine
+from ibft.store.journal import Journal, journal_path
 
 
 def parser() -> argparse.ArgumentParser:

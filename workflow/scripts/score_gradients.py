@@ -12,15 +12,15 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft.batching import WHOLE, Shard
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
-from ibft.journal import Journal, journal_key, journal_path
-from ibft.memorization.gradients import GradientScoring, score_gradients
+from ibft.gradients.grand import GradientScoring, score_gradients
+from ibft.models.batching import WHOLE, Shard
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GRADIENTS
+from ibft.store.journal import Journal, journal_key, journal_path
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GRADIENTS
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ resumes from the journal beside its output.
 import argparse
 from pathlib import Path
 
-from ibft.batching import WHOLE, WINDOW, Shard
 from ibft.config.memorization import Scoring
-from ibft.journal import Journal, journal_key, journal_path
 from ibft.memorization.scoring import score, scores
+from ibft.models.batching import WHOLE, WINDOW, Shard
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.storage import count_rows, read_windows, table_writer
-from ibft.tables import EXAMPLES, MEMORIZATION
+from ibft.store.journal import Journal, journal_key, journal_path
+from ibft.store.parquet import count_rows, read_windows, table_writer
+from ibft.store.schemas import EXAMPLES, MEMORIZATION
 
 
 def parser() -> argparse.ArgumentParser:

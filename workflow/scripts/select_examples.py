@@ -13,9 +13,9 @@ import pandas as pd
 from ibft.config.methods import Selection
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.selection.coresets import align, random_scores, select
-from ibft.storage import read_table, write_table
-from ibft.tables import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
+from ibft.selection.criteria import align, random_scores, select
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,19 +15,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft import storage
 from ibft.config.methods import Method
 from ibft.config.training import Training
-from ibft.files import write_bytes
-from ibft.journal import journal_key
-from ibft.manifests import write_manifest
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import EXAMPLES, SELECTION, TRAINING_LOG
+from ibft.store import parquet
+from ibft.store.files import write_bytes
+from ibft.store.journal import journal_key
+from ibft.store.manifests import write_manifest
+from ibft.store.schemas import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.processes import join_processes
+from ibft.training.distributed import join_processes
 from ibft.training.recipe import Recipe, fine_tune
-from ibft.training.trackers import check_trackers, open_trackers
+from ibft.training.telemetry import check_trackers, open_trackers
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,10 +57,10 @@ def main(arguments: argparse.Namespace) -> None:
     processes = join_processes()
     use_threads(max(1, arguments.threads // processes.count))
     started = time.monotonic()
-    examples = storage.read_table(arguments.examples, EXAMPLES)
+    examples = parquet.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
     if arguments.kept:
-        kept = storage.read_table(arguments.kept, SELECTION)
+        kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]
         inputs.append(arguments.kept)
     recipe = Recipe(
@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
         trackers=trackers,
     )
     if processes.leads:
-        storage.write_table(arguments.training_log, TRAINING_LOG, trained.log)
+        parquet.write_table(arguments.training_log, TRAINING_LOG, trained.log)
         write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
         write_manifest(
             arguments.output,

@@ -7,12 +7,12 @@ python workflow/scripts/write_paper_table.py --layout table_1 --metrics metrics.
 import argparse
 from pathlib import Path
 
-from ibft import storage
-from ibft.manifests import write_output
-from ibft.metrics.labels import Labels
-from ibft.paper.layout import LAYOUTS, layout_latex, layout_markdown, rows_of
+from ibft.labels import Labels
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import METRICS
+from ibft.store import parquet
+from ibft.store.manifests import write_output
+from ibft.store.schemas import METRICS
+from ibft.tables.paper_layout import LAYOUTS, layout_latex, layout_markdown, rows_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     layout = LAYOUTS[arguments.layout]
-    rows = rows_of(layout, storage.read_table(arguments.metrics, METRICS), Labels.model_validate_json(arguments.labels))
+    rows = rows_of(layout, parquet.read_table(arguments.metrics, METRICS), Labels.model_validate_json(arguments.labels))
     write_output(arguments.output_markdown, layout_markdown(layout, rows).encode())
     write_output(arguments.output_latex, layout_latex(layout, rows).encode())
 

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from ibft.figures.inputs import keyed_path
-from ibft.manifests import read_manifest, write_output
 from ibft.runtime.stage import run_stage, stage_parser
+from ibft.store.manifests import read_manifest, write_output
 
 
 def parser() -> argparse.ArgumentParser:

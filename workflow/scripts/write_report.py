@@ -17,13 +17,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from ibft import storage
-from ibft.config.configuration import Config
+from ibft.config.config import Config
 from ibft.figures.inputs import keyed_path
-from ibft.files import write_bytes
-from ibft.manifests import write_output
+from ibft.labels import Labels
 from ibft.metrics.counting import judged
-from ibft.metrics.labels import Labels
 from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
@@ -37,7 +34,10 @@ from ibft.report.warnings import truncation_warnings
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import (
+from ibft.store import parquet
+from ibft.store.files import write_bytes
+from ibft.store.manifests import write_output
+from ibft.store.schemas import (
     BESIDE_PAPER,
     COMPARISONS,
     CONTAMINATION,
@@ -88,10 +88,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     config = Config.model_validate_json(arguments.config)
     labels = Labels.model_validate_json(arguments.labels)
-    metrics = storage.read_table(arguments.metrics, METRICS)
-    comparisons = storage.read_table(arguments.comparisons, COMPARISONS)
-    pass_counts = judged(storage.read_table(arguments.pass_counts, PASS_COUNTS))
-    problems = {name: storage.read_table(path, PROBLEMS) for name, path in arguments.problems}
+    metrics = parquet.read_table(arguments.metrics, METRICS)
+    comparisons = parquet.read_table(arguments.comparisons, COMPARISONS)
+    pass_counts = judged(parquet.read_table(arguments.pass_counts, PASS_COUNTS))
+    problems = {name: parquet.read_table(path, PROBLEMS) for name, path in arguments.problems}
 
     counted = {Run(*key): set(rows["task_id"]) for key, rows in pass_counts.groupby(list(Run._fields))}
     tally = Tally()
@@ -107,7 +107,7 @@ def main(arguments: argparse.Namespace) -> None:
     page = render(
         warnings=truncation_warnings(tally, labels),
         findings=findings(metrics, comparisons, labels, config.metrics),
-        headline=storage.read_table(arguments.headline, HEADLINE),
+        headline=parquet.read_table(arguments.headline, HEADLINE),
         pictures=[picture(about(key, labels), path) for key, path in arguments.figures],
         sections=[
             Section("Comparisons", "comparisons", comparison_tables(comparisons, labels)),
@@ -170,18 +170,18 @@ def comparison_tables(comparisons: pd.DataFrame, labels: Labels) -> list[FactTab
 
 def paper_tables(path: Path | None) -> list[FactTable]:
     """Ours beside the paper's, where the run has anything that the paper has."""
-    beside = storage.read_table(path, BESIDE_PAPER) if path else pd.DataFrame()
+    beside = parquet.read_table(path, BESIDE_PAPER) if path else pd.DataFrame()
     return [] if beside.empty else [beside_table(beside)]
 
 
 def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:
-    examples = {name: storage.read_table(path, EXAMPLES) for name, path in arguments.examples}
+    examples = {name: parquet.read_table(path, EXAMPLES) for name, path in arguments.examples}
     tables = []
     if arguments.memorization:
-        scores = {three(key): storage.read_table(path, MEMORIZATION) for key, path in arguments.memorization}
+        scores = {three(key): parquet.read_table(path, MEMORIZATION) for key, path in arguments.memorization}
         tables.append(facts.memorization_table(scores, config.memorization.k_selection, labels))
     if arguments.selection:
-        kept = {three(key): storage.read_table(path, SELECTION) for key, path in arguments.selection}
+        kept = {three(key): parquet.read_table(path, SELECTION) for key, path in arguments.selection}
         tables.append(facts.selection_table(kept, examples, labels))
     if examples:
         tables.append(facts.data_table(examples, labels))
@@ -192,7 +192,7 @@ def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Label
     k = config.memorization.k_selection
     paths = {three(key): path for key, path in arguments.gradients}
     found = {
-        name: {key[:2]: storage.read_table(path, table) for key, path in paths.items() if key[2] == name}
+        name: {key[:2]: parquet.read_table(path, table) for key, path in paths.items() if key[2] == name}
         for name, table in {"deciles": GRADIENT_DECILES, "correlations": GRADIENT_CORRELATIONS}.items()
     }
     if not paths:
@@ -206,7 +206,7 @@ def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Label
 def contamination_tables(
     arguments: argparse.Namespace, config: Config, labels: Labels, problems: Mapping[str, pd.DataFrame]
 ) -> list[FactTable]:
-    overlaps = {pair(key): storage.read_table(path, CONTAMINATION) for key, path in arguments.contamination}
+    overlaps = {pair(key): parquet.read_table(path, CONTAMINATION) for key, path in arguments.contamination}
     sizes = {name: len(frame) for name, frame in problems.items()}
     if not overlaps:
         return []

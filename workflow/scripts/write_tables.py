@@ -9,17 +9,17 @@ Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and
 import argparse
 from pathlib import Path
 
-from ibft import storage
 from ibft.config.metrics import Metrics
-from ibft.manifests import write_output
-from ibft.metrics.escaping import as_csv
-from ibft.metrics.headline import headline
-from ibft.metrics.labels import Labels
-from ibft.metrics.rendering import latex, markdown
-from ibft.paper.beside import beside_markdown, beside_paper
-from ibft.paper.numbers import paper_numbers
+from ibft.labels import Labels
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.tables import BESIDE_PAPER, HEADLINE, METRICS
+from ibft.store import parquet
+from ibft.store.manifests import write_output
+from ibft.store.schemas import BESIDE_PAPER, HEADLINE, METRICS
+from ibft.tables.escaping import as_csv
+from ibft.tables.headline import headline
+from ibft.tables.paper_comparison import beside_markdown, beside_paper
+from ibft.tables.paper_numbers import paper_numbers
+from ibft.tables.render import latex, markdown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    metrics = storage.read_table(arguments.metrics, METRICS)
+    metrics = parquet.read_table(arguments.metrics, METRICS)
     labels = Labels.model_validate_json(arguments.labels)
     table = headline(metrics, labels, Metrics.model_validate_json(arguments.settings))
     beside = beside_paper(table, paper_numbers())
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
         ("headline", HEADLINE, table, markdown(table)),
         ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
     ):
-        storage.write_table(folder / f"{name}.parquet", kind, rows)
+        parquet.write_table(folder / f"{name}.parquet", kind, rows)
         write_output(folder / f"{name}.csv", as_csv(rows))
         write_output(folder / f"{name}.md", text.encode())
     write_output(folder / "headline.tex", latex(table).encode())

@@ -2,6 +2,6 @@
 
 import json
 
-from ibft.config.configuration import Config
+from ibft.config.config import Config
 
 print(json.dumps(Config.model_json_schema(), indent=2))

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
-from ibft.config.sentences import suggestion
+from ibft.config.messages import suggestion
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.config.tracks import Track
-from ibft.files import why_unreadable
 from ibft.runtime.errors import UserError
-from ibft.training.zero_settings import zero_settings
+from ibft.store.files import why_unreadable
+from ibft.training.deepspeed_settings import zero_settings
 
 if TYPE_CHECKING:  # the configuration imports this module to check itself
-    from ibft.config.configuration import Config
+    from ibft.config.config import Config
 
 SHARED_BY_DRAWS = ("engine", "adapters", "batch_size")  # keys of `sampling` that one engine start cannot have twice
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ibft.config.configuration import Config
+from ibft.config.config import Config
 from ibft.config.layers import deep_merge
+from ibft.config.messages import sentences
 from ibft.config.reading import read_yaml
-from ibft.config.sentences import sentences
 from ibft.config.sweeps import expand_sweeps
-from ibft.metrics.labels import ambiguous_labels
+from ibft.labels import ambiguous_labels
 from ibft.runtime.errors import UserError
-from ibft.visible import visible
+from ibft.store.visible import visible
 
 _NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}
 

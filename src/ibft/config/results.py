@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ibft.visible import visible
+from ibft.store.visible import visible
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "benchmarks", ".git", ".venv")

@@ -23,7 +23,7 @@ import pandas as pd
 from ibft.config.contamination import Contamination
 from ibft.contamination.documents import Cover, Documents, Run
 from ibft.contamination.tokens import Vocabulary, pieces
-from ibft.tables import CONTAMINATION
+from ibft.store.schemas import CONTAMINATION
 
 PARTS = ("instruction", "response")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft.config.sentences import nearest
+from ibft.config.messages import nearest
 from ibft.data.records import FORMS, MIB, Record, columns_of, form_of, stream_records, text_field
 from ibft.runtime.errors import UserError
 

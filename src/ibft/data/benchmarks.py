@@ -16,11 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.inputs import BUILTIN_BENCHMARKS, Benchmark
+from ibft.data.builtin.rtl_mini.records import records as rtl_mini_records
 from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field
-from ibft.data.rtl_mini.records import records as rtl_mini_records
-from ibft.files import why_unreadable
 from ibft.runtime.errors import UserError
-from ibft.tables import PROBLEMS
+from ibft.store.files import why_unreadable
+from ibft.store.schemas import PROBLEMS
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ DESCRIPTION = "detail_description"
 
 
 def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
-    """The problems that `benchmark` asks for, with the columns of `ibft.tables.PROBLEMS`.
+    """The problems that `benchmark` asks for, with the columns of `ibft.store.schemas.PROBLEMS`.
 
     Raises:
         UserError: a file cannot be had or differs from its checksum, or a row is malformed (with file and line).

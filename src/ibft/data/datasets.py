@@ -11,13 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.inputs import Dataset
-from ibft.data import fictitious_authors, python_stdlib
-from ibft.data.draw import positions, stream
-from ibft.data.hub import load_rows
+from ibft.data.builtin import fictitious_authors, python_stdlib
+from ibft.data.builtin.draw import positions, stream
+from ibft.data.builtin.rtl import generator as rtl
+from ibft.data.hub_datasets import load_rows
 from ibft.data.records import Record, columns_of, read_records, storable
-from ibft.data.rtl import generator as rtl
 from ibft.runtime.errors import UserError
-from ibft.tables import EXAMPLES
+from ibft.store.schemas import EXAMPLES
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ GENERATORS: dict[str, Callable[[int], pd.DataFrame]] = {
 
 
 def prepare_dataset(dataset: Dataset) -> pd.DataFrame:
-    """The examples that `dataset` asks for, with the columns of `ibft.tables.EXAMPLES`.
+    """The examples that `dataset` asks for, with the columns of `ibft.store.schemas.EXAMPLES`.
 
     Raises:
         UserError: the source cannot be read, a row is malformed, or there are fewer examples than asked for.

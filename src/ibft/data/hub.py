@@ -1,85 +1,151 @@
-"""Rows of a data set on the Hugging Face hub."""
+"""The Hugging Face hub: which commit a repository's revision is now, its files as recorded, and its refusals.
 
-from typing import Any
+Only the stages that prepare models and data sets come here; all others work on what those have written, and run where
+there is no network. The access token is read from HF_TOKEN by the hub's own library; no sentence repeats it.
+"""
 
-import datasets
+import glob
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-from ibft.config.inputs import Dataset
-from ibft.hub import Pin, fetch, pin
+from huggingface_hub import DatasetInfo, HfApi, ModelInfo, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import sha256
 
-_DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # which files the subsets and splits are
+Kind = Literal["model", "dataset"]
+_PREFETCH = "run `snakemake prefetch` on a machine that reaches the hub"
 
 
-def pinned(dataset: Dataset) -> Dataset:
-    """`dataset` with the commit that its revision is now; one of another source as it is.
+@dataclass(frozen=True)
+class Recorded:
+    """The hub's record of one file.
+
+    Attributes:
+        size: in bytes.
+        sha256: of the content, for files in the hub's large file storage.
+        blob_id: git's id of the content, for all other files: SHA-1 of `blob SIZE`, a NUL and the content.
+    """
+
+    size: int
+    sha256: str | None
+    blob_id: str | None
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A commit of a repository, and its files by their path in it."""
+
+    commit: str
+    files: dict[str, Recorded]
+
+
+def pin(kind: Kind, name: str, revision: str | None) -> Pin:
+    """Ask the hub which commit `revision` of `name` is (null: of the main branch).
 
     Raises:
-        UserError: as `ibft.hub.pin`.
+        UserError: the hub is out of reach, or has no such repository or revision for this account.
     """
-    kind, _, name = dataset.source.partition(":")
-    if kind != "hub":
-        return dataset
-    return dataset.model_copy(update={"revision": pin("dataset", name, dataset.revision).commit})
-
-
-def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
-    """All rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
-
-    Only the columns for instruction and response are kept.
-
-    Raises:
-        UserError: the hub is out of reach, the data set is gated, it, its revision, subset, split or a column is
-            absent, or a file is not the one that the hub records.
-    """
-    table = _load(name, dataset, pin("dataset", name, dataset.revision))
-    for column in (dataset.instruction, dataset.response):
-        if column not in table.column_names:
-            raise UserError(
-                f"hub data set {name} has no column {column!r}; it has {', '.join(table.column_names)}: "
-                "set `instruction` and `response` to two of these"
-            )
-    rows: list[dict[str, Any]] = table.select_columns([dataset.instruction, dataset.response]).to_list()
-    return rows
-
-
-def _load(name: str, dataset: Dataset, pinned: Pin) -> Any:
+    ask: dict[Kind, Callable[..., ModelInfo | DatasetInfo]] = {
+        "model": HfApi().model_info,
+        "dataset": HfApi().dataset_info,
+    }
     try:
-        fetch_checked(name, dataset.subset, pinned)
-        return datasets.load_dataset(name, dataset.subset, split=dataset.split, revision=pinned.commit)
-    except datasets.exceptions.DatasetNotFoundError as error:
-        if "gated" in str(error):
-            raise UserError(
-                f"hub data set {name} is gated: accept its licence at https://huggingface.co/datasets/{name}, "
-                "then set the environment variable HF_TOKEN to your access token"
-            ) from None
-        raise UserError(
-            f"hub data set {name} was not found ({error}): check `source` and `revision`, and if it is private set the "
-            "environment variable HF_TOKEN"
-        ) from None
-    except ValueError as error:  # an unknown subset or split; the message lists the valid ones
-        raise UserError(f"hub data set {name}, subset {dataset.subset}, split {dataset.split!r}: {error}") from None
-    except OSError as error:
-        raise UserError(
-            f"hub data set {name} cannot be loaded ({error}): check the network, or prepare it on a machine that "
-            "reaches the hub"
-        ) from None
+        info = ask[kind](name, revision=revision, files_metadata=True)
+    except Exception as error:
+        raise refusal(kind, name, revision, error) from None
+    recorded = {
+        file.rfilename: Recorded(file.size or 0, file.lfs.sha256 if file.lfs else None, file.blob_id)
+        for file in info.siblings or ()
+    }
+    return Pin(str(info.sha), recorded)
 
 
-def fetch_checked(name: str, subset: str | None, pinned: Pin) -> None:
-    """Bring the files of `subset` into the hub's cache, where `datasets` finds them, and compare them with the record.
+def fetch(kind: Kind, name: str, pinned: Pin, files: Sequence[str], folder: Path | None = None) -> Path:
+    """Bring `files` of a repository to `folder` (None: into the hub's cache) and return where they lie.
+
+    Files that an earlier, broken download has finished are kept. Each is compared with the hub's record.
 
     Raises:
-        UserError: as `ibft.hub.fetch`, or the data set names a file that is not its own.
+        UserError: the hub is out of reach, or a file is not the one that the hub records.
     """
-    fetch("dataset", name, pinned, [file for file in _DESCRIPTIONS if file in pinned.files])
-    builder = datasets.load_dataset_builder(name, subset, revision=pinned.commit)
-    own = f"hf://datasets/{name}@{pinned.commit}/"
-    named = [str(file) for files in (builder.config.data_files or {}).values() for file in files]
-    for file in named:
-        if file.removeprefix(own) not in pinned.files:
-            raise UserError(
-                f"hub data set {name} names {file!r}, which is no file of its own, so the hub records no checksum: "
-                "fetch it by hand and use a path: source"
-            )
-    fetch("dataset", name, pinned, [file.removeprefix(own) for file in named])
+    if not files:
+        return folder or Path()
+    wanted = [glob.escape(file) for file in files]
+    try:
+        place = Path(
+            snapshot_download(name, repo_type=kind, revision=pinned.commit, local_dir=folder, allow_patterns=wanted)
+        )
+    except Exception as error:
+        raise refusal(kind, name, pinned.commit, error) from None
+    for file in files:
+        _compare(place / file, pinned.files[file], f"{name} at {pinned.commit}")
+    return place
+
+
+def _compare(file: Path, recorded: Recorded, where: str) -> None:
+    if recorded.sha256:
+        kind, expected, found = "SHA-256", recorded.sha256, sha256(file)
+    elif recorded.blob_id:
+        kind, expected, found = "git id", recorded.blob_id, _blob_id(file)
+    else:
+        raise UserError(
+            f"the hub records no checksum of {file.name} of {where}: fetch it by hand and use a path: source"
+        )
+    if found != expected:
+        file.resolve().unlink()  # the hub's cache holds links to contents
+        file.unlink(missing_ok=True)
+        raise UserError(
+            f"{file} is not what the hub records for {where} ({kind} {expected}): it was deleted; run the same command "
+            "again, which fetches it anew"
+        )
+
+
+def _blob_id(file: Path) -> str:
+    digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Exception:
+    """The sentence for what the hub's library raised; what is no refusal of the hub is given back as it is."""
+    what = f"hub {'data set' if kind == 'dataset' else 'model'} {name}"
+    page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
+    if isinstance(error, GatedRepoError):
+        return UserError(
+            f"{what} is gated: accept its licence at {page}, then set the environment variable HF_TOKEN to an access "
+            "token of the account that did"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return UserError(f"{what} has no revision {revision!r}: take a commit from {page}/commits/main")
+    if isinstance(error, RepositoryNotFoundError):
+        return UserError(
+            f"{what} was not found: check `source`, and if it is private set the environment variable HF_TOKEN"
+        )
+    if isinstance(error, OfflineModeIsEnabled):
+        return UserError(f"{what} is not here and HF_HUB_OFFLINE is set: {_PREFETCH}")
+    if isinstance(error, HfHubHTTPError | LocalEntryNotFoundError | OSError) or _of_the_network(error):
+        return UserError(f"{what} (revision {revision}) cannot be fetched ({_first_line(error)}): {_PREFETCH}")
+    return error
+
+
+def _of_the_network(error: Exception) -> bool:
+    """Whether the HTTP client that the hub's library uses, httpx or its successor, could not reach the hub."""
+    return type(error).__module__.split(".")[0].startswith("httpx")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

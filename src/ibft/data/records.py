@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ibft.files import why_unreadable
 from ibft.runtime.errors import UserError
+from ibft.store.files import why_unreadable
 
 Record = tuple[str, dict[str, Any]]
 """Where a row stands (`file:line`, or `file: row 3`) and the row."""

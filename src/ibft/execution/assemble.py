@@ -6,8 +6,8 @@ taken off: code fences, prose round them, and a second copy of the header.
 
 import re
 
-from ibft.execution.python_text import masked
-from ibft.execution.verilog_text import blanked
+from ibft.execution.python.source import masked
+from ibft.execution.verilog.source import blanked
 
 _FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)

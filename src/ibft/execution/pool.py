@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from ibft.execution.cells import CellFaultError
-from ibft.execution.isolation import HarnessError, LevelRefusedError, Zygote, ZygoteLostError
+from ibft.execution.sandbox.cells import CellFaultError
+from ibft.execution.sandbox.isolation import HarnessError, LevelRefusedError, Zygote, ZygoteLostError
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ibft.execution.assemble import assemble
-from ibft.execution.python_text import defines_what_is_used
+from ibft.execution.python.source import defines_what_is_used
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ibft.config.execution import Execution
-from ibft.execution.isolation import HarnessError, Zygote
-from ibft.execution.judge_python import judge_python
-from ibft.execution.judge_verilog import Reference, measure_reference
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
-from ibft.files import write_bytes
+from ibft.execution.python.judge import judge_python
+from ibft.execution.sandbox.isolation import HarnessError, Zygote
+from ibft.execution.verilog.judge import Reference, measure_reference
 from ibft.runtime.errors import UserError
+from ibft.store.files import write_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The journal of a run of verdicts, in the order of its samples: what a killed run need not judge again.
 
-Unlike `ibft.journal` it is read and written as a stream, because there may be millions of samples. One line with the
-key, then one line per sample: a checksum and the verdict without its program, which follows from the sample.
+Unlike `ibft.store.journal` it is read and written as a stream, because there may be millions of samples. One line with
+the key, then one line per sample: a checksum and the verdict without its program, which follows from the sample.
 """
 
 import hashlib

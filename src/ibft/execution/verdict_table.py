@@ -15,9 +15,9 @@ from ibft.execution.judge import Judge, Judged, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.verdict import Verdict
 from ibft.execution.verdict_journal import VerdictJournal
-from ibft.files import atomic
-from ibft.manifests import write_manifest
-from ibft.tables import VERDICTS
+from ibft.store.files import atomic
+from ibft.store.manifests import write_manifest
+from ibft.store.schemas import VERDICTS
 
 _ROWS_PER_GROUP = 4096
 WALL_S = pa.field("wall_s", pa.float64(), nullable=False)

@@ -14,8 +14,8 @@ from ibft.figures.style import (
     size_note,
     titled,
 )
+from ibft.labels import Labels
 from ibft.metrics.grid import Grid, rows_at
-from ibft.metrics.labels import Labels
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import lowest_temperature
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from ibft.metrics.distributions import Floats, density
+from ibft.memorization.distributions import Floats, density
 
 
 def density_curve(axes: Axes, values: Floats, grid: Floats, colour: str, label: str, style: str = "-") -> None:

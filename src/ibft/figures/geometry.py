@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import looks, panel_grid, styled, titled
-from ibft.metrics.distributions import common_grid
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
+from ibft.memorization.distributions import common_grid
 from ibft.runtime.errors import UserError
 
 _PANELS = (

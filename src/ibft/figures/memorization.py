@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from ibft.config.memorization import Memorization
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import legend_below, panel_grid, styled, titled
-from ibft.metrics.distributions import Floats, common_grid, scores_at
-from ibft.metrics.separation import separation
+from ibft.memorization.distributions import Floats, common_grid, scores_at
+from ibft.memorization.separation import separation
 from ibft.runtime.errors import UserError
 
 _GROUPS = {

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ibft.config.metrics import Metrics
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import compared, lowest_temperature
 from ibft.runtime.errors import UserError

@@ -18,7 +18,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.metrics.labels import Kind, Labels
+from ibft.labels import Kind, Labels
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import by_place, lowest_temperature
 from ibft.runtime.errors import UserError

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ibft.config.metrics import Metrics
 from ibft.figures.style import panel_grid, panel_title, size_note, styled, titled
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 from ibft.metrics.notation import mathtext
 from ibft.metrics.places import by_place, lowest_temperature
 from ibft.runtime.errors import UserError

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from ibft.config.metrics import Metrics
 from ibft.figures.bars import grouped_bars
 from ibft.figures.style import styled
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 
 
 @styled

@@ -15,7 +15,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 from ibft.metrics.places import lowest_temperature
 
 

@@ -21,11 +21,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.manifests import write_output
-from ibft.metrics.labels import Kind, Labels, in_order
+from ibft.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
 from ibft.runtime.errors import UserError
-from ibft.visible import visible
+from ibft.store.manifests import write_output
+from ibft.store.visible import visible
 
 Arguments = ParamSpec("Arguments")
 

@@ -15,7 +15,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 from ibft.metrics.notation import mathtext
 
 _APART = 0.012  # shifts the methods, so that their whiskers do not hide one another

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from ibft.figures.style import legend_below, looks, panel_grid, styled, titled
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
 from ibft.runtime.errors import UserError
 
 _PANELS = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ibft.batching import length_batches, pad_right
+from ibft.models.batching import length_batches, pad_right
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 

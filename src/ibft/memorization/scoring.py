@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.batching import WHOLE, Shard, length_batches
 from ibft.config.memorization import Scoring
-from ibft.journal import Journal
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
-from ibft.plain_text import EncodedText, encode
+from ibft.models.batching import WHOLE, Shard, length_batches
+from ibft.models.encoding import EncodedText, encode
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
+from ibft.store.journal import Journal
 
 logger = logging.getLogger(__name__)
 

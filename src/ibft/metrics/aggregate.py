@@ -13,7 +13,7 @@ from ibft.metrics.counting import judged
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m_array
 from ibft.runtime.errors import UserError
-from ibft.tables import METRICS
+from ibft.store.schemas import METRICS
 
 CELL = ["model", "dataset", "method", "benchmark", "temperature"]
 

@@ -17,7 +17,7 @@ from ibft.metrics.aggregate import CELL, Cell, cells, check_k
 from ibft.metrics.grid import headline_grid
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.runtime.errors import UserError
-from ibft.tables import COMPARISONS
+from ibft.store.schemas import COMPARISONS
 
 _PERMUTATIONS = 10_000  # beyond 13 differing problems, where all 2^13 sign patterns are no longer tried
 _EXACT_UP_TO = 13

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ibft.metrics.runs import Run, describe
 from ibft.runtime.errors import UserError
-from ibft.tables import PASS_COUNTS
+from ibft.store.schemas import PASS_COUNTS
 
 COUNTED_COLUMNS = ["task_id", "sample", "passed", "official_passed"]  # of VERDICTS
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
 
 
 class Place(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ibft.manifests import read_manifest
 from ibft.runtime.errors import UserError
-from ibft.storage import read_table
-from ibft.tables import Table
+from ibft.store.manifests import read_manifest
+from ibft.store.parquet import read_table
+from ibft.store.schemas import Table
 
 _TAIL = re.compile(
     r"(?P<model>[^/]+)/(?P<dataset>[^/]+)/(?P<method>[^/]+)/seed(?P<seed>-?\d+)"

@@ -9,9 +9,9 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from ibft.manifests import verify
 from ibft.models.allocator import return_freed_memory
 from ibft.models.loaders import read_adapter, read_model, read_tokenizer
+from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from ibft.config.inputs import Model
-from ibft.hub import fetch, pin
-from ibft.models.architecture_checks import check_fit, description, rendered_template, tokenizer_facts
-from ibft.models.config_checks import check_json
-from ibft.models.folder_checks import INDEX, KEPT, descriptions, indexed, plain_files, weight_files
+from ibft.data.hub import fetch, pin
+from ibft.models.checks.architecture import check_fit, description, rendered_template, tokenizer_facts
+from ibft.models.checks.folder import INDEX, KEPT, descriptions, indexed, plain_files, weight_files
+from ibft.models.checks.json_files import check_json
+from ibft.models.checks.trial import attempt
+from ibft.models.checks.weights import check_finite, dtypes, not_floating
 from ibft.models.loaders import read_gguf
-from ibft.models.trial import attempt
-from ibft.models.weight_checks import check_finite, dtypes, not_floating
 from ibft.models.wording import first_line
 from ibft.runtime.errors import UserError
 

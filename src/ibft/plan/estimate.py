@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibft.config.configuration import Config
-from ibft.manifests import manifest_path, read_manifest
+from ibft.config.config import Config
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
-from ibft.storage import count_rows
+from ibft.store.manifests import manifest_path, read_manifest
+from ibft.store.parquet import count_rows
 
 _SHARED_DRAWS = "draws_"  # before a model's name: the rule of rules/draws.smk
 

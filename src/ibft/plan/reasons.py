@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_DIGEST = re.compile(r"\b[0-9a-f]{16}\b")  # of `ibft.code_digest`, the parameter `code` of every rule
+_DIGEST = re.compile(r"\b[0-9a-f]{16}\b")  # of `ibft.store.code_digest`, the parameter `code` of every rule
 _SENTENCES = (  # the first that fits explains the rest
     ("Forced execution", "you forced it"),
     ("Incomplete output files", "an earlier run was killed in the middle of it"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # profiles are read by stages that run without transformers
 
 
 class Problem(Protocol):
-    """The columns of `ibft.tables.PROBLEMS` that a profile reads; a row of the table will do."""
+    """The columns of `ibft.store.schemas.PROBLEMS` that a profile reads; a row of the table will do."""
 
     @property
     def task_id(self) -> str: ...

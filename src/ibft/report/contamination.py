@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ibft.config.contamination import Contamination
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
 from ibft.report.facts import FactTable
 from ibft.runtime.errors import UserError
 

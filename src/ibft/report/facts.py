@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.metrics.distributions import scores_at
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
+from ibft.memorization.distributions import scores_at
+from ibft.memorization.separation import separation
 from ibft.metrics.notation import raised
 from ibft.metrics.runs import Run
-from ibft.metrics.separation import separation
 from ibft.runtime.errors import UserError
 
 _PACKAGES = (

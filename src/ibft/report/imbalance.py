@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ibft.config.gradients import Gradients
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 from ibft.report.facts import FactTable
 
 _SCORES = {"grand": "GraNd", "el2n": "EL2N"}

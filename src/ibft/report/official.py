@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ibft.config.metrics import Metrics
+from ibft.labels import Labels, in_order
 from ibft.metrics.grid import headline_grid, rows_at
-from ibft.metrics.labels import Labels, in_order
 from ibft.metrics.notation import raised
 from ibft.metrics.places import by_place
 from ibft.report.facts import FactTable

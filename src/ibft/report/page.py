@@ -17,12 +17,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from ibft.figures.catalogue import CATALOGUE
-from ibft.manifests import verify
-from ibft.metrics.rendering import blocks, number
 from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
 from ibft.runtime.errors import UserError
-from ibft.visible import SPELLED, visible
+from ibft.store.manifests import verify
+from ibft.store.visible import SPELLED, visible
+from ibft.tables.render import blocks, number
 
 _FOLDER = Path(__file__).parent
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ibft.metrics.notation import raised
-from ibft.paper.beside import printed
 from ibft.report.facts import FactTable
+from ibft.tables.paper_comparison import printed
 
 
 def beside_table(beside: pd.DataFrame) -> FactTable:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.metrics.labels import Labels, in_order
+from ibft.labels import Labels, in_order
 from ibft.metrics.places import by_place
 from ibft.metrics.runs import Run, runs_of
-from ibft.visible import UNSEEN
+from ibft.store.visible import UNSEEN
 
 _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solution")
 

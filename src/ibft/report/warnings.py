@@ -1,6 +1,6 @@
 """What makes the numbers of some variants doubtful, said where nobody can miss it."""
 
-from ibft.metrics.labels import Labels
+from ibft.labels import Labels
 from ibft.report.facts import Tally
 
 TOLERATED = 0.01  # share of a variant's samples that may hit the token limit

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from ibft.files import write_bytes
 from ibft.runtime.errors import UserError
+from ibft.store.files import write_bytes
 
 _LOCKS = Path(".snakemake") / "locks"
 _HOLDER = Path(".snakemake") / "ibft-holder.json"

@@ -24,10 +24,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.runtime.errors import UserError
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Prompt
-from ibft.sampling.nucleus import Nucleus, nuclei
+from ibft.sampling.kv_cache import SlotCache, causal_mask, use_slot_attention
 from ibft.sampling.seeds import uniform_numbers
-from ibft.sampling.slot_cache import SlotCache, causal_mask, use_slot_attention
 from ibft.sampling.text import StopStrings, continuation_text
+from ibft.sampling.top_p import Nucleus, nuclei
 
 LEAST_ROWS = 16
 _SAMPLES_PER_ROW = 4  # in flight on a CPU, where memory is taken only by slots that are written

@@ -1,4 +1,4 @@
-"""Somebody's finished completions as rows of `ibft.tables.SAMPLES`, so that they are judged and shown like our own."""
+"""Somebody's finished completions as rows of the table `samples`, so that they are judged and shown like our own."""
 
 from collections import Counter
 from typing import Any
@@ -10,7 +10,7 @@ from ibft.data.records import Record
 from ibft.extraction import extract
 from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
-from ibft.tables import SAMPLES
+from ibft.store.schemas import SAMPLES
 
 AS_IS = "as-is"
 ENGINE = "imported"

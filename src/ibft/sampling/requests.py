@@ -1,4 +1,4 @@
-"""From problems to prompts with seeds, and from completions to rows of `ibft.tables.SAMPLES`."""
+"""From problems to prompts with seeds, and from completions to rows of `ibft.store.schemas.SAMPLES`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from transformers import PreTrainedTokenizerBase
 
 from ibft.extraction import extract
 from ibft.prompts import Problem, Profile
-from ibft.sampling.draws import Draw
 from ibft.sampling.engine import Completion, Decoding, Engine, Prompt
+from ibft.sampling.job import Draw
 from ibft.sampling.seeds import draw_seed
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 import transformers
 
-from ibft.manifests import verify
 from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import load_model
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Group
+from ibft.store.manifests import verify
 
 
 class TransformersEngine:

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ibft.manifests import verify
 from ibft.models.loaders import read_tokenizer, start_vllm
 from ibft.models.loading import save_merged
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Group, Prompt
 from ibft.sampling.text import continuation_text
+from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
 

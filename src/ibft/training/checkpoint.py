@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ibft.files import write_bytes
+from ibft.store.files import write_bytes
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 

@@ -18,13 +18,13 @@ from torch import Tensor
 from ibft.config.training import Training
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
+from ibft.training.backend import Updates
 from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
-from ibft.training.learner import Learner
+from ibft.training.distributed import Processes
+from ibft.training.model import Learner
 from ibft.training.objective import Loss, TokenCounts, count_tokens
-from ibft.training.processes import Processes
 from ibft.training.speed import stopwatch
-from ibft.training.trackers import Tracker
-from ibft.training.updates import Updates
+from ibft.training.telemetry import Tracker
 
 logger = logging.getLogger(__name__)
 

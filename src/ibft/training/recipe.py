@@ -15,22 +15,22 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.methods import Method
 from ibft.config.training import Training
-from ibft.files import write_bytes
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.lora import add_lora
 from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
+from ibft.store.files import write_bytes
+from ibft.training.backend import PlainUpdates, Updates
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
+from ibft.training.deepspeed_backend import ZeroUpdates
+from ibft.training.deepspeed_settings import zero_settings
+from ibft.training.distributed import ALONE, Processes
 from ibft.training.fused_lora import fuse_lora
-from ibft.training.learner import Bottleneck, Learner
 from ibft.training.loop import Trained, train
+from ibft.training.model import Bottleneck, Learner
 from ibft.training.objective import IBHead, IBSettings
-from ibft.training.processes import ALONE, Processes
-from ibft.training.trackers import Tracker
-from ibft.training.updates import PlainUpdates, Updates
-from ibft.training.zero import ZeroUpdates
-from ibft.training.zero_settings import zero_settings
+from ibft.training.telemetry import Tracker
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import torch
 
-from ibft.training.processes import Processes
+from ibft.training.distributed import Processes
 
 Row = dict[str, Any]
 

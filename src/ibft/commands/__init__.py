@@ -1,0 +1,1 @@
+"""The subcommands of `ibft`, one module each."""

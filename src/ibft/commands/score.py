@@ -1,0 +1,204 @@
+"""`ibft score`: judge anyone's completions of a known benchmark and print Pass@k, Pass@k^(m) and status counts."""
+
+import argparse
+import json
+import logging
+import os
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from ibft.config.execution import Execution
+from ibft.config.inputs import Benchmark
+from ibft.config.messages import sentences
+from ibft.config.metrics import Metrics
+from ibft.data.answers import Answers, opened
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.execution.judge import Judge
+from ibft.execution.tests_key import FILE_NAME, tests_key
+from ibft.execution.verdict import Status
+from ibft.execution.verdict_journal import VerdictJournal
+from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
+from ibft.store.journal import journal_path
+from ibft.store.manifests import sha256
+from ibft.store.visible import visible
+
+logger = logging.getLogger(__name__)
+
+BENCHMARKS = ("eval-human", "eval-machine", "humaneval", "rtl-mini")
+_VERILOG_EVAL = "https://raw.githubusercontent.com/NVlabs/verilog-eval/v1.0.0"
+_SHA256 = {
+    "VerilogEval_Human.jsonl": "107f72c41e88478975887bdd3229b394ace139a84ba430f019220a5ee303b862",
+    "VerilogEval_Machine.jsonl": "3070a6dce8ae5eeaaace0586b33074f54f132cb902b6b88acbc2fec2187af044",
+    "VerilogDescription_Human.jsonl": "4dfea61f03d353a60f6b7ead5ec21f6f9aff42487a57a50882137f68aa206274",
+    "VerilogDescription_Machine.jsonl": "4cb71de1821dad12b0a16c9b0daac5df27c0601c126e350a0afc46a457b8ade4",
+}
+_WORKERS_ANYWHERE, _WORKERS_PER_CORE = 64, 4
+_LONGEST_SUFFIX = ".manifest.json.tmp"  # of the names that are written beside the table
+Count = tuple[int, int]  # n samples, c of which passed
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("score", help="judge completions", description=__doc__)
+    parser.add_argument("samples", type=Path, help="JSON Lines with task_id and completion, n lines per problem")
+    parser.add_argument("--benchmark", choices=BENCHMARKS, required=True)
+    parser.add_argument(
+        "--problems", type=Path, help="folder that holds VerilogEval's JSON Lines files; else they are fetched"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
+    parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
+    parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
+    parser.add_argument("--isolation", choices=("A", "B", "C"), help="instead of the strongest level that starts")
+    for name, kind in (("python_timeout_s", float), ("verilog_timeout_s", float), ("memory_mb", int)):
+        default = Execution.model_fields[name].default
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"(default: {default})")
+    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level C")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Judge, write the table, print the summary. What is wrong with the input is told before anything is judged.
+
+    Raises:
+        UserError: an option, the samples, the problems or the output is not what it must be.
+    """
+    settings = checked_settings(arguments)
+    check_output(arguments.out, arguments.samples)
+    with opened(arguments.samples) as answers:
+        problems = prepare_benchmark(benchmark(arguments.benchmark, arguments.problems))
+        known = set(problems["task_id"])
+        total = sum(1 for _ in answers.read(known))
+        if not total:
+            raise UserError(f"{arguments.samples} holds no sample")
+        judge_all(arguments, settings, problems, answers, total)
+
+
+def checked_settings(arguments: argparse.Namespace) -> Execution:
+    """The limits of one sample.
+
+    Raises:
+        UserError: an option is out of its range, or contradicts another.
+    """
+    most_workers = max(_WORKERS_ANYWHERE, _WORKERS_PER_CORE * (os.cpu_count() or 1))
+    if not 1 <= arguments.workers <= most_workers:
+        raise UserError(f"--workers: valid on this machine are 1 to {most_workers} (found {arguments.workers})")
+    try:
+        settings = Execution(**{name: getattr(arguments, name) for name in Execution.model_fields})
+    except ValidationError as error:
+        told = [each.partition(":") for each in sentences(error, Execution)]
+        raise UserError("; ".join(f"--{key.replace('_', '-')}:{why}" for key, _, why in told)) from None
+    if arguments.isolation == "C" and not settings.allow_unsafe:
+        raise UserError("isolation level C sets resource limits only: it needs --allow-unsafe")
+    return settings
+
+
+def check_output(path: Path, samples: Path) -> None:
+    """Raise `UserError` unless `path` can be written and is not the file that is to be read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"--out: {path} is no file: name the Parquet file to write")
+        if path.exists() and samples.exists() and path.samefile(samples):
+            raise UserError(f"--out: {path} holds the samples, which would be lost: name another file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_LONGEST_SUFFIX):
+            pass
+    except (OSError, ValueError) as error:
+        raise UserError(f"--out: {path} cannot be written: {getattr(error, 'strerror', error)}") from None
+
+
+def judge_all(
+    arguments: argparse.Namespace, settings: Execution, problems: pd.DataFrame, answers: Answers, total: int
+) -> None:
+    known = set(problems["task_id"])
+    tally, counts = Tally(), _Counts()
+    with ExitStack() as stack:
+        secret = tests_key(arguments.out.with_name(FILE_NAME))
+        judge = Judge(
+            problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
+        )
+        stack.enter_context(judge)
+        decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
+        key = json.dumps([sha256(answers.path), *decisive])
+        journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
+        with verdict_writer(arguments.out, with_wall_s=True) as write:
+            verdicts = judge_resumably(judge, answers.read(known), journal)
+            with progress("judging", unit="samples", total=total) as bar:
+                for judged in verdicts:
+                    tally.add(judged.verdict)
+                    counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
+                    write(judged)
+                    bar.advance()
+        write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
+        journal.remove()
+    print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")
+
+
+def benchmark(name: str, folder: Path | None) -> Benchmark:
+    """The config entry of a benchmark by its name on the command line; VerilogEval from `folder` or the web."""
+    if name in ("humaneval", "rtl-mini"):
+        if folder is not None:
+            raise UserError(f"--problems: {name} is part of ibft; leave the option out")
+        return Benchmark(source=f"builtin:{name}", language="python" if name == "humaneval" else "verilog")
+    half = name.removeprefix("eval-").capitalize()
+    records, descriptions = f"VerilogEval_{half}.jsonl", f"VerilogDescription_{half}.jsonl"
+    return Benchmark(
+        source=f"path:{folder / records}" if folder else f"url:{_VERILOG_EVAL}/data/{records}",
+        sha256=_SHA256[records],
+        descriptions=f"path:{folder / descriptions}" if folder else f"url:{_VERILOG_EVAL}/descriptions/{descriptions}",
+        descriptions_sha256=_SHA256[descriptions],
+        language="verilog",
+    )
+
+
+class _Counts:
+    """Samples, hardened passes and official passes per problem."""
+
+    def __init__(self) -> None:
+        self.n: Counter[str] = Counter()
+        self.c: Counter[str] = Counter()
+        self.official_c: Counter[str] = Counter()
+
+    def add(self, task_id: str, passed: bool, official_passed: bool) -> None:
+        self.n[task_id] += 1
+        self.c[task_id] += passed
+        self.official_c[task_id] += official_passed
+
+
+def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
+    """Both verdicts' metrics, each over the problems that it counts, and what a reader must know of them."""
+    judged = [task_id for task_id in counts.n if task_id not in judge.excluded]
+    rows = [
+        _metrics("hardened verdict", [(counts.n[t], counts.c[t]) for t in judged]),
+        _metrics("official verdict", [(counts.n[t], counts.official_c[t]) for t in counts.n]),
+    ]
+    statuses = [f"{status}: {tally.statuses[status]}" for status in Status if tally.statuses[status]]
+    lines = [pd.DataFrame(rows).set_index("").T.to_string()]
+    lines += [f"status counts: {', '.join(statuses)}"]
+    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
+    lines += [
+        f"excluded, because it cannot be judged here: {visible(task_id)} ({reason})"
+        for task_id, reason in judge.excluded.items()
+    ]
+    lines += [f"counted, but a constant passes: {visible(task_id)}" for task_id in judge.constant_passes]
+    return "\n".join([*lines, f"isolation level {judge.isolation}"])
+
+
+def _metrics(name: str, counts: list[Count]) -> dict[str, str]:
+    """Pass@k and Pass@k^(m) in percent, for every configured k and m that all problems have enough samples for."""
+    n = min((n for n, _ in counts), default=0)
+    defaults = Metrics()
+    wanted = [(k, 1) for k in defaults.k if k <= n]
+    wanted += [(k, m) for k, _ in wanted for m in range(2, k + 1)]
+    passed = sum(c for _, c in counts)
+    row = {"": name, "passed": f"{passed} of {sum(n for n, _ in counts)}", "problems": str(len(counts))}
+    for k, m in wanted:
+        estimate = sum(pass_at_k_m(n, c, k, m) for n, c in counts) / len(counts)
+        row[f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})"] = f"{100 * estimate:.1f}"
+    return row

@@ -1,0 +1,161 @@
+"""The whole configuration, and what follows from it for one model, dataset or named target."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from ibft.config.checks import contradictions, unknown_names
+from ibft.config.compute import Compute
+from ibft.config.contamination import Contamination
+from ibft.config.execution import Execution
+from ibft.config.geometry import Geometry
+from ibft.config.gradients import Gradients
+from ibft.config.inputs import Benchmark, Dataset, Model
+from ibft.config.layers import overridden
+from ibft.config.memorization import Memorization
+from ibft.config.messages import sentences
+from ibft.config.methods import Method
+from ibft.config.metrics import Metrics
+from ibft.config.results import why_not
+from ibft.config.samples import ImportedSamples
+from ibft.config.sampling import Profile, Sampling
+from ibft.config.section import Name, Section, Seed
+from ibft.config.targets import PAPER_TARGETS, Target
+from ibft.config.tracks import Track
+from ibft.config.training import Training
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """One model to evaluate. The seed of a base model is always 0."""
+
+    model: str
+    dataset: str
+    method: str
+    seed: int
+
+
+class Config(Section):
+    results: str = Field("results", description="where every output goes")
+    seed: Seed = 0
+    models: dict[Name, Model] = Field({})
+    datasets: dict[Name, Dataset] = Field({})
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
+    methods: dict[Name, Method] = Field({})
+    tracks: dict[Name, Track] = Field(description="may be {} where samples are imported: then only those are judged")
+    samples: dict[Name, ImportedSamples] = Field({})
+    memorization: Memorization = Memorization()
+    gradients: Gradients = Gradients()
+    contamination: Contamination = Contamination()
+    training: Training = Training()
+    sampling: Sampling = Sampling()
+    execution: Execution = Execution()
+    metrics: Metrics = Metrics()
+    geometry: Geometry = Geometry()
+    compute: Compute = Compute()
+    targets: dict[Name, Target] = Field(
+        {}, validate_default=True, description="added to, or in place of, the paper's table1, fig1, ..."
+    )
+
+    def track_of(self, model: str, dataset: str) -> Track:
+        """The one track that runs `model` on `dataset`."""
+        return next(t for t in self.tracks.values() if t.dataset == dataset and model in t.models)
+
+    def training_of(self, model: str, dataset: str) -> Training:
+        return overridden(self.training, self.track_of(model, dataset).training)
+
+    def sampling_of(self, model: str, dataset: str) -> Sampling:
+        return overridden(self.sampling, self.track_of(model, dataset).sampling)
+
+    def sampling_profile_of(self, model: str, dataset: str) -> Profile:
+        """The profile that a model is sampled with: the one that it was trained with, unless `sampling` names one."""
+        return self.sampling_of(model, dataset).profile or self.track_of(model, dataset).profile
+
+    def layer_index(self, model: str, layer: int | float) -> int:
+        """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
+        return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
+
+    @property
+    def scored_methods(self) -> tuple[str, ...]:
+        """The methods whose models score their own dataset."""
+        return self.memorization.score_methods or self._on_all_data("base", "ft")
+
+    @property
+    def measured_methods(self) -> tuple[str, ...]:
+        """The methods whose geometry is measured."""
+        return self.geometry.methods or self._on_all_data("base", "ft", "ibft")
+
+    def _on_all_data(self, *kinds: str) -> tuple[str, ...]:
+        """The methods of these kinds without a selection, those of sweeps aside."""
+        return tuple(n for n, m in self.methods.items() if m.kind in kinds and not m.selection and not m.sweep)
+
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Every (dataset, benchmark) such that a model trained on the one is tested on the other."""
+        return list(dict.fromkeys((track.dataset, b) for track in self.tracks.values() for b in track.benchmarks))
+
+    def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
+        """The names that tracks use, in the order in which they list them, then those of imported samples."""
+        of_tracks = [name for track in self.tracks.values() for name in getattr(track, what)]
+        of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.samples.values()]
+        return list(dict.fromkeys([*of_tracks, *of_imports]))
+
+    def pairs(self, target: Target | None = None) -> Iterator[tuple[str, str]]:
+        """Every (model, dataset) that some track runs, or those of them that `target` shows."""
+        for name, track in self.tracks.items():
+            for model in track.models:
+                if target is None or (_kept(name, target.tracks) and _kept(model, target.models)):
+                    yield model, track.dataset
+
+    def variants(self, target: Target | None = None) -> Iterator[Variant]:
+        """Every variant that some track evaluates, or those that `target` shows."""
+        for model, dataset in self.pairs(target):
+            methods = (target and target.methods) or self.track_of(model, dataset).methods
+            seeds = self.training_of(model, dataset).seeds
+            for method in methods:
+                for seed in seeds if self.methods[method].kind != "base" else (0,):
+                    yield Variant(model, dataset, method, seed)
+
+    @field_validator("models", "datasets", "benchmarks", "methods", "tracks", "samples")
+    @classmethod
+    def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        return dict(sorted(entries.items()))
+
+    @field_validator("results")
+    @classmethod
+    def _results_have_a_folder_of_their_own(cls, results: str) -> str:
+        if reason := why_not(results):
+            raise ValueError(reason)
+        return results
+
+    @field_validator("targets")
+    @classmethod
+    def _the_papers_targets_stand_by_default(cls, targets: dict[str, Target]) -> dict[str, Target]:
+        return {**PAPER_TARGETS, **targets}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        problems = list(unknown_names(self)) or list(contradictions(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @field_validator("tracks")
+    @classmethod
+    def _overrides_are_valid(cls, tracks: dict[str, Track]) -> dict[str, Track]:
+        errors: list[str] = []
+        for name, track in tracks.items():
+            for section, override in (("training", track.training), ("sampling", track.sampling)):
+                defaults: Section = Training() if section == "training" else Sampling()
+                try:
+                    overridden(defaults, override)
+                except ValidationError as error:
+                    errors += sentences(error, type(defaults), f"tracks.{name}.{section}.")
+        if errors:
+            raise ValueError("\n".join(errors))
+        return tracks
+
+
+def _kept(name: str, filtered: tuple[str, ...] | None) -> bool:
+    return filtered is None or name in filtered

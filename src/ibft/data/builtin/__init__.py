@@ -1,0 +1,1 @@
+"""Datasets and benchmarks that ibft generates itself."""

@@ -1,0 +1,94 @@
+"""The verdict on one Python program: hardened, by an examiner it never meets, and upstream's beside it."""
+
+import hmac
+import json
+import signal
+from dataclasses import replace
+
+from ibft.config.execution import Execution
+from ibft.execution.problem import Problem
+from ibft.execution.python import upstream
+from ibft.execution.python.source import is_pure
+from ibft.execution.sandbox.cells import CellFaultError, Ended, run_examined, run_one, signal_name
+from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.limits import Limits
+from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
+
+_FILE_MB = 4
+_GRACE_S = 1.0  # that upstream's run has beyond its own alarm
+_NO_THREAD = "can't start new thread"  # Python's words
+
+
+def judge_python(
+    problem: Problem, program: str, settings: Execution, key: bytes, judgeable: bool, zygote: Zygote
+) -> Verdict:
+    """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
+
+    Where the problem is not `judgeable`, nothing passes the hardened tests. What the tests draw at random follows from
+    `key`, which no completion can know.
+    """
+    limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
+    candidate = {"program": program, "entry_point": problem.entry_point}
+    status, detail, wall_s = *EXCLUDED, 0.0
+    exact = True
+    if judgeable:
+        # Equal programs meet equal tests.
+        seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
+        examiner = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
+        hardened = run_examined(zygote, candidate, examiner, limits)
+        (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
+        exact = not hardened.report or json.loads(hardened.report)["exact"]
+    official_passed = status is Status.PASSED
+    if not exact or not _means_the_same(problem, program, status, detail):
+        official_passed, official_s = _official(zygote, problem, candidate, settings, limits)
+        wall_s += official_s
+    verdict = Verdict(
+        status=status,
+        detail=detail,
+        official_passed=official_passed,
+        stderr_clean=True,
+        program=program,
+        isolation=zygote.level,
+        wall_s=wall_s,
+    )
+    if zygote.level != "A" and not verdict.passed and _NO_THREAD in detail:
+        # The limit counts other programs' threads as well there.
+        raise CellFaultError(detail, otherwise=verdict)
+    return verdict
+
+
+def _means_the_same(problem: Problem, program: str, status: Status, detail: str) -> bool:
+    """Whether upstream's run of `program` must end as the hardened one did, so that it need not be run twice.
+
+    What is too slow for our run is too slow for upstream's, which has the same limit. Beyond that, a program that
+    cannot tell the two runs apart gives the same answers in both, unless the tests use names that it defines, an answer
+    could not cross, or the depth of the stack mattered.
+    """
+    if status is Status.TIMEOUT:
+        return True
+    plain = (Status.PASSED, Status.WRONG_ANSWER, Status.RUNTIME_ERROR, Status.SYNTAX_ERROR)
+    return not problem.helpers and status in plain and "RecursionError" not in detail and is_pure(program)
+
+
+def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
+    """The examiner's word; where it has none, how the two processes ended."""
+    candidate = ended.exit_codes[1]
+    if ended.timed_out:
+        return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"
+    if not ended.report:
+        return Status.MALFORMED, "its answers overwhelmed the examiner"
+    report = json.loads(ended.report)
+    status, detail = Status(report["status"]), one_line(report["detail"])
+    if status is not Status.PASSED and ended.output_full:
+        return Status.OUTPUT_LIMIT, f"it printed more than {_FILE_MB} MiB"
+    if status is Status.RUNTIME_ERROR and candidate < 0 and -candidate != signal.SIGKILL:
+        return status, f"it was killed by {signal_name(-candidate)}"
+    return status, detail
+
+
+def _official(
+    zygote: Zygote, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
+) -> tuple[bool, float]:
+    payload = {**candidate, "tests": problem.tests, "timeout_s": settings.python_timeout_s}
+    ended = run_one(zygote, "official", payload, replace(limits, time_s=limits.time_s + _GRACE_S))
+    return ended.report == upstream.PASSED, ended.wall_s

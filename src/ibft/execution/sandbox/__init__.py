@@ -1,0 +1,1 @@
+"""The sandbox: isolation levels, and the cells in which untrusted programs run."""

@@ -1,0 +1,271 @@
+"""The verdict on one Verilog program: hardened, against a testbench whose names it cannot know, and upstream's."""
+
+import functools
+import json
+import re
+import secrets
+import shutil
+import signal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ibft.config.execution import Execution
+from ibft.execution.problem import Problem
+from ibft.execution.sandbox.cells import CellFaultError, Ended, run_one, signal_name
+from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.levels import CELL_FOLDER
+from ibft.execution.sandbox.limits import Limits
+from ibft.execution.sandbox.namespaces import SCRATCH
+from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
+from ibft.execution.verilog.source import UnusableTestbenchError, harden, is_empty, own_names, words
+
+_FILE_MB = 32
+_FINDINGS = {"compile_status", "objection", "fault"}  # one of these is in a report that ends before the simulation does
+_FILLS = ("x", "0", "1")
+# Text that means the same under the hardened and under the official testbench.
+_PURE_TASKS = frozenset({"$signed", "$unsigned", "$clog2", "$bits"})
+_PURE_DIRECTIVES = frozenset({"`timescale", "`default_nettype", "`resetall"})
+_MEMORY_WORDS = re.compile(r"bad_alloc|out of memory|cannot allocate|virtual memory exhausted", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the reference solution's own run looks like: the measure of every other run of its problem."""
+
+    samples: int
+    calls: dict[str, int]  # system tasks and functions: in how many places each is called
+    forces: int
+    ports: dict[str, str]  # directions
+    widths: dict[str, int]  # of the ports, in bits
+    drivers: dict[str, str]  # of the nets outside that share the module's inputs
+    constant_passes: bool = False  # it has inputs, and a module whose outputs are constant passes as well
+
+
+def judge_verilog(
+    problem: Problem, program: str, settings: Execution, reference: Reference | None, zygote: Zygote
+) -> Verdict:
+    """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
+
+    Raises:
+        CellFaultError: the machine or the toolchain failed, not the program.
+    """
+    ended: Ended | None = None
+    hardened_report: dict[str, Any] = {}
+    status, detail, wall_s = *EXCLUDED, 0.0
+    if reference is not None and is_empty(program, problem.entry_point):
+        # One reference in VerilogEval-Machine stays undefined under its stimulus, so even an empty module matches it.
+        status, detail = Status.WRONG_ANSWER, "the module is empty"
+    elif reference is not None:
+        ended = _run_hardened(zygote, problem, program, settings, reference)
+        hardened_report, wall_s = _report(ended), ended.wall_s
+        status, detail = _status(ended, hardened_report, reference, settings)
+    # A program that is too slow for our run is too slow for upstream's, which compares no fewer samples.
+    means_the_same = status is Status.TIMEOUT or (
+        _means_the_same(problem, program) and "objection" not in hardened_report
+    )
+    if ended is None or not means_the_same:
+        ended = _run_official(zygote, problem, program, settings)
+        wall_s += ended.wall_s
+    report = _report(ended)
+    verdict = Verdict(
+        status=status,
+        detail=detail,
+        official_passed=_official_passed(ended, report),
+        stderr_clean=not _stderr(report),
+        program=program,
+        isolation=zygote.level,
+        wall_s=wall_s,
+    )
+    if fault := hardened_report.get("fault") or report.get("fault"):
+        raise CellFaultError(fault, otherwise=verdict)
+    return verdict
+
+
+def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str:
+    """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
+
+    Raises:
+        CellFaultError: the machine or the toolchain failed.
+    """
+    try:
+        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None)
+    except UnusableTestbenchError as error:
+        return str(error)
+    report = _report(ended)
+    if "fault" in report:  # the reference solution is right, so it is not its own
+        raise CellFaultError(report["fault"])
+    status, detail = _status(ended, report, None, settings)
+    if status is not Status.PASSED:
+        return f"its own reference solution does not pass: {status}, {detail}"
+    if report["exposed"]:
+        named = ", ".join(report["exposed"][:3])
+        return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
+    (_, samples), *_ = report["verdict_lines"]
+    reference = Reference(samples, **report["measured"])
+    passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, zygote)]
+    if "x" in passing:
+        return "its tests pass a module whose outputs are undefined"
+    return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
+
+
+def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, zygote: Zygote) -> bool:
+    """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
+    ports = [
+        f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
+    ]
+    outputs = [name for name, direction in reference.ports.items() if direction == "OUTPUT"]
+    body = "".join(f"assign {name} = {{{reference.widths[name]}{{1'b{fill}}}}};\n" for name in outputs)
+    program = f"module {problem.entry_point}({', '.join(ports)});\n{body}endmodule\n"
+    ended = _run_hardened(zygote, problem, program, settings, reference)
+    status, _ = _status(ended, _report(ended), reference, settings)
+    return status is Status.PASSED
+
+
+def _run_hardened(
+    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None
+) -> Ended:
+    # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
+    nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
+    bench = harden(problem.tests, problem.entry_point, nonce, marker)
+    payload = {
+        **_toolchain(),
+        "sources": {f"tests_{nonce}.sv": bench.text + "\n", "program.sv": program + "\n"},
+        "root": bench.root,
+        "instance": bench.dut,
+        "module": problem.entry_point,
+        "suffix": f"_{nonce}",
+        "marker": bench.marker,
+        "reference": asdict(reference) if reference else None,
+    }
+    ended = _run(zygote, payload, settings)
+    # Messages name the testbench's parts; without the nonce they are the same in every run.
+    return replace(ended, report=ended.report.replace(f"_{nonce}".encode(), b""))
+
+
+def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Execution) -> Ended:
+    payload = {
+        **_toolchain(),
+        "sources": {"program.sv": f"{problem.tests}\n{program}"},
+        "root": "tb",
+        "instance": "",
+        "module": problem.entry_point,
+        "suffix": "",
+        "marker": "",
+        "reference": None,
+    }
+    return _run(zygote, payload, settings)
+
+
+def _run(zygote: Zygote, payload: dict[str, Any], settings: Execution) -> Ended:
+    limits = Limits(settings.verilog_timeout_s, settings.memory_mb, _FILE_MB)
+    ended = run_one(zygote, "verilog", payload | {"cpu_s": limits.cpu_s}, limits)
+    if zygote.scratch:  # messages may name the folder on the disk, which is another one in each run
+        ended = replace(
+            ended, report=ended.report.replace(f"{zygote.scratch}/{CELL_FOLDER}".encode(), SCRATCH.encode())
+        )
+    report = _report(ended)
+    if not ended.timed_out and report["phase"] != "done" and not _FINDINGS & set(report):
+        raise CellFaultError(f"a cell ended without a result (exit status {ended.exit_codes[0]})")
+    if "fault" in report and not report["may_be_own"]:
+        raise CellFaultError(report["fault"])
+    return ended
+
+
+@functools.cache
+def _toolchain() -> dict[str, str | None]:
+    return {"compiler": shutil.which("iverilog"), "simulator": shutil.which("vvp")}
+
+
+def _report(ended: Ended) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(ended.report) if ended.report else {"phase": "compile"}
+    return report
+
+
+def _stderr(report: dict[str, Any]) -> str:
+    return str(report.get("compile_stderr", "")) + str(report.get("simulate_stderr", ""))
+
+
+def _means_the_same(problem: Problem, program: str) -> bool:
+    """Whether upstream's run of `program` must go like the hardened one, so that it need not be run twice.
+
+    It must unless the program could tell the two apart: by system tasks, macros, `force`, or a name of the testbench.
+    """
+    used = words(program)
+    special = {word for word in used if word[0] in "$`\\"} - _PURE_TASKS - _PURE_DIRECTIVES
+    return not special and "force" not in used and not used & own_names(problem.tests, problem.entry_point)
+
+
+def _official_passed(ended: Ended, report: dict[str, Any]) -> bool:
+    """Upstream's rule: in time, nothing on standard error, and the first verdict line counts no mismatch."""
+    if ended.timed_out or _stderr(report) or not report.get("verdict_lines"):
+        return False
+    errors, _ = report["verdict_lines"][0]
+    return bool(errors == 0)
+
+
+def _status(
+    ended: Ended, report: dict[str, Any], reference: Reference | None, settings: Execution
+) -> tuple[Status, str]:
+    phase = report["phase"]
+    if ended.timed_out:
+        return Status.TIMEOUT, f"it did not {phase} within {settings.verilog_timeout_s:g} s"
+    if phase == "compile":
+        return _compile_status(report)
+    return (
+        _crash_status(report["simulate_status"], report["simulate_stderr"], settings)
+        or _complaint_status(report)
+        or _answer_status(report["verdict_lines"], reference)
+    )
+
+
+def _crash_status(exit_code: int, stderr: str, settings: Execution) -> tuple[Status, str] | None:
+    """Which limit ended the simulation, if one did."""
+    if exit_code == -signal.SIGXFSZ:
+        return Status.OUTPUT_LIMIT, "it printed too much"
+    if _MEMORY_WORDS.search(stderr):
+        return Status.MEMORY, f"it needed more than {settings.memory_mb} MiB"
+    if exit_code == -signal.SIGXCPU:
+        return Status.TIMEOUT, f"it did not simulate within {settings.verilog_timeout_s:g} s"
+    if exit_code < 0:
+        return Status.RUNTIME_ERROR, f"the simulator was killed by {signal_name(-exit_code)}"
+    return None
+
+
+def _complaint_status(report: dict[str, Any]) -> tuple[Status, str] | None:
+    """Anything on standard error is a failure, as it is upstream."""
+    if report["simulate_stderr"]:
+        return Status.RUNTIME_ERROR, one_line(f"at run time: {report['simulate_stderr']}")
+    if report["compile_stderr"]:
+        return Status.COMPILE_ERROR, one_line(f"compiled with warnings: {report['compile_stderr']}")
+    return None
+
+
+def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
+    if "objection" in report:
+        status, detail = report["objection"]
+        return Status(status), one_line(detail)
+    stderr = report["compile_stderr"]
+    detail = one_line(stderr) or f"the compiler ended with exit status {report['compile_status']}"
+    if _MEMORY_WORDS.search(stderr):
+        return Status.MEMORY, detail
+    if "syntax error" in stderr:
+        return Status.SYNTAX_ERROR, detail
+    if "during elaboration" in stderr or "Unknown module type" in stderr:
+        return Status.ELABORATION_ERROR, detail
+    return Status.COMPILE_ERROR, detail
+
+
+def _answer_status(lines: list[tuple[int, int]], reference: Reference | None) -> tuple[Status, str]:
+    """The verdict line must be there once, count no mismatch, and as many samples as the reference's run."""
+    if not lines:
+        return Status.RUNTIME_ERROR, "the simulation ended without a verdict"
+    if len(lines) > 1:
+        return Status.FORBIDDEN, f"{len(lines)} verdict lines"
+    errors, samples = lines[0]
+    if errors:
+        return Status.WRONG_ANSWER, f"it differs from the reference at sample {samples}"
+    if reference is not None and samples != reference.samples:
+        return Status.WRONG_ANSWER, f"it ended after {samples} of {reference.samples} samples"
+    if samples == 0:
+        return Status.WRONG_ANSWER, "no sample was compared"
+    return Status.PASSED, ""

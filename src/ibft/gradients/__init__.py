@@ -1,0 +1,1 @@
+"""Gradient norms per example (GraNd, EL2N), and how they go together with memorization."""

@@ -1,0 +1,186 @@
+"""GraNd and EL2N of every example of a dataset, averaged over adapter initialisations.
+
+GraNd (Paul et al. 2021, arXiv 2107.07075) is the expected l2 norm of an example's gradient early in training, the
+expectation taken over initialisations; EL2N is the expected norm of its error vector. Here the trained parameters are
+those of a LoRA adapter, so each initialisation is a fresh adapter on the same base model.
+
+Scores are taken after a few steps of plain fine-tuning by default. At initialisation B = 0, so the gradient of A is
+zero and only half of the adapter speaks; GraNd at initialisation is also disputed (Kirsch 2023, arXiv 2303.14753).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ibft.config.gradients import Gradients
+from ibft.config.training import LoRA
+from ibft.gradients.lora_gradients import LabelledText, example_gradients
+from ibft.gradients.warm_up import fresh_adapter, warm_up
+from ibft.models.batching import WHOLE, Shard, length_batches, windows
+from ibft.prompts import get_profile
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
+from ibft.store.journal import Journal
+
+WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
+
+
+@dataclass(frozen=True)
+class GradientScoring:
+    """Everything that decides GraNd and EL2N, besides the model and the examples."""
+
+    settings: Gradients
+    lora: LoRA
+    profile: str
+    max_length: int  # tokens of prompt and response together
+    learning_rate: float  # of the warm-up
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Write all settings as one text; a new key of the configuration enters it only when it leaves its default."""
+        sections = self.settings.as_json(), self.lora.as_json()
+        return repr((*sections, self.profile, self.max_length, self.learning_rate, self.seed))
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Examples as training sees them: prompt and response in the words of a profile, cut to a maximal length."""
+
+    examples: pd.DataFrame
+    tokenizer: PreTrainedTokenizerBase
+    profile: str
+    max_length: int
+
+    def encode(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+        """The examples at `positions`, by position. One whose prompt fills the maximal length has no response token."""
+        encode_example = get_profile(self.profile).encode_example
+        texts = {}
+        for position, row in zip(positions, self.examples.iloc[list(positions)].itertuples(), strict=True):
+            prompt, response = encode_example(
+                self.tokenizer, str(row.instruction), str(row.response), str(row.language)
+            )
+            ids = np.asarray([*prompt, *response][: self.max_length], dtype=np.int32)
+            texts[position] = LabelledText(ids, response_from=len(prompt))
+        return texts
+
+    def learnable(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+        """Those of `encode` that have a response token."""
+        return {position: text for position, text in self.encode(positions).items() if text.response_tokens}
+
+
+def score_gradients(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: pd.DataFrame,
+    scoring: GradientScoring,
+    journal: Journal,
+    shard: Shard = WHOLE,
+) -> pd.DataFrame:
+    """Score those of `examples` (table EXAMPLES) that are in `shard` on the frozen base `model`.
+
+    The model is given back as it was found. Every shard repeats the warm-up, on the same examples. An example whose
+    prompt alone fills `max_length` has no loss: its gradient, and so its GraNd and EL2N, are 0.
+
+    Returns:
+        Rows of table GRADIENTS in the dataset's order.
+
+    Raises:
+        UserError: the model lacks a LoRA target module, the tokenizer lacks what the profile needs, or no example
+            has a response token within `max_length` to warm up on.
+    """
+    encoder = Encoder(examples, tokenizer, scoring.profile, scoring.max_length)
+    for initialisation in range(scoring.settings.initialisations):
+        if {"finished": initialisation} not in journal.entries():
+            _score_initialisation(model, encoder, scoring, initialisation, journal, shard)
+            journal.append({"finished": initialisation})
+    return _mean_scores(examples["example_id"], journal)
+
+
+def _score_initialisation(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    scoring: GradientScoring,
+    initialisation: int,
+    journal: Journal,
+    shard: Shard,
+) -> None:
+    """Journal the rows [position, response tokens, gradient norm, EL2N] of every example of the shard."""
+    settings = scoring.settings
+    finished = {
+        int(row[0])
+        for entry in journal.entries()
+        if entry.get("initialisation") == initialisation
+        for row in entry["rows"]
+    }
+    random = np.random.default_rng([scoring.seed, initialisation])
+    with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))):
+        steps = _warm_up_groups(encoder, settings.warmup_steps, random)
+        warm_up(model, steps, scoring.learning_rate, settings.batch_tokens)
+        what = f"GraNd {initialisation + 1}/{settings.initialisations}"
+        total = max(len(finished), round(len(encoder.examples) / shard.count))
+        with progress(what, unit="examples", total=total, done=len(finished)) as bar:
+            for batch in _unfinished_batches(encoder, settings.batch_tokens, finished, shard):
+                rows = _score_batch(model, batch, settings)
+                journal.append({"initialisation": initialisation, "rows": rows})
+                bar.advance(len(batch))
+
+
+def _score_batch(
+    model: PreTrainedModel, batch: dict[int, LabelledText], settings: Gradients
+) -> list[tuple[int, int, float, float]]:
+    tokens = [text.response_tokens for text in batch.values()]
+    if not any(tokens):
+        return [(position, 0, 0.0, 0.0) for position in batch]
+    norm_B, el2n_B = example_gradients(model, list(batch.values()), settings.reduction)
+    return list(zip(batch, tokens, norm_B.tolist(), el2n_B.tolist(), strict=True))
+
+
+def _warm_up_groups(encoder: Encoder, steps: int, random: np.random.Generator) -> list[list[LabelledText]]:
+    """Examples for each warm-up step."""
+    drawn = list(islice(_shuffled_forever(encoder, random), steps * WARMUP_BATCH))
+    return [drawn[start : start + WARMUP_BATCH] for start in range(0, len(drawn), WARMUP_BATCH)]
+
+
+def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator[LabelledText]:
+    """Learnable examples as training draws them: each once per epoch, in a new order each epoch."""
+    while True:
+        learnable = 0
+        for position in random.permutation(len(encoder.examples)).tolist():
+            for text in encoder.learnable([position]).values():
+                learnable += 1
+                yield text
+        if not learnable:
+            raise UserError(f"no example has a response token within training.max_length = {encoder.max_length}")
+
+
+def _unfinished_batches(
+    encoder: Encoder, batch_tokens: int, finished: set[int], shard: Shard
+) -> Iterator[dict[int, LabelledText]]:
+    """This shard's batches, by position in the dataset. They depend on the input alone, never on what is finished."""
+    for number, window in enumerate(windows(len(encoder.examples))):
+        texts = encoder.encode(window)
+        for positions in shard.of(_batches(texts, batch_tokens), number):
+            if not finished.issuperset(positions):
+                yield {position: texts[position] for position in positions}
+
+
+def _batches(texts: dict[int, LabelledText], batch_tokens: int) -> list[list[int]]:
+    """Positions in batches. Examples that have nothing to learn make up one of their own, which costs nothing."""
+    learnable = [position for position, text in texts.items() if text.response_tokens]
+    rest = [position for position, text in texts.items() if not text.response_tokens]
+    batches = length_batches([len(texts[position]) for position in learnable], batch_tokens)
+    return [[learnable[index] for index in batch] for batch in batches] + ([rest] if rest else [])
+
+
+def _mean_scores(example_ids: "pd.Series[str]", journal: Journal) -> pd.DataFrame:
+    """Table GRADIENTS: means over initialisations."""
+    rows = [row for entry in journal.entries() for row in entry.get("rows", [])]
+    scores = pd.DataFrame(rows, columns=["position", "tokens", "grand", "el2n"])
+    means = scores.groupby("position").mean()
+    ids = example_ids.iloc[means.index].to_numpy()
+    return pd.DataFrame({"example_id": ids, **means.astype({"tokens": int})}).reset_index(drop=True)

@@ -1,0 +1,142 @@
+"""Exact per-example norms of the LoRA gradient, and EL2N, of a whole batch in one forward and one backward pass.
+
+A LoRA layer computes B(A(x)). For one example, the gradient of the loss with respect to a linear layer's weight is the
+sum over its tokens of (gradient of the output) x (input), and no other example of the batch takes part in it. So it is
+enough to see, for A and for B, the input in the forward pass and the gradient of the output in the backward pass: the
+two are contracted over the tokens of each example, squared and summed, and forgotten, layer by layer. No parameter
+gradient is ever computed, and the [B, T, V] logits never exist.
+
+Padding stands on the right, where causal attention lets no loss depend on it: its output gradients are zero.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ibft.models.batching import pad_right
+
+CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
+
+Reduction = Literal["mean", "sum"]
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """Token ids of one example; the loss is taken on the tokens from `response_from` on."""
+
+    ids: NDArray[np.int32]
+    response_from: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def first_loss(self) -> int:
+        """The first token of the response that has a context to be predicted from."""
+        return max(1, self.response_from)
+
+    @property
+    def response_tokens(self) -> int:
+        return max(0, len(self.ids) - self.first_loss)
+
+
+@dataclass(frozen=True)
+class HeadGradient:
+    """What the cross-entropy of each picked-out token says: its gradient, and the length of its error vector."""
+
+    hidden_ND: Tensor  # d(weight_n * cross-entropy_n) / d(hidden_n)
+    error_N: Tensor  # ||softmax - one-hot||_2
+
+
+def example_gradients(
+    model: PreTrainedModel, texts: Sequence[LabelledText], reduction: Reduction
+) -> tuple[Tensor, Tensor]:
+    """(norm_B, el2n_B): l2 norm of each example's gradient over all LoRA weights, and its mean EL2N, in float64.
+
+    Args:
+        model: a causal language model with LoRA layers whose dropout is off (evaluation mode) and whose head is frozen.
+        texts: examples with at least one response token each.
+        reduction: whether an example's loss is the mean or the sum of its response tokens' cross-entropies.
+    """
+    ids_BT = pad_right([text.ids for text in texts], model.device)
+    loss_BT = response_mask(texts, ids_BT)
+    tokens_B = loss_BT.sum(1)
+    weight_BT = loss_BT / tokens_B[:, None] if reduction == "mean" else loss_BT.float()
+
+    embedded_BTD = model.get_input_embeddings()(ids_BT).requires_grad_()
+    with _squared_lora_norms(model, len(texts)) as squared_B:
+        hidden_BTD = model.get_decoder()(inputs_embeds=embedded_BTD, use_cache=False).last_hidden_state
+        hidden_ND = hidden_BTD[:, :-1][loss_BT[:, 1:]]
+        head = head_gradient(model, hidden_ND.detach(), ids_BT[loss_BT], weight_BT[loss_BT])
+        torch.autograd.grad(hidden_ND, embedded_BTD, head.hidden_ND)
+    el2n_B = torch.zeros_like(squared_B)
+    el2n_B.index_add_(0, loss_BT.nonzero()[:, 0], head.error_N.double())
+    return squared_B.sqrt().cpu(), (el2n_B / tokens_B).cpu()
+
+
+def response_mask(texts: Sequence[LabelledText], ids_BT: Tensor) -> Tensor:
+    """True on the tokens that the loss is taken on: [B, T]."""
+    index_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+    first_B1 = torch.tensor([text.first_loss for text in texts], device=ids_BT.device)[:, None]
+    length_B1 = torch.tensor([len(text) for text in texts], device=ids_BT.device)[:, None]
+    return (index_T >= first_B1) & (index_T < length_B1)
+
+
+@torch.no_grad()
+def head_gradient(model: PreTrainedModel, hidden_ND: Tensor, targets_N: Tensor, weight_N: Tensor) -> HeadGradient:
+    """Gradient of sum_n weight_n * CE(head(hidden_n), target_n) with respect to the states, and EL2N of each token.
+
+    The gradient of a token's logits is its error vector, softmax - one-hot, so both come from the same few rows of
+    logits, which exist a chunk at a time.
+    """
+    head = cast(nn.Linear, model.get_output_embeddings())
+    accumulate = torch.promote_types(hidden_ND.dtype, torch.float32)
+    gradient_ND = torch.empty_like(hidden_ND)
+    error_N = hidden_ND.new_empty(len(hidden_ND), dtype=accumulate)
+    chunk = max(1, CHUNK_BYTES // (4 * head.out_features))
+    for start in range(0, len(hidden_ND), chunk):
+        rows = slice(start, start + chunk)
+        error_nV = head(hidden_ND[rows]).to(accumulate).softmax(-1)
+        error_nV.scatter_add_(1, targets_N[rows, None], error_nV.new_full((len(error_nV), 1), -1.0))
+        error_N[rows] = torch.linalg.vector_norm(error_nV, dim=-1)
+        error_nV *= weight_N[rows, None]
+        gradient_ND[rows] = error_nV.to(head.weight.dtype) @ head.weight
+    return HeadGradient(gradient_ND, error_N)
+
+
+def lora_linears(model: nn.Module) -> list[nn.Linear]:
+    """Every A and B of the active adapter."""
+    return [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and {"lora_A", "lora_B"} & set(name.split("."))
+    ]
+
+
+@contextmanager
+def _squared_lora_norms(model: PreTrainedModel, examples: int) -> Iterator[Tensor]:
+    """Inside, every backward pass adds each example's squared gradient norm to the float64 tensor [B] given out."""
+    squared_B = torch.zeros(examples, dtype=torch.float64, device=model.device)
+
+    def watch(_: nn.Module, inputs: tuple[Any, ...], output_BTO: Tensor) -> None:
+        input_BTI = inputs[0].detach()
+
+        def contract(gradient_BTO: Tensor) -> None:
+            gradient_BOI = torch.einsum("bto,bti->boi", gradient_BTO, input_BTI)
+            squared_B.add_(torch.linalg.vector_norm(gradient_BOI, dim=(1, 2)).double().square())
+
+        output_BTO.register_hook(contract)  # type: ignore[no-untyped-call]
+
+    hooks = [linear.register_forward_hook(watch) for linear in lora_linears(model)]
+    try:
+        yield squared_B
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,143 @@
+"""How tables, figures and the report call things, and in which order they list them."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from ibft.config.config import Config
+from ibft.config.inputs import Benchmark, Model
+from ibft.config.methods import Method
+from ibft.config.section import Section
+from ibft.store.visible import visible
+
+_SECTIONS = ("models", "datasets", "methods", "benchmarks")
+Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]
+
+_METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
+    "base": "Base",
+    "ft": "FT",
+    "ft-random": "FT w/ random",
+    "ft-grand": "FT w/ GraNd",
+    "ft-mink": "FT w/ Min-K%",
+    "ibft": "IB-FT",
+}
+
+
+class Labels(Section):
+    """A label for each config name, safe to print; the order of each mapping is that in which things are listed.
+
+    Names that are not mentioned are shown as they are, after the ones that are.
+    """
+
+    models: dict[str, str] = Field(default_factory=dict)
+    datasets: dict[str, str] = Field(default_factory=dict)
+    methods: dict[str, str] = Field(default_factory=dict)
+    benchmarks: dict[str, str] = Field(default_factory=dict)
+    kinds: dict[str, Kind] = Field(default_factory=dict, description="of methods: decides their colours")
+    removed: dict[str, float] = Field(
+        default_factory=dict, description="share of the examples that FT on all, or on a selection, leaves out"
+    )
+    bottlenecks: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="alpha, beta, layer and bottleneck of the methods that are IB-FT"
+    )
+    swept: tuple[str, ...] = Field((), description="methods that are a point of a sweep: not in the comparison")
+
+    def model(self, name: str) -> str:
+        return self.models.get(name, name)
+
+    def dataset(self, name: str) -> str:
+        return self.datasets.get(name, name)
+
+    def method(self, name: str) -> str:
+        return self.methods.get(name, name)
+
+    def benchmark(self, name: str) -> str:
+        return self.benchmarks.get(name, name)
+
+
+def labels_of(config: Config) -> Labels:
+    """The labels that `config` gives; without one, a method is called after what it does, anything else by its name.
+
+    Methods are in the paper's order, imported samples after them, then sweeps; the rest is in the order in which the
+    tracks list it.
+    """
+    kinds: dict[str, Kind] = {name: kind_of(method) for name, method in config.methods.items()}
+    kinds |= dict.fromkeys(config.samples, "imported")
+    swept = [name for name, method in config.methods.items() if method.sweep]
+    order = [*_METHOD_LABELS, "imported"]
+    kinds = dict(sorted(kinds.items(), key=lambda item: (item[0] in swept, order.index(item[1]), item[0])))
+    methods = {name: config.methods[name] for name in kinds if name in config.methods}
+    labels = _method_labels(methods, kinds) | {name: own.label or name for name, own in config.samples.items()}
+    return Labels(
+        models={name: visible(_label(config.models, name)) for name in config.in_use("models")},
+        datasets={name: visible(dataset.label or name) for name, dataset in config.datasets.items()},
+        methods={name: visible(labels[name]) for name in kinds},
+        benchmarks={name: visible(_label(config.benchmarks, name)) for name in config.in_use("benchmarks")},
+        kinds=kinds,
+        removed={
+            name: round(1 - method.selection.keep, 6) if method.selection else 0.0
+            for name, method in methods.items()
+            if method.kind == "ft"
+        },
+        bottlenecks={
+            name: {key: float(getattr(method, key)) for key in ("alpha", "beta", "layer", "bottleneck")}
+            for name, method in methods.items()
+            if method.kind == "ibft" and method.objective == "paper"
+        },
+        swept=tuple(name for name in kinds if name in swept),
+    )
+
+
+def ambiguous_labels(config: Config) -> Iterator[str]:
+    """One sentence for each pair of results that tables could not tell apart, because names have the same label."""
+    labels = labels_of(config)
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for names in _evaluated(config):
+        model, dataset, method, benchmark = names
+        shown = (labels.model(model), labels.dataset(dataset), labels.method(method), labels.benchmark(benchmark))
+        first = found.setdefault(shown, names)
+        for section, own, other, label in zip(_SECTIONS, names, first, shown, strict=True):
+            if own != other:
+                key = "samples" if section == "methods" and own in config.samples else section
+                yield f"{key}.{own}.label: {label!r} already stands for {other!r}, of which one would not be shown"
+                break
+
+
+def _evaluated(config: Config) -> Iterator[tuple[str, ...]]:
+    """(model, dataset, method, benchmark) of everything that is evaluated, once each."""
+    every = [
+        (variant.model, variant.dataset, variant.method, benchmark)
+        for variant in config.variants()
+        for benchmark in config.track_of(variant.model, variant.dataset).benchmarks
+    ]
+    every += [(own.model, own.dataset, name, own.benchmark) for name, own in config.samples.items()]
+    yield from dict.fromkeys(every)
+
+
+def kind_of(method: Method) -> Kind:
+    if method.kind == "ft" and method.selection:
+        by: dict[str, Kind] = {"mink": "ft-mink", "grand": "ft-grand", "random": "ft-random"}
+        return by[method.selection.by]
+    return method.kind
+
+
+def in_order(names: list[str], labels: dict[str, str]) -> list[str]:
+    """`names` in the order of `labels`; names without a label come last, sorted."""
+    known = list(labels)
+    return sorted(set(names), key=lambda name: (known.index(name) if name in labels else len(known), name))
+
+
+def _label(entries: Mapping[str, Model] | Mapping[str, Benchmark], name: str) -> str:
+    """The label of `name`; an imported sample's model need not be an entry, and is then called by its name."""
+    return (entries[name].label if name in entries else None) or name
+
+
+def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[str, str]:
+    """Two methods of one kind (say, two alphas) would share a default label: then their names are shown instead."""
+    of_kind = Counter(kinds[name] for name, method in methods.items() if not method.sweep)
+    return {
+        name: method.label or (_METHOD_LABELS[kinds[name]] if of_kind[kinds[name]] == 1 and not method.sweep else name)
+        for name, method in methods.items()
+    }

@@ -1,0 +1,1 @@
+"""Checks of a model's files before any library loads them: folder, JSON, weights, architecture."""

@@ -1,1 +1,0 @@
-"""The paper's own results: its numbers, its table layouts, and where a run stands beside them."""

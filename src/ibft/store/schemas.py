@@ -1,0 +1,312 @@
+"""Every Parquet table of the workflow, by name: the only vocabulary in which two stages speak to each other.
+
+A table is a `pyarrow.Schema` plus a version that grows whenever a column changes its meaning. Reading and
+writing go through `ibft.store.parquet`, which checks both.
+
+Columns that several tables share mean the same thing everywhere:
+
+    example_id   one fine-tuning example, unique in its dataset
+    task_id      one benchmark problem, unique in its benchmark
+    sample       which of the n completions of a problem, 0 .. n-1, in the order they were drawn
+    model, dataset, method, seed        together a *variant*: one way to get a model to evaluate
+    benchmark, temperature, trial       where and how a variant was sampled
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named schema. `schema` fixes column order, types and which columns may be null."""
+
+    name: str
+    version: int
+    schema: pa.Schema
+
+
+def _table(name: str, version: int, /, **columns: pa.DataType | pa.Field) -> Table:
+    fields = [
+        column.with_name(key) if isinstance(column, pa.Field) else pa.field(key, column, nullable=False)
+        for key, column in columns.items()
+    ]
+    return Table(name, version, pa.schema(fields))
+
+
+def _nullable(kind: pa.DataType) -> pa.Field:
+    return pa.field("", kind, nullable=True)
+
+
+_text, _count, _real, _flag = pa.string(), pa.int32(), pa.float64(), pa.bool_()
+_excluded = _text  # task_ids of the problems that could not be judged and count for nobody, joined by ", "
+
+EXAMPLES = _table(
+    "examples",
+    1,
+    example_id=_text,
+    instruction=_text,
+    response=_text,
+    language=_text,
+    source=_text,  # where the example comes from: a module, a generator's family, a hub row
+)
+
+PROBLEMS = _table(
+    "problems",
+    1,
+    task_id=_text,
+    language=_text,
+    description=_nullable(_text),  # prose; null where the benchmark ships none
+    prompt=_text,  # Python: imports, signature and docstring. Verilog: the module header
+    entry_point=_text,  # the function or module that the tests exercise
+    tests=_text,  # Python: HumanEval's `check`. Verilog: the testbench with its reference module
+    reference_solution=_text,  # continues `prompt`
+)
+
+MEMORIZATION = _table(
+    "memorization",
+    1,
+    example_id=_text,
+    tokens=_count,  # scored tokens, after truncation
+    truncated=_flag,
+    k=_count,  # percent of the scored tokens that were averaged
+    min_k_prob=_real,  # mean negative log-likelihood of the k% least likely tokens; lower = more memorized
+    min_k_plus_plus=_real,  # the same mean over z-scored negative log-likelihoods; lower = more memorized
+)
+
+GRADIENTS = _table(
+    "gradients",
+    1,
+    example_id=_text,
+    tokens=_count,  # response tokens
+    grand=_real,  # expected l2 norm of the example's LoRA gradient
+    el2n=_real,  # l2 norm of (softmax - one-hot), averaged over response tokens
+)
+
+GRADIENT_DECILES = _table(
+    "gradient_deciles",
+    1,
+    decile=_count,  # of Min-K% Prob, from 1 = the most memorized examples; fewer than ten for fewer examples
+    examples=_count,
+    min_k_prob_low=_real,  # the range of the decile
+    min_k_prob_high=_real,
+    grand=_real,  # mean, with its 95% interval (Student's t)
+    grand_low=_real,
+    grand_high=_real,
+    el2n=_real,  # mean
+    tokens=_real,  # mean response tokens, on which both scores depend
+)
+
+GRADIENT_CORRELATIONS = _table(
+    "gradient_correlations",
+    1,
+    score=_text,  # grand | el2n
+    other=_text,  # min_k_prob | tokens
+    given=_nullable(_text),  # what is held constant; null for the plain correlation
+    rho=_nullable(_real),  # Spearman's rank correlation; null where one of the two does not vary
+    low=_nullable(_real),  # 95% interval
+    high=_nullable(_real),
+    examples=_count,
+)
+
+CONTAMINATION = _table(
+    "contamination",
+    1,
+    example_id=_text,
+    part=_text,  # of the example: instruction | response
+    against=_text,  # of the problems: text (description and prompt) | solution
+    ngram_overlap=_real,  # share of one problem's tokens that n-grams shared with the part cover: the highest found
+    covered_tokens=_count,  # how many tokens of that problem they cover
+    ngram_task_id=_nullable(_text),  # that problem; null where no n-gram is shared
+    substring_tokens=_count,  # longest common substring with any problem
+    substring_characters=_count,  # the same, as the example writes it
+    substring_task_id=_nullable(_text),  # null where not one token is shared
+    substring=_text,
+    contaminated=_flag,  # above one of the thresholds of the configuration
+)
+
+SELECTION = _table(
+    "selection",
+    1,
+    example_id=_text,
+    score=_real,  # what the selection ranked by
+)
+
+TRAINING_LOG = _table(
+    "training_log",
+    1,
+    step=_count,  # optimizer steps, from 1
+    epoch=_real,
+    loss=_real,  # CE + alpha * (KL + beta * CE_IB)
+    ce=_real,
+    kl=_nullable(_real),  # null for FT, which has no bottleneck
+    ce_ib=_nullable(_real),
+    learning_rate=_real,
+    gradient_norm=_real,  # before clipping
+    response_tokens=pa.int64(),  # cumulative
+)
+
+SAMPLES = _table(
+    "samples",
+    2,
+    task_id=_text,
+    sample=_count,
+    completion=_text,  # what the model wrote, verbatim
+    code=_text,  # what the profile's extractor took out of it
+    finish_reason=_nullable(_text),  # stop | length; this and the next four are null where samples were imported
+    prompt_tokens=_nullable(_count),
+    completion_tokens=_nullable(_count),
+    log_likelihood=_nullable(_real),  # of the completion under the model's own distribution (temperature 1), in nats
+    seed=_nullable(pa.int64()),
+    profile=_text,
+    engine=_text,  # transformers | vllm | imported
+    engine_version=_text,
+)
+
+VERDICTS = _table(
+    "verdicts",
+    1,
+    task_id=_text,
+    sample=_count,
+    status=_text,  # ibft.execution.verdict.Status
+    detail=_text,
+    passed=_flag,  # the hardened verdict
+    official_passed=_flag,  # the upstream harness's rule, to the letter
+    stderr_clean=_flag,
+    program=_text,  # exactly what was run
+    isolation=_text,  # A | B | C
+)
+
+PASS_COUNTS = _table(
+    "pass_counts",
+    3,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    seed=_count,
+    benchmark=_text,
+    temperature=_real,
+    trial=_count,
+    task_id=_text,
+    n=_count,  # samples
+    c=_count,  # of which passed
+    official_c=_count,  # of which the upstream harness's rule passes
+    judged=_flag,  # false: this machine cannot judge the problem, which then counts by the upstream rule alone
+    excluded=_excluded,  # of the run, the same in all its rows
+)
+
+METRICS = _table(
+    "metrics",
+    3,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    temperature=_real,
+    k=_count,
+    m=_count,  # Pass@k^(m); m = 1 is Pass@k
+    estimate=_real,  # mean over problems, trials and training seeds, in [0, 1]
+    std=_nullable(_real),  # over (trial, seed) runs, ddof = 1; null for a single run
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    runs=_count,
+    problems=_count,
+    n=_count,
+    official_estimate=_real,  # the same mean by the upstream harness's rule, over all problems, `excluded` among them
+    excluded=_excluded,
+)
+
+COMPARISONS = _table(
+    "comparisons",
+    2,
+    model=_text,
+    dataset=_text,
+    method=_text,
+    reference=_text,  # the method it is compared with
+    benchmark=_text,
+    temperature=_real,
+    k=_count,
+    m=_count,
+    difference=_real,  # estimate of the method minus that of the reference, in [-1, 1]
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    p_value=_real,  # paired sign-flip permutation test over problems, two-sided
+    p_holm=_real,  # adjusted over the methods compared on the same model, dataset, benchmark, temperature, k and m
+    effect_size=_nullable(_real),  # Cohen's d of the paired differences; null where they do not vary
+    excluded=_excluded,
+)
+
+HEADLINE = _table(
+    "headline",
+    2,
+    model=_text,  # labels, as tables and plots show them
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    temperature=_real,
+    metric=_text,  # Pass@k or Pass@k^(m)
+    k=_count,
+    m=_count,
+    percent=_real,
+    std=_nullable(_real),  # percentage points, over (trial, seed) runs, ddof = 1
+    low=_real,  # percent, 95% bootstrap interval over problems
+    high=_real,
+    runs=_count,
+    problems=_count,
+    n=_count,
+    best=_flag,  # of the methods of its model
+    excluded=_excluded,
+)
+
+BESIDE_PAPER = _table(
+    "beside_paper",
+    1,
+    table=_text,  # of the paper
+    model=_text,  # labels, which the paper shares
+    dataset=_text,
+    method=_text,
+    benchmark=_text,
+    metric=_text,
+    k=_count,
+    m=_count,
+    percent=_real,  # ours
+    low=_real,  # 95% bootstrap interval over problems
+    high=_real,
+    paper_percent=_real,
+    paper_spread=_nullable(_real),
+    difference=_real,  # ours minus the paper's, percentage points
+    contains=_flag,  # whether our interval contains the paper's number
+)
+
+GEOMETRY = _table(
+    "geometry",
+    1,
+    pair=_count,
+    most_memorized_id=_text,
+    least_memorized_id=_text,
+    distance=_real,  # l2 distance of the pooled hidden states
+    angle=_real,  # degrees
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        EXAMPLES,
+        PROBLEMS,
+        MEMORIZATION,
+        GRADIENTS,
+        GRADIENT_DECILES,
+        GRADIENT_CORRELATIONS,
+        CONTAMINATION,
+        SELECTION,
+        TRAINING_LOG,
+        SAMPLES,
+        VERDICTS,
+        PASS_COUNTS,
+        METRICS,
+        COMPARISONS,
+        HEADLINE,
+        BESIDE_PAPER,
+        GEOMETRY,
+    )
+}

@@ -1,0 +1,98 @@
+"""From the losses of one step's micro-batches to new parameters: the plain way, for one or several processes."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ibft.config.training import Training
+from ibft.training.batches import Batch
+from ibft.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
+from ibft.training.distributed import Processes
+from ibft.training.model import Learner, StepSeed
+from ibft.training.objective import Loss, TokenCounts
+
+Rows = list[dict[str, Any]]
+
+
+class Updates(Protocol):
+    """How gradients become updates, and where their state is kept. `deepspeed_backend` has the other way."""
+
+    def resume(self) -> tuple[int, Rows]:
+        """Restore the last checkpoint; return the finished steps and the rows that were saved with it."""
+
+    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+        """Add the gradient of one micro-batch; of an `idle` one, run only to keep step with others, add zero.
+
+        `last` says that no other follows before `update`.
+        """
+
+    def update(self, rate: float) -> float:
+        """Change the parameters; return the norm of the gradient over all processes, before clipping."""
+
+    def save(self, step: int, rows: Rows) -> None:
+        """Write a checkpoint after `step`."""
+
+    def learned(self) -> dict[str, Tensor]:
+        """The trained parameters, whole, in float32 on the CPU; every process must ask."""
+
+
+def make_optimizer(learner: Learner, settings: Training) -> torch.optim.AdamW:
+    parameters = list(learner.trained().values())
+    return torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
+    )
+
+
+class PlainUpdates:
+    """AdamW on parameters that every process holds; gradients are added up over the processes."""
+
+    def __init__(self, learner: Learner, settings: Training, processes: Processes, checkpoints: Checkpoints) -> None:
+        self._learner = learner
+        self._parameters = learner.trained()
+        self._settings = settings
+        self._processes = processes
+        self._checkpoints = checkpoints
+        self._optimizer = make_optimizer(learner, settings)
+        self._scaler = torch.amp.GradScaler(learner.device.type, enabled=settings.precision == "float16")
+
+    def resume(self) -> tuple[int, Rows]:
+        return load_checkpoint(self._checkpoints.path, self._checkpoints.key, self._parameters, self._optimizer)
+
+    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+        loss: Loss = self._learner(batch, counts, seed)
+        if not idle:
+            self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def update(self, rate: float) -> float:
+        _add_gradients(list(self._parameters.values()), self._processes)
+        self._scaler.unscale_(self._optimizer)
+        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.max_gradient_norm)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+        return float(norm)
+
+    def save(self, step: int, rows: Rows) -> None:
+        if self._processes.leads:
+            save_checkpoint(
+                self._checkpoints.path, self._checkpoints.key, step, self._parameters, self._optimizer, rows
+            )
+        self._processes.wait()
+
+    def learned(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().float().cpu() for name, parameter in self._parameters.items()}
+
+
+def _add_gradients(parameters: Sequence[nn.Parameter], processes: Processes) -> None:
+    """Sum the gradients over the processes in one message: losses are shares of global means, so sums are right."""
+    if processes.count == 1:
+        return
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    message = processes.add_up(torch.cat([gradient.flatten() for gradient in gradients]))
+    for parameter, part in zip(parameters, torch.split(message, [p.numel() for p in parameters]), strict=True):
+        parameter.grad = part.view_as(parameter)

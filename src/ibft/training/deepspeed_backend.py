@@ -1,0 +1,101 @@
+"""DeepSpeed ZeRO: optimizer state and gradients (stage 2), and parameters too (stage 3), split over the processes."""
+
+import importlib
+import json
+import shutil
+import warnings
+from typing import Any
+
+from torch import Tensor
+
+from ibft.config.training import Training
+from ibft.store.files import write_bytes
+from ibft.training.backend import Rows, make_optimizer
+from ibft.training.batches import Batch
+from ibft.training.checkpoint import Checkpoints
+from ibft.training.distributed import Processes
+from ibft.training.model import Learner, StepSeed
+from ibft.training.objective import Loss, TokenCounts
+
+
+def start_deepspeed() -> Any:
+    """The package, with its communication set up over the process group that is already there."""
+    # DeepSpeed calls collectives by the names that torch has just renamed, in every step.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    # On a CPU it would first compile collectives of its own, and wait for ever on the lock of a killed compilation.
+    importlib.import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed = importlib.import_module("deepspeed")
+    deepspeed.init_distributed()
+    return deepspeed
+
+
+class ZeroUpdates:
+    """The same step as `PlainUpdates`, by a DeepSpeed engine. Checkpoints are folders beside the plain one's file."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        training: Training,
+        processes: Processes,
+        checkpoints: Checkpoints,
+        settings: dict[str, Any],
+    ) -> None:
+        """`settings`: as `ibft.training.deepspeed_settings` makes them."""
+        deepspeed = start_deepspeed()
+        self._whole = importlib.import_module("deepspeed.utils").safe_get_full_fp32_param
+        self._learner = learner
+        self._processes = processes
+        self._checkpoints = checkpoints
+        self._engine, self._optimizer, _, _ = deepspeed.initialize(
+            model=learner, optimizer=make_optimizer(learner, training), config=settings, dist_init_required=False
+        )
+
+    def resume(self) -> tuple[int, Rows]:
+        note = self._checkpoints.folder / "finished.json"
+        if not note.exists():
+            return 0, []
+        finished = json.loads(note.read_text())
+        if finished["key"] != self._checkpoints.key or finished["processes"] != self._processes.count:
+            return 0, []
+        self._engine.load_checkpoint(self._checkpoints.folder, tag=finished["tag"], load_module_strict=False)
+        return finished["step"], finished["rows"]
+
+    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+        loss: Loss = self._engine(batch, counts, seed)
+        # DeepSpeed averages gradients over the processes; losses are shares of global means, whose gradients add up.
+        share = 0 if idle else self._processes.count
+        self._engine.set_gradient_accumulation_boundary(last)
+        self._engine.backward(loss.total * share)
+        if not last:
+            self._engine.step()
+        return loss
+
+    def update(self, rate: float) -> float:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._engine.step()
+        return float(self._engine.get_global_grad_norm())
+
+    def save(self, step: int, rows: Rows) -> None:
+        tag = f"step{step}"
+        self._engine.save_checkpoint(
+            self._checkpoints.folder, tag=tag, save_latest=False, exclude_frozen_parameters=True
+        )
+        self._processes.wait()
+        if self._processes.leads:
+            note = {
+                "key": self._checkpoints.key,
+                "processes": self._processes.count,
+                "tag": tag,
+                "step": step,
+                "rows": rows,
+            }
+            write_bytes(self._checkpoints.folder / "finished.json", json.dumps(note).encode())
+            for older in self._checkpoints.folder.glob("step*"):
+                if older.name != tag:
+                    shutil.rmtree(older)
+        self._processes.wait()
+
+    def learned(self) -> dict[str, Tensor]:
+        whole = {name: self._whole(p) for name, p in self._learner.trained().items()}
+        return {name: tensor.detach().float().cpu() for name, tensor in whole.items()}
