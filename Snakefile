@@ -26,90 +26,36 @@ if not is_complete(workflow.config_settings.overwrite_config):
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
-include: "rules/models.smk"
-include: "rules/examples.smk"
-include: "rules/problems.smk"
-include: "rules/prefetch.smk"
+include: "rules/prepare.smk"
 include: "rules/contamination.smk"
 include: "rules/memorization.smk"
+include: "rules/gradients.smk"
 include: "rules/selection.smk"
 include: "rules/training.smk"
-include: "rules/draws.smk"
-include: "rules/samples.smk"
-include: "rules/verdicts.smk"
+include: "rules/sampling.smk"
+include: "rules/execution.smk"
 include: "rules/metrics.smk"
 include: "rules/geometry.smk"
 include: "rules/figures.smk"
+include: "rules/tables.smk"
 include: "rules/report.smk"
-include: "rules/shown.smk"
 include: "rules/targets.smk"
 
 
 rule all:
     default_target: True
     input:
-        report=rules.report.output.report,
-        tables=rules.tables.output,
-        paper_tables=[
-            f"{RESULTS}/tables/{layout}.{kind}"
-            for layout in filled_layouts()
-            for kind in ("md", "tex")
-        ],
-        metrics=rules.metrics.output,
-        figures=figure_paths(),
+        shown("all"),
     localrule: True
-    message:
-        "Done"
-
-
-rule all_memorization:
-    input:
-        list(report_memorization().values()),
-    localrule: True
-    message:
-        "Min-K% Prob of every dataset, on every base model and on the fine-tuned models"
-
-
-rule all_training:
-    input:
-        adapter_paths(),
-    localrule: True
-    message:
-        "Every adapter"
-
-
-rule all_samples:
-    input:
-        draw_paths("samples"),
-    localrule: True
-    message:
-        "Every completion"
-
-
-rule all_verdicts:
-    input:
-        draw_paths("verdicts"),
-    localrule: True
-    message:
-        "Every verdict"
-
-
-rule all_figures:
-    input:
-        figure_paths(),
-    localrule: True
-    message:
-        "Every figure"
 
 
 onstart:
     note_holder(Path.cwd())
-    mark(Path(RESULTS))
+    mark(Path(CONFIG.results))
     note_run()
-    if ahead := date_back(Path(RESULTS)):
+    if ahead := date_back(Path(CONFIG.results)):
         logger.warning(
-            f"{ahead} files in {RESULTS} were dated in the future, as by a clock that ran ahead: dated to now."
+            f"{ahead} files in {CONFIG.results} were dated in the future, as by a clock that ran ahead: dated to now."
         )
 
 
@@ -124,8 +70,7 @@ onerror:
 
 
 onsuccess:
-    if Path(rules.tables.output.markdown).exists():
-        print(
-            f"\nHeadline ({rules.tables.output.markdown}):\n\n{Path(rules.tables.output.markdown).read_text()}"
-        )
-        print(f"Report: {Path(rules.report.output.report).resolve()}")
+    headline = Path(GRAPH.results.table("all", "headline.md"))
+    if headline.exists():
+        print(f"\nHeadline ({headline}):\n\n{headline.read_text()}")
+        print(f"Report: {Path(GRAPH.results.report).resolve()}")

@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ibft.metrics.runs import Run, expand_runs
+from ibft.metrics.runs import expand_runs
+from ibft.paths import Run
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store.parquet import write_table
 from ibft.store.schemas import VERDICTS

@@ -102,10 +102,10 @@ def print_rate(way: str, cost: dict[str, float]) -> None:
 def engine_way(arguments: argparse.Namespace) -> dict[str, float]:
     use_threads(arguments.threads)
     settings = Sampling(engine=arguments.way, batch_size=arguments.batch_size)
-    engine = open_engine(settings, arguments.model, [], precision="float32", threads=arguments.threads)
-    group = Group(None, list(prompts(engine, arguments)), decoding(engine, arguments))
+    engine = open_engine(settings, arguments.model, None, precision="float32", threads=arguments.threads)
+    group = Group(list(prompts(engine, arguments)), decoding(engine, arguments))
     if arguments.way == "transformers":  # weights are loaded with the first prompt
-        list(engine.sample([Group(None, group.prompts[:1], Decoding(0.0, 1.0, 1, (), ()))]))
+        list(engine.sample([Group(group.prompts[:1], Decoding(0.0, 1.0, 1, (), ()))]))
     return timed(lambda: sum(len(c.token_ids) for _, found in engine.sample([group]) for c in found))
 
 

@@ -2,52 +2,46 @@
 # without them.
 
 
-rule contamination:
+rule measure_contamination:
     input:
-        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
-        problems=f"{RESULTS}/problems/{{benchmark}}.parquet",
+        examples="<results>/examples/{dataset}.parquet",
+        problems="<results>/problems/{benchmark}.parquet",
     output:
-        overlaps=f"{RESULTS}/contamination/{{dataset}}/{{benchmark}}.parquet",
+        overlaps="<results>/contamination/{dataset}/{benchmark}.parquet",
     log:
-        f"{RESULTS}/logs/contamination/{{dataset}}/{{benchmark}}.log",
+        "<logs>/measure_contamination/{dataset}/{benchmark}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/contamination/{{dataset}}/{{benchmark}}.tsv"
+        "<benchmarks>/measure_contamination/{dataset}/{benchmark}.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **SMALL_JOB,
     params:
         code=code_of("measure_contamination.py"),
-        settings=CONFIG.contamination.as_json(without=("drop",)),
-    message:
-        "Measure the overlap of {wildcards.dataset} with {wildcards.benchmark}"
+        job=lambda wildcards: GRAPH.measure_contamination().as_json(),
     shell:
-        'python "$IBFT_SCRIPTS/measure_contamination.py" --examples {input.examples:q} --problems {input.problems:q}'
-        " --settings {params.settings:q} --output {output.overlaps:q} --log {log:q}"
+        'python "$IBFT_SCRIPTS/measure_contamination.py" --job {params.job:q} --examples {input.examples:q}'
+        " --problems {input.problems:q} --output {output.overlaps:q} --log {log:q}"
 
 
-rule decontaminated:
+rule drop_contaminated:
     input:
-        examples=f"{RESULTS}/examples/{{dataset}}.parquet",
-        contamination=contamination_of,
+        examples="<results>/examples/{dataset}.parquet",
+        contamination=lambda wildcards: GRAPH.contamination(wildcards.dataset),
     output:
-        examples=f"{RESULTS}/decontaminated/{{dataset}}.parquet",
+        examples="<results>/decontaminated/{dataset}.parquet",
     log:
-        f"{RESULTS}/logs/decontaminated/{{dataset}}.log",
+        "<logs>/drop_contaminated/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/decontaminated/{{dataset}}.tsv"
+        "<benchmarks>/drop_contaminated/{dataset}.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **SMALL_JOB,
     params:
         code=code_of("drop_contaminated.py"),
-    message:
-        "Drop the examples of {wildcards.dataset} that overlap with a benchmark"
     shell:
         'python "$IBFT_SCRIPTS/drop_contaminated.py" --examples {input.examples:q}'
         " --contamination {input.contamination:q} --output {output.examples:q} --log {log:q}"

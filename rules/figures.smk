@@ -1,80 +1,39 @@
-# Every figure as PNG and SVG: of the whole run, and of one model on one dataset.
+# Every figure as PNG and SVG: of a target, or of one model on one dataset.
 
 
-rule run_figure:
+def code_of_figure(wildcards):
+    """Leave the other figures out of the digest, so that editing one redraws that figure alone."""
+    return code_of("draw_figure.py", f"ibft.figures.{wildcards.figure}")
+
+
+rule draw_figure:
     input:
-        tables=lambda wildcards: list(run_figure_inputs(wildcards).values()),
-        verdicts=lambda wildcards: (
-            draw_paths("verdicts") if wildcards.figure == "status_composition" else []
-        ),
+        tables=lambda wildcards: list(GRAPH.figure_inputs(**wildcards).values()),
+        verdicts=lambda wildcards: GRAPH.figure_verdicts(**wildcards),
     output:
-        png=f"{RESULTS}/figures/{{figure}}.png",
+        png="<results>/figures/{subject}/{figure}.png",
         svg=report(
-            f"{RESULTS}/figures/{{figure}}.svg",
+            "<results>/figures/{subject}/{figure}.svg",
             category="Figures",
-            labels={"figure": "{figure}", "of": "all"},
+            labels={"figure": "{figure}", "of": "{subject}"},
         ),
     log:
-        f"{RESULTS}/logs/figures/{{figure}}.log",
+        "<logs>/draw_figure/{subject}/{figure}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures/{{figure}}.tsv"
+        "<benchmarks>/draw_figure/{subject}/{figure}.tsv"
     wildcard_constraints:
+        subject="[^/]+(/[^/]+)?",
         figure="[a-z_]+",
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **SMALL_JOB,
     params:
         code=code_of_figure,
-        inputs=lambda wildcards: as_options(run_figure_inputs(wildcards)),
-        verdicts=lambda wildcards: (
-            f"verdicts={RESULTS}/verdicts"
-            if wildcards.figure == "status_composition"
-            else ""
-        ),
-        labels=labels_as_json,
-        settings=CONFIG.metrics.as_json(),
-    message:
-        "Draw {wildcards.figure}"
+        job=lambda wildcards: GRAPH.draw_figure(**wildcards).as_json(),
+        inputs=lambda wildcards: as_options(GRAPH.figure_inputs(**wildcards)),
+        verdicts=f"{CONFIG.results}/verdicts",
     shell:
-        'python "$IBFT_SCRIPTS/draw_figures.py" --figure {wildcards.figure} --input {params.inputs} {params.verdicts:q}'
-        " --settings {params.settings:q} --labels {params.labels:q}"
-        " --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"
-
-
-rule pair_figure:
-    input:
-        tables=lambda wildcards: list(pair_figure_inputs(**wildcards).values()),
-    output:
-        png=f"{RESULTS}/figures/{{model}}/{{dataset}}/{{figure}}.png",
-        svg=report(
-            f"{RESULTS}/figures/{{model}}/{{dataset}}/{{figure}}.svg",
-            category="Figures",
-            labels={"figure": "{figure}", "of": "{dataset} on {model}"},
-        ),
-    log:
-        f"{RESULTS}/logs/figures/{{model}}/{{dataset}}/{{figure}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/figures/{{model}}/{{dataset}}/{{figure}}.tsv"
-    wildcard_constraints:
-        figure="[a-z_]+",
-    conda:
-        "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
-    params:
-        code=code_of_figure,
-        inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
-        labels=labels_as_json,
-        settings=CONFIG.memorization.as_json(without=("score_methods", "shards")),
-        subject=lambda wildcards: f"{LABELS.model(wildcards.model)}, {LABELS.dataset(wildcards.dataset)}",
-    message:
-        "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"
-    shell:
-        'python "$IBFT_SCRIPTS/draw_figures.py" --figure {wildcards.figure} --input {params.inputs}'
-        " --settings {params.settings:q} --labels {params.labels:q} --subject={params.subject:q}"
-        " --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"
+        'python "$IBFT_SCRIPTS/draw_figure.py" --job {params.job:q} --input {params.inputs}'
+        " --verdicts {params.verdicts:q} --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"

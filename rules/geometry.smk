@@ -1,43 +1,27 @@
 # Where the most and the least memorized examples lie in layer l* (paper Figure 5).
 
 
-rule geometry:
+rule measure_geometry:
     input:
-        model=f"{RESULTS}/models/{{model}}/manifest.json",
-        adapter=adapter_of,
-        examples=examples_of,
-        memorization=f"{RESULTS}/memorization/{{model}}/{{dataset}}/base/seed0.parquet",
+        model="<results>/models/{model}/manifest.json",
+        adapter=lambda wildcards: GRAPH.adapter(variant_of(wildcards)),
+        examples=lambda wildcards: GRAPH.examples(wildcards.dataset),
+        memorization="<results>/memorization/{model}/{dataset}/base/seed0.parquet",
     output:
-        geometry=f"{RESULTS}/geometry/{VARIANT}.parquet",
+        geometry="<results>/geometry/<variant>.parquet",
     log:
-        f"{RESULTS}/logs/geometry/{VARIANT}.log",
+        "<logs>/measure_geometry/<variant>.log",
     benchmark:
-        f"{RESULTS}/benchmarks/geometry/{VARIANT}.tsv"
+        "<benchmarks>/measure_geometry/<variant>.tsv"
     conda:
         "../envs/train.yaml"
     threads: CONFIG.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
-        gpu=CONFIG.compute.gpus,
+        **MODEL_JOB,
     params:
         code=code_of("measure_geometry.py"),
-        settings=CONFIG.geometry.as_json(without=("methods", "layer")),
-        layer=lambda wildcards: CONFIG.layer_index(
-            wildcards.model, CONFIG.geometry.layer
-        ),
-        k=CONFIG.memorization.k_selection,
-        batch_tokens=CONFIG.memorization.batch_tokens,
-        max_length=CONFIG.memorization.max_length,
-        precision=precision_of,
-        adapter=adapter_option,
-        seed=CONFIG.seed,
-    message:
-        "Measure the geometry of {wildcards.dataset} in {wildcards.model} ({wildcards.method}, seed {wildcards.seed})"
+        job=lambda wildcards: GRAPH.measure_geometry(wildcards.model).as_json(),
     shell:
-        'python "$IBFT_SCRIPTS/measure_geometry.py" --model "$(dirname {input.model:q})" {params.adapter}'
-        " --examples {input.examples:q} --memorization {input.memorization:q} --k {params.k}"
-        " --layer {params.layer} --settings {params.settings:q} --batch-tokens {params.batch_tokens}"
-        " --max-length {params.max_length}"
-        " --seed {params.seed} --precision {params.precision} --threads {threads}"
-        " --output {output.geometry:q} --log {log:q}"
+        'python "$IBFT_SCRIPTS/measure_geometry.py" --job {params.job:q} --model {input.model:q}'
+        " --adapter {input.adapter:q} --examples {input.examples:q} --memorization {input.memorization:q}"
+        " --threads {threads} --output {output.geometry:q} --log {log:q}"

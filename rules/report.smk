@@ -1,54 +1,40 @@
 # One self-contained HTML file.
 
 
-rule report:
+rule write_report:
     input:
-        metrics=rules.metrics.output.metrics,
-        comparisons=rules.metrics.output.comparisons,
-        pass_counts=rules.pass_counts.output.pass_counts,
-        headline=rules.tables.output.parquet,
-        beside_paper=rules.tables.output.beside_paper,
-        verdicts=draw_paths("verdicts"),
-        problems=list(tables_by_name("problems", BENCHMARKS).values()),
-        examples=list(report_examples().values()),
-        contamination=list(report_contamination().values()),
-        memorization=list(report_memorization().values()),
-        gradients=list(report_imbalance().values()),
-        selection=list(report_selections().values()),
-        figures=list(report_figures().values()),
+        metrics="<results>/metrics/all/metrics.parquet",
+        comparisons="<results>/metrics/all/comparisons.parquet",
+        pass_counts="<results>/metrics/all/pass_counts.parquet",
+        headline="<results>/tables/all/headline.parquet",
+        beside_paper="<results>/tables/all/beside_paper.parquet",
+        verdicts=GRAPH.verdicts("all"),
+        parts=[
+            path for part in GRAPH.report_inputs().values() for path in part.values()
+        ],
     output:
-        report=report(f"{RESULTS}/report.html", category="Report"),
-        run_times=f"{RESULTS}/benchmarks/run_times.csv",
+        report=report("<results>/report.html", category="Report"),
+        run_times="<benchmarks>/run_times.csv",
     log:
-        f"{RESULTS}/logs/report.log",
+        "<logs>/write_report.log",
     benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
+        "<benchmarks>/write_report.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **SMALL_JOB,
     params:
         code=code_of("write_report.py"),
-        config=lambda wildcards: CONFIG.as_json(without=("compute", "targets")),
-        labels=labels_as_json,
-        results=lambda wildcards, output: str(Path(output.report).parent),
-        problems=as_options(tables_by_name("problems", BENCHMARKS)),
-        examples=as_options(report_examples()),
-        contamination=as_options(report_contamination()),
-        memorization=as_options(report_memorization()),
-        gradients=as_options(report_imbalance()),
-        selection=as_options(report_selections()),
-        figures=as_options(report_figures()),
-    message:
-        "Write the report"
+        job=lambda wildcards: GRAPH.write_report().as_json(),
+        results=CONFIG.results,
+        parts=" ".join(
+            f"--{name} {as_options(part)}"
+            for name, part in GRAPH.report_inputs().items()
+        ),
     shell:
-        'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --labels {params.labels:q} --metrics {input.metrics:q}'
+        'python "$IBFT_SCRIPTS/write_report.py" --job {params.job:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
-        " --beside-paper {input.beside_paper:q}"
-        " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"
-        " --examples {params.examples} --contamination {params.contamination} --memorization {params.memorization}"
-        " --gradients {params.gradients} --selection {params.selection}"
-        " --figures {params.figures} --benchmarks {params.results:q}/benchmarks --run-times {output.run_times:q}"
-        " --output {output.report:q} --log {log:q}"
+        " --beside-paper {input.beside_paper:q} --samples {params.results:q}/samples"
+        " --verdicts {params.results:q}/verdicts {params.parts} --benchmarks {params.results:q}/benchmarks"
+        " --run-times {output.run_times:q} --output {output.report:q} --log {log:q}"

@@ -1,68 +1,46 @@
 # LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
 
 # How it is run, not what comes out: as resources they rerun nothing, as `params` would.
-TRAINING_LAUNCHER = (
+LAUNCHER = (
     "python"
     if CONFIG.compute.processes == 1
     else f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.compute.processes} --"
 )
-TRAINING_OPTIONS = " ".join(
-    [
-        *(
-            [f"--deepspeed={shlex.quote(CONFIG.compute.deepspeed)}"]
-            if CONFIG.compute.deepspeed
-            else []
-        ),
-        *(
-            [f"--wandb={shlex.quote(CONFIG.compute.wandb)}"]
-            if CONFIG.compute.wandb
-            else []
-        ),
-        *(["--tensorboard"] if CONFIG.compute.tensorboard else []),
-    ]
-)
 
 
-rule training:
+rule train:
     input:
-        model=f"{RESULTS}/models/{{model}}/manifest.json",
-        examples=examples_of,
-        kept=selection_of,
+        model="<results>/models/{model}/manifest.json",
+        examples=lambda wildcards: GRAPH.examples(wildcards.dataset),
+        kept=lambda wildcards: GRAPH.kept(variant_of(wildcards)),
     output:
-        adapter=f"{RESULTS}/training/{VARIANT}/adapter/manifest.json",
-        training_log=f"{RESULTS}/training/{VARIANT}/training_log.parquet",
-        training_speed=f"{RESULTS}/benchmarks/training/{VARIANT}/speed.csv",
+        adapter="<results>/training/<variant>/adapter/manifest.json",
+        training_log="<results>/training/<variant>/training_log.parquet",
+        training_speed="<benchmarks>/train/<variant>/speed.csv",
     log:
-        f"{RESULTS}/logs/training/{VARIANT}.log",
+        "<logs>/train/<variant>.log",
     benchmark:
-        f"{RESULTS}/benchmarks/training/{VARIANT}.tsv"
+        "<benchmarks>/train/<variant>.tsv"
     conda:
         "../envs/train.yaml"
     threads: CONFIG.compute.threads * CONFIG.compute.processes
     resources:
-        mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
-        runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
-        gpu=CONFIG.compute.gpus and max(CONFIG.compute.gpus, CONFIG.compute.processes),
-        checkpoint_steps=CONFIG.compute.checkpoint_steps,
-        launcher=TRAINING_LAUNCHER,
-        options=TRAINING_OPTIONS,
+        **(
+            MODEL_JOB
+            | dict(
+                gpu=CONFIG.compute.gpus
+                and max(CONFIG.compute.gpus, CONFIG.compute.processes),
+                checkpoint_steps=CONFIG.compute.checkpoint_steps,
+                launcher=LAUNCHER,
+                options=shlex.join(GRAPH.training_options()),
+            )
+        ),
     params:
         code=code_of("train.py"),
-        method=lambda wildcards: CONFIG.methods[wildcards.method].as_json(
-            without=("label", "selection", "sweep")
-        ),
-        layer=lambda wildcards: CONFIG.layer_index(
-            wildcards.model, CONFIG.methods[wildcards.method].layer
-        ),
-        settings=lambda wildcards: training_of(wildcards).as_json(without=("seeds",)),
-        profile=profile_of,
-        precision=precision_of,
-        kept=kept_option,
-    message:
-        "Train {wildcards.model} on {wildcards.dataset}: {wildcards.method}, seed {wildcards.seed}"
+        job=lambda wildcards: GRAPH.train(variant_of(wildcards)).as_json(),
+        folder=subpath(output.adapter, parent=True),
     shell:
-        '{resources.launcher} "$IBFT_SCRIPTS/train.py" --model "$(dirname {input.model:q})" --examples {input.examples:q} {params.kept}'
-        " --method {params.method:q} --layer {params.layer} --profile {params.profile}"
-        " --settings {params.settings:q} --precision {params.precision} --seed {wildcards.seed}"
-        ' --checkpoint-steps {resources.checkpoint_steps} --threads {threads} --output "$(dirname {output.adapter:q})"'
-        " --training-log {output.training_log:q} --training-speed {output.training_speed:q} {resources.options} --log {log:q}"
+        '{resources.launcher} "$IBFT_SCRIPTS/train.py" --job {params.job:q} --model {input.model:q}'
+        " --examples {input.examples:q} --kept {input.kept:q} --checkpoint-steps {resources.checkpoint_steps}"
+        " --threads {threads} {resources.options} --output {params.folder:q}"
+        " --training-log {output.training_log:q} --training-speed {output.training_speed:q} --log {log:q}"

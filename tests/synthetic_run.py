@@ -13,7 +13,7 @@ from ibft.config.loading import load
 from ibft.config.metrics import Metrics
 from ibft.labels import labels_of
 from ibft.metrics.counting import count_passes
-from ibft.metrics.runs import Run
+from ibft.paths import Run
 from ibft.store.parquet import write_table
 from ibft.store.schemas import SAMPLES, VERDICTS
 

@@ -25,7 +25,7 @@ from ibft.extraction.python import reachable
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.prompts import PROFILES
 from ibft.runtime.errors import UserError
-from ibft.sampling.seeds import draw_seed, uniform_numbers
+from ibft.sampling.seeds import sample_seed, uniform_numbers
 
 TRIES = int(os.environ.get("IBFT_FUZZ_TRIES", "60"))
 anything = settings(max_examples=TRIES, deadline=2000, suppress_health_check=list(HealthCheck))
@@ -234,8 +234,8 @@ NAMES = st.tuples(st.text(), st.text(), st.floats(0, 2), st.integers(0, 9), st.t
 @anything
 @given(NAMES, NAMES)
 def test_different_draws_have_different_seeds(first: Any, second: Any) -> None:
-    assert (draw_seed(*first) == draw_seed(*second)) == (json.dumps(first) == json.dumps(second))
-    assert 0 <= draw_seed(*first) < 2**63
+    assert (sample_seed(*first) == sample_seed(*second)) == (json.dumps(first) == json.dumps(second))
+    assert 0 <= sample_seed(*first) < 2**63
 
 
 @anything

@@ -11,8 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibft.config.config import Config, Variant
+from ibft.config.config import Config
 from ibft.config.loading import is_complete, load, load_file
+from ibft.paths import Variant
 from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY
 

@@ -15,7 +15,8 @@ from ibft.metrics.compare import compare, holm, sign_flip_p_values
 from ibft.metrics.counting import count_passes, judged
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.metrics.runs import Run, expand_runs, read_runs, run_of, runs_of
+from ibft.metrics.runs import expand_runs, read_runs, run_of, runs_of
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table, write_table
 from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS

@@ -10,7 +10,7 @@ import pytest
 from ibft.commands.compare import moved, only_in_one, pass_counts_of, told
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import cells
-from ibft.metrics.runs import Run
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import write_table
 from ibft.store.schemas import PASS_COUNTS

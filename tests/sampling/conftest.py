@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.models.loading import load_model
 from ibft.sampling.engine import Prompt
-from ibft.sampling.seeds import draw_seed
+from ibft.sampling.seeds import sample_seed
 from ibft.store import parquet
 from ibft.store.schemas import PROBLEMS
 from tests.tiny_model import make_tiny_model
@@ -58,7 +58,7 @@ def prompts(tokenizer: PreTrainedTokenizerBase, n: int, *, trial: int = 0, tempe
         Prompt(
             f"task{number}",
             tuple(tokenizer(text)["input_ids"]),
-            tuple(draw_seed("tiny/ft", "bench", temperature, trial, f"task{number}", s) for s in range(n)),
+            tuple(sample_seed("tiny/ft", "bench", temperature, trial, f"task{number}", s) for s in range(n)),
         )
         for number, text in enumerate(TEXTS)
     ]

@@ -13,7 +13,7 @@ from ibft.runtime.errors import UserError
 from ibft.sampling.decoder import Decoder
 from ibft.sampling.engine import Completion, Decoding, Prompt
 from ibft.sampling.kv_cache import SlotCache
-from ibft.sampling.seeds import draw_seed, uniform_numbers
+from ibft.sampling.seeds import sample_seed, uniform_numbers
 from tests.sampling.conftest import prompts
 from tests.tiny_model import make_tiny_llama
 
@@ -96,7 +96,7 @@ def test_trials_share_no_more_draws_than_chance(loaded):
     shared, expected, cells = 0, 0.0, 0
     for number in range(20):
         task, ids = f"problem{number}", (*base[number % 5].token_ids, number + 3)
-        seeds = [draw_seed("tiny/ft", "bench", 1.0, trial, task, s) for trial in range(trials) for s in range(n)]
+        seeds = [sample_seed("tiny/ft", "bench", 1.0, trial, task, s) for trial in range(trials) for s in range(n)]
         prompt = Prompt(task, ids, tuple(seeds))
         (found,) = Decoder(model, tokenizer, 64).sample([prompt], decoding)
         cells += trials

@@ -1,29 +1,28 @@
 """Count how many judged samples of each problem passed, for all runs at once.
 
-python workflow/scripts/count_passes.py --verdicts results/verdicts \\
-    --runs '[[["smollm2-135m"], ["rtl"], ["ft", "ibft"], [0], ["rtl-mini"], [0.2], [0, 1]]]' --output counts.parquet
+python workflow/scripts/count_passes.py --verdicts results/verdicts --output counts.parquet \\
+    --job '{"runs": [[["smollm2-135m"], ["rtl"], ["ft", "ibft"], [0], ["rtl-mini"], [0.2], [0, 1]]]}'
 
---runs lists products: the models, datasets, methods, training seeds, benchmarks, temperatures and trials of each.
+`runs` lists products: the models, datasets, methods, training seeds, benchmarks, temperatures and trials of each.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from ibft.config.jobs import CountPasses, job_parser
 from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
 from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
 from ibft.runtime.progress import progress
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.schemas import PASS_COUNTS, VERDICTS
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
+    arguments = job_parser(__doc__, CountPasses)
     arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
-    arguments.add_argument("--runs", type=json.loads, required=True, help="which of them, as JSON")
     arguments.add_argument(
         "--exclude",
         nargs="*",
@@ -36,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    paths = paths_of(expand_runs(arguments.runs), arguments.verdicts)
+    paths = paths_of(expand_runs(arguments.job.runs), arguments.verdicts)
     counts = []
     with progress("counting passes", unit="runs", total=len(paths)) as bar:
         for run, path in paths.items():

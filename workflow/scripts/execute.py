@@ -1,7 +1,7 @@
 """Judge samples: run every completion in the sandbox and write one verdict per sample.
 
 python workflow/scripts/execute.py --problems results/problems/rtl-mini.parquet --samples samples.parquet \\
-    --settings '{"verilog_timeout_s": 30}' --workers 2 --output verdicts.parquet
+    --job '{"execution": {"verilog_timeout_s": 30}}' --workers 2 --output verdicts.parquet
 
 A killed run resumes from the journal beside its output. Problems that this machine cannot judge are named, with the
 reason, under `excluded` in the manifest.
@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from ibft.config.execution import Execution
+from ibft.config.jobs import Execute, job_parser
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
 from ibft.runtime.progress import progress
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store.journal import journal_key, journal_path
 from ibft.store.parquet import check_table, read_table
 from ibft.store.schemas import PROBLEMS, SAMPLES
@@ -30,11 +30,9 @@ logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
+    arguments = job_parser(__doc__, Execute)
     arguments.add_argument("--problems", type=Path, required=True, help="Parquet table `problems`")
     arguments.add_argument("--samples", type=Path, required=True, help="Parquet table `samples`")
-    arguments.add_argument("--settings", required=True, help="the section `execution` as JSON")
-    arguments.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
     arguments.add_argument("--workers", type=int, default=1, help="completions judged at the same time")
     arguments.add_argument(
         "--tests-key",
@@ -47,15 +45,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = Execution.model_validate_json(arguments.settings)
+    job: Execute = arguments.job
+    settings = job.execution
     problems = read_table(arguments.problems, PROBLEMS)
     check_table(arguments.samples, SAMPLES)
     tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
     tally = Tally()
     secret = tests_key(arguments.tests_key or arguments.output.with_name(FILE_NAME))
-    with Judge(problems, settings, arguments.workers, key=secret, as_is=arguments.as_is) as judge:
+    with Judge(problems, settings, arguments.workers, key=secret, as_is=job.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
-        decisive = (settings.as_json(), repr(arguments.as_is), tools, judge.isolation, secret.hex())
+        decisive = (settings.as_json(), repr(job.as_is), tools, judge.isolation, secret.hex())
         key = journal_key(Path(__file__), inputs, *decisive)
         with VerdictJournal(journal_path(arguments.output), key) as journal:
             total = pq.read_metadata(arguments.samples).num_rows

@@ -1,6 +1,6 @@
 """Import somebody's completions of a benchmark as samples, one completion a line.
 
-python workflow/scripts/import_samples.py --settings '{"source": "path:published.jsonl", "model": "their-model", \\
+python workflow/scripts/import_samples.py --job '{"source": "path:published.jsonl", "model": "their-model", \\
     "dataset": "their-data", "benchmark": "eval-human", "temperature": 0.2}' --problems problems.parquet \\
     --output samples.parquet
 
@@ -11,9 +11,10 @@ import argparse
 import logging
 from pathlib import Path
 
+from ibft.config.jobs import job_parser
 from ibft.config.samples import ImportedSamples
 from ibft.data.records import read_records
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.sampling.imported import import_samples
 from ibft.store import parquet
 from ibft.store.manifests import sha256
@@ -23,15 +24,14 @@ logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
-    arguments.add_argument("--settings", required=True, help="the entry in `samples:`, as JSON")
+    arguments = job_parser(__doc__, ImportedSamples)
     arguments.add_argument("--problems", type=Path, required=True, help="table `problems` of its benchmark")
     arguments.add_argument("--output", type=Path, required=True, help="table `samples`")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = ImportedSamples.model_validate_json(arguments.settings)
+    settings: ImportedSamples = arguments.job
     source = Path(settings.source.removeprefix("path:"))
     problems = parquet.read_table(arguments.problems, PROBLEMS)
     samples = import_samples(read_records(source), problems, settings.profile)

@@ -1,16 +1,17 @@
 """Measure how much of a benchmark stands in a dataset: n-gram overlap and longest common substring of each example.
 
 python workflow/scripts/measure_contamination.py --examples results/examples/rtl.parquet \\
-    --problems results/problems/rtl-mini.parquet --settings '{"ngram": 8, "overlap": 0.5}' --output /tmp/overlap.parquet
+    --problems results/problems/rtl-mini.parquet --job '{"ngram": 8, "overlap": 0.5}' --output /tmp/overlap.parquet
 """
 
 import argparse
 from pathlib import Path
 
 from ibft.config.contamination import Contamination
+from ibft.config.jobs import job_parser
 from ibft.contamination.measure import Problems, measure
 from ibft.runtime.progress import progress
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store.parquet import count_rows, read_table, read_windows, table_writer
 from ibft.store.schemas import CONTAMINATION, EXAMPLES, PROBLEMS
 
@@ -18,18 +19,15 @@ WINDOW = 4096  # examples in memory at a time
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
+    arguments = job_parser(__doc__, Contamination)
     arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
     arguments.add_argument("--problems", type=Path, required=True, help="Parquet table `problems`")
-    arguments.add_argument(
-        "--settings", required=True, help="config section `contamination`, as JSON; drop is not read"
-    )
     arguments.add_argument("--output", type=Path, required=True, help="Parquet table `contamination`")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = Contamination.model_validate_json(arguments.settings)
+    settings: Contamination = arguments.job
     examples = read_windows(arguments.examples, EXAMPLES, WINDOW)
     total = count_rows(arguments.examples)
     problems = Problems(read_table(arguments.problems, PROBLEMS), settings)

@@ -1,7 +1,7 @@
 """Prepare a benchmark: read its problems and tests and write the table `problems`.
 
 python workflow/scripts/prepare_benchmark.py \\
-    --settings '{"source": "builtin:humaneval", "language": "python", "problems": 20}' \\
+    --job '{"source": "builtin:humaneval", "language": "python", "problems": 20}' \\
     --output results/problems/humaneval.parquet
 """
 
@@ -10,8 +10,9 @@ import logging
 from pathlib import Path
 
 from ibft.config.inputs import Benchmark
+from ibft.config.jobs import job_parser
 from ibft.data.benchmarks import prepare_benchmark
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.schemas import PROBLEMS
 
@@ -19,14 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
-    arguments.add_argument("--settings", required=True, help="the benchmark's entry in `benchmarks:`, as JSON")
+    arguments = job_parser(__doc__, Benchmark)
     arguments.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    problems = prepare_benchmark(Benchmark.model_validate_json(arguments.settings))
+    problems = prepare_benchmark(arguments.job)
     parquet.write_table(arguments.output, PROBLEMS, problems)
     logger.info("%d problems to %s", len(problems), arguments.output)
 

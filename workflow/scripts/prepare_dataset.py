@@ -1,7 +1,7 @@
 """Prepare fine-tuning data: generate it, or read it from a file or the hub, and write the table `examples`.
 
 python workflow/scripts/prepare_dataset.py \\
-    --settings '{"source": "generated:rtl", "language": "verilog", "examples": 400}' \\
+    --job '{"source": "generated:rtl", "language": "verilog", "examples": 400}' \\
     --output results/examples/rtl.parquet
 """
 
@@ -10,9 +10,10 @@ import logging
 from pathlib import Path
 
 from ibft.config.inputs import Dataset
+from ibft.config.jobs import job_parser
 from ibft.data.datasets import prepare_dataset
 from ibft.data.hub_datasets import pinned
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.schemas import EXAMPLES
 
@@ -20,14 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
-    arguments.add_argument("--settings", required=True, help="the data set's entry in `datasets:`, as JSON")
+    arguments = job_parser(__doc__, Dataset)
     arguments.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    dataset = pinned(Dataset.model_validate_json(arguments.settings))
+    dataset = pinned(arguments.job)
     examples = prepare_dataset(dataset)
     parquet.write_table(arguments.output, EXAMPLES, examples, source=dataset.source, revision=dataset.revision)
     logger.info("%d examples to %s", len(examples), arguments.output)

@@ -1,57 +1,79 @@
-"""Draw n completions of every problem of a benchmark from one model, at one temperature, in each of several trials.
+"""Sample n completions of every problem from one model, at one temperature, in each of several trials.
 
-    python workflow/scripts/sample.py --model results/models/smollm2 --adapter ADAPTER --problems problems.parquet \\
-        --profile chat --settings '{"n": 10}' --variant smollm2/rtl/ft/0 --benchmark rtl-mini --temperature 0.2 \\
-        --outputs trial0.parquet trial1.parquet
+    python workflow/scripts/sample.py --model results/models/smollm2-135m --benchmarks rtl-mini \\
+        --problems results/problems/rtl-mini.parquet --outputs /tmp/trial0.parquet \\
+        --job '{"variant": "smollm2-135m/rtl/base/seed0", "temperature": 0.2, "sampling": {"n": 10}}'
 
-Writes one table `samples` per trial, ordered by problem and sample. Trials that are there already, drawn from the same
-inputs by the same code, are left as they are. A killed run continues after its finished problems.
+--problems has a table for each of --benchmarks, and --outputs the trials of the first, then those of the second, and so
+on. Writes tables `samples`, ordered by problem and sample. Trials that are there already, sampled from the same inputs
+by the same code, are left as they are. A killed run continues after its finished problems.
 """
 
 import argparse
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
+from ibft.config.jobs import Sample, job_parser
 from ibft.models.loading import use_threads
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.errors import UserError
+from ibft.runtime.stage import run_stage
 from ibft.sampling.engine import Engine
-from ibft.sampling.job import absent, add_order_options, order_of, write_trials
-from ibft.sampling.sample import Work, draw_missing
+from ibft.sampling.job import SamplingJob, missing_trials, write_trials
+from ibft.sampling.sample import Pending, sample_pending
 from ibft.sampling.start import engine_identity, open_engine
 from ibft.store.journal import Journal, journal_path
+from ibft.store.manifests import folder_of
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = stage_parser(__doc__)
-    add_order_options(parser)
-    return parser
+    arguments = job_parser(__doc__, Sample)
+    arguments.add_argument("--model", type=folder_of, required=True, help="prepared model folder")
+    arguments.add_argument("--adapter", type=folder_of, nargs="?", help="folder of a LoRA adapter to put on top")
+    arguments.add_argument("--benchmarks", nargs="+", required=True, help="their names; part of the seeds")
+    arguments.add_argument("--problems", type=Path, nargs="+", required=True, help="table `problems` of each benchmark")
+    arguments.add_argument("--threads", type=int, default=1, help="CPU cores to use")
+    arguments.add_argument(
+        "--outputs",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="tables `samples`: of each benchmark, of each trial from 0",
+    )
+    return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
-    order = order_of(arguments)
-    problems = order.read_problems()
-    identity = engine_identity(order.settings.engine)
-    key = order.key(Path(__file__), arguments.model, arguments.precision, identity)
-    wanted = absent(arguments.outputs, key)
-    if not wanted:
-        return
-    use_threads(arguments.threads)
+    asked: Sample = arguments.job
+    trials, rest = divmod(len(arguments.outputs), len(arguments.benchmarks))
+    if rest or len(arguments.problems) != len(arguments.benchmarks):
+        raise UserError("--problems needs a table for each of --benchmarks, --outputs as many trials for each")
+    identity = engine_identity(asked.sampling.engine)
+    weights = [folder for folder in (arguments.model, arguments.adapter) if folder]
+    pending: dict[str, Pending] = {}  # by the key of the journal
 
     def start_engine() -> Engine:
+        use_threads(arguments.threads)
         return open_engine(
-            order.settings,
-            arguments.model,
-            [order.adapter],
-            precision=arguments.precision,
-            threads=arguments.threads,
+            asked.sampling, arguments.model, arguments.adapter, precision=asked.precision, threads=arguments.threads
         )
 
-    with Journal(journal_path(arguments.outputs[0]), key) as journal:
-        draw_missing([Work(order, problems, list(wanted), journal)], start_engine)
+    with ExitStack() as journals:
+        for number, (benchmark, table) in enumerate(zip(arguments.benchmarks, arguments.problems, strict=True)):
+            job = SamplingJob(asked, benchmark, table)
+            problems = job.read_problems()
+            key = job.key(Path(__file__), weights, identity)
+            outputs = arguments.outputs[number * trials : (number + 1) * trials]
+            if missing := missing_trials(outputs, key):
+                journal = journals.enter_context(Journal(journal_path(outputs[0]), key))
+                pending[key] = Pending(job, problems, missing, journal)
+        sample_pending(list(pending.values()), start_engine)
         seconds = round(time.monotonic() - started, 1)
-        write_trials(wanted, problems, journal.entries(), order.settings.max_new_tokens, key=key, seconds=seconds)
-        journal.remove()
+        for key, part in pending.items():
+            longest = asked.sampling.max_new_tokens
+            write_trials(part.outputs, part.problems, part.journal.entries(), longest, key=key, seconds=seconds)
+            part.journal.remove()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Fine-tune a base model with LoRA: FT, or IB-FT with its bottleneck.
 
-python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/datasets/rtl.parquet \\
-    --method '{"kind": "ibft", "alpha": 0.1, "beta": 0.02}' --layer 20 --profile chat --settings '{"epochs": 1}' \\
-    --seed 0 --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/speed.csv
+python workflow/scripts/train.py --model results/models/smollm2-135m --examples results/examples/rtl.parquet \\
+    --job '{"method": {"kind": "ibft", "alpha": 0.1, "beta": 0.02}, "layer": 20, "training": {"epochs": 1}}' \\
+    --output /tmp/adapter --training-log /tmp/training_log.parquet --training-speed /tmp/speed.csv
 
 Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts/train.py ...`, with or without
 `--deepspeed zero3`. A killed run resumes from its last checkpoint, which lies beside the output.
@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config.methods import Method
-from ibft.config.training import Training
+from ibft.config.jobs import Train, job_parser
 from ibft.models.loading import load_model, use_threads
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.journal import journal_key
-from ibft.store.manifests import write_manifest
+from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_processes
@@ -31,16 +30,12 @@ from ibft.training.telemetry import check_trackers, open_trackers
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
-    arguments.add_argument("--model", type=Path, required=True, help="prepared model folder")
+    arguments = job_parser(__doc__, Train)
+    arguments.add_argument("--model", type=folder_of, required=True, help="prepared model folder")
     arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
-    arguments.add_argument("--kept", type=Path, help="Parquet table `selection`: train on these examples only")
-    arguments.add_argument("--method", required=True, help="the method's config entry, as JSON")
-    arguments.add_argument("--layer", type=int, required=True, help="l*, an index from 1")
-    arguments.add_argument("--profile", required=True, help="prompt profile")
-    arguments.add_argument("--settings", required=True, help="config section `training`, as JSON")
-    arguments.add_argument("--precision", default="float32", help="of the frozen weights")
-    arguments.add_argument("--seed", type=int, required=True)
+    arguments.add_argument(
+        "--kept", type=Path, nargs="?", help="Parquet table `selection`: train on these examples only"
+    )
     arguments.add_argument("--checkpoint-steps", type=int, default=50, help="steps between checkpoints")
     arguments.add_argument("--threads", type=int, default=1, help="of all processes together")
     arguments.add_argument("--deepspeed", help="zero2, zero3 or path:FILE; for torchrun with several processes")
@@ -63,15 +58,10 @@ def main(arguments: argparse.Namespace) -> None:
         kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]
         inputs.append(arguments.kept)
-    recipe = Recipe(
-        method=Method.model_validate_json(arguments.method),
-        layer=arguments.layer,
-        profile=arguments.profile,
-        training=Training.model_validate_json(arguments.settings),
-        seed=arguments.seed,
-    )
-    model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    key = journal_key(Path(__file__), inputs, recipe.key, arguments.precision)
+    job: Train = arguments.job
+    recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=job.training, seed=job.seed)
+    model, tokenizer = load_model(arguments.model, None, job.precision)
+    key = journal_key(Path(__file__), inputs, recipe.key, job.precision)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
     trackers = open_trackers(events, arguments.wandb, vars(arguments)) if processes.leads else []

@@ -18,10 +18,12 @@ import pandas as pd
 import yaml
 
 from ibft.config.config import Config
+from ibft.config.jobs import WriteReport, job_parser
 from ibft.figures.inputs import keyed_path
 from ibft.labels import Labels
 from ibft.metrics.counting import judged
-from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.metrics.runs import constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.paths import Run
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
 from ibft.report.facts import FactTable, Tally
@@ -33,7 +35,7 @@ from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.manifests import write_output
@@ -56,10 +58,7 @@ from ibft.store.schemas import (
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
-    arguments.fromfile_prefix_chars = "@"
-    arguments.add_argument("--config", required=True, help="the whole configuration, as JSON")
-    arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
+    arguments = job_parser(__doc__, WriteReport)
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
@@ -86,8 +85,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    config = Config.model_validate_json(arguments.config)
-    labels = Labels.model_validate_json(arguments.labels)
+    config = Config.model_validate(arguments.job.config)
+    labels = Labels.model_validate(arguments.job.labels)
     metrics = parquet.read_table(arguments.metrics, METRICS)
     comparisons = parquet.read_table(arguments.comparisons, COMPARISONS)
     pass_counts = judged(parquet.read_table(arguments.pass_counts, PASS_COUNTS))

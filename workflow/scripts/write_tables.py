@@ -1,7 +1,7 @@
 """Write the headline table, and ours beside the paper's numbers.
 
-python workflow/scripts/write_tables.py --metrics metrics.parquet --labels '{"methods": {"ft": "FT"}}' \\
-    --settings '{"k": [1, 5, 10]}' --output-dir results/tables
+python workflow/scripts/write_tables.py --metrics metrics.parquet --output-dir results/tables/all \\
+    --job '{"metrics": {"k": [1, 5, 10]}, "labels": {"methods": {"ft": "FT"}}}'
 
 Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and .md, and headline.tex.
 """
@@ -9,9 +9,9 @@ Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and
 import argparse
 from pathlib import Path
 
-from ibft.config.metrics import Metrics
+from ibft.config.jobs import WriteTables, job_parser
 from ibft.labels import Labels
-from ibft.runtime.stage import run_stage, stage_parser
+from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import BESIDE_PAPER, HEADLINE, METRICS
@@ -23,18 +23,17 @@ from ibft.tables.render import latex, markdown
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = stage_parser(__doc__)
+    arguments = job_parser(__doc__, WriteTables)
     arguments.add_argument("--metrics", type=Path, required=True, help="Parquet table `metrics`")
-    arguments.add_argument("--labels", default="{}", help="labels of models, datasets, methods, benchmarks, as JSON")
-    arguments.add_argument("--settings", required=True, help="config section `metrics`, as JSON")
     arguments.add_argument("--output-dir", type=Path, required=True)
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
     metrics = parquet.read_table(arguments.metrics, METRICS)
-    labels = Labels.model_validate_json(arguments.labels)
-    table = headline(metrics, labels, Metrics.model_validate_json(arguments.settings))
+    job: WriteTables = arguments.job
+    labels = Labels.model_validate(job.labels)
+    table = headline(metrics, labels, job.metrics)
     beside = beside_paper(table, paper_numbers())
     folder: Path = arguments.output_dir
     for name, kind, rows, text in (

@@ -62,9 +62,9 @@ def pass_counts_of(folder: Path) -> pd.DataFrame:
     Raises:
         UserError: the run has none, or they are damaged.
     """
-    path = folder / "metrics" / "pass_counts.parquet"
+    path = folder / "metrics" / "all" / "pass_counts.parquet"
     if not path.exists():
-        raise UserError(f"{folder} is no results folder of a finished run: it has no metrics/pass_counts.parquet")
+        raise UserError(f"{folder} is no results folder of a finished run: it has no metrics/all/pass_counts.parquet")
     return parquet.read_table(path, PASS_COUNTS)
 
 

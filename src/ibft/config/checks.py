@@ -16,8 +16,6 @@ from ibft.training.deepspeed_settings import zero_settings
 if TYPE_CHECKING:  # the configuration imports this module to check itself
     from ibft.config.config import Config
 
-SHARED_BY_DRAWS = ("engine", "adapters", "batch_size")  # keys of `sampling` that one engine start cannot have twice
-
 
 def unknown_names(config: "Config") -> Iterator[str]:
     """One sentence for each name that refers to nothing."""
@@ -57,9 +55,8 @@ def contradictions(config: "Config") -> Iterator[str]:
             first = seen.setdefault((model, track.dataset), name)
             if first != name:
                 yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
-        for key in ("trials", "jobs_per_model", *(SHARED_BY_DRAWS if config.sampling.jobs_per_model else ())):
-            if key in track.sampling:
-                yield f"tracks.{name}.sampling.{key}: set sampling.{key} instead, which all tracks share"
+        if "trials" in track.sampling:
+            yield f"tracks.{name}.sampling.trials: set sampling.trials instead, which all tracks share"
         n = config.sampling_of(track.models[0], track.dataset).n
         for k in (*config.metrics.k, config.metrics.strict_k):
             if k > n:

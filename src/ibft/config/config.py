@@ -1,7 +1,6 @@
 """The whole configuration, and what follows from it for one model, dataset or named target."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -22,19 +21,10 @@ from ibft.config.results import why_not
 from ibft.config.samples import ImportedSamples
 from ibft.config.sampling import Profile, Sampling
 from ibft.config.section import Name, Section, Seed
-from ibft.config.targets import PAPER_TARGETS, Target
+from ibft.config.targets import ALL, PAPER_TARGETS, WHOLE_RUN, Target
 from ibft.config.tracks import Track
 from ibft.config.training import Training
-
-
-@dataclass(frozen=True, order=True)
-class Variant:
-    """One model to evaluate. The seed of a base model is always 0."""
-
-    model: str
-    dataset: str
-    method: str
-    seed: int
+from ibft.paths import Variant
 
 
 class Config(Section):
@@ -101,17 +91,21 @@ class Config(Section):
         of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.samples.values()]
         return list(dict.fromkeys([*of_tracks, *of_imports]))
 
-    def pairs(self, target: Target | None = None) -> Iterator[tuple[str, str]]:
-        """Every (model, dataset) that some track runs, or those of them that `target` shows."""
+    def target(self, name: str) -> Target:
+        """The target of this name; `all` shows everything."""
+        return WHOLE_RUN if name == ALL else self.targets[name]
+
+    def pairs(self, target: Target = WHOLE_RUN) -> Iterator[tuple[str, str]]:
+        """Every (model, dataset) that `target` shows."""
         for name, track in self.tracks.items():
             for model in track.models:
-                if target is None or (_kept(name, target.tracks) and _kept(model, target.models)):
+                if _kept(name, target.tracks) and _kept(model, target.models):
                     yield model, track.dataset
 
-    def variants(self, target: Target | None = None) -> Iterator[Variant]:
-        """Every variant that some track evaluates, or those that `target` shows."""
+    def variants(self, target: Target = WHOLE_RUN) -> Iterator[Variant]:
+        """Every variant that `target` shows."""
         for model, dataset in self.pairs(target):
-            methods = (target and target.methods) or self.track_of(model, dataset).methods
+            methods = target.methods or self.track_of(model, dataset).methods
             seeds = self.training_of(model, dataset).seeds
             for method in methods:
                 for seed in seeds if self.methods[method].kind != "base" else (0,):

@@ -28,6 +28,10 @@ class Memorization(Scoring):
     )
     shards: Few = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
 
+    def as_scoring(self) -> Scoring:
+        """Return the keys that scores depend on."""
+        return Scoring.model_validate({name: getattr(self, name) for name in Scoring.model_fields})
+
     @model_validator(mode="after")
     def _k_selection_is_scored(self) -> Self:
         if self.k_selection not in self.k:

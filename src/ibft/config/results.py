@@ -7,7 +7,7 @@ from ibft.store.visible import visible
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "benchmarks", ".git", ".venv")
 _NO_BEGINNING = {"-": "is read as an option", "@": "is read as a file of options", "~": "is not replaced by your home"}
-_NO_PART = "{}*?[]"  # Snakemake and shells look for other files by these
+_NO_PART = "{}*?[]<>"  # Snakemake and shells look for other files by these
 
 
 def why_not(results: str) -> str | None:

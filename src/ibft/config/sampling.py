@@ -22,11 +22,6 @@ class Sampling(Section):
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
     adapters: Literal["auto", "lora", "merged"] = Field(
         "auto",
-        description="of vLLM: lora keeps them beside the weights, all in one batch; merged folds them into those, "
-        "one after the other; auto is lora on a GPU, else merged",
-    )
-    jobs_per_model: Few | None = Field(
-        None,
-        description="jobs that start one engine each and share all draws of a base model; another number draws again. "
-        "null: one job per variant, benchmark and temperature, each with its own engine",
+        description="of vLLM: lora keeps them apart from the weights; merged folds them into those; auto is lora on a "
+        "GPU, else merged",
     )

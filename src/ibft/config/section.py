@@ -6,7 +6,7 @@ number, and no list says the same thing twice.
 
 import json
 from collections.abc import Collection
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -75,6 +75,11 @@ class Section(BaseModel):
             for name, field in type(self).model_fields.items()
             if name not in without and (name in self.redefined or _differs(getattr(self, name), field))
         }
+
+    def without(self, *names: str) -> Self:
+        """Return a copy in which these keys have their defaults, so that a job is not told of them."""
+        fields = type(self).model_fields
+        return self.model_copy(update={name: fields[name].get_default(call_default_factory=True) for name in names})
 
     def as_json(self, without: Collection[str] = ()) -> str:
         """`decisive` in ASCII, because Snakemake prints commands: no terminal obeys what a text in it says."""

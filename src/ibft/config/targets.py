@@ -1,6 +1,6 @@
 """Tables and figures by name."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -23,45 +23,40 @@ Figure = Literal[
 ]
 
 
+ALL = "all"  # the target that shows the whole run
+PAIR_FIGURES = ("memorization", "gradient_imbalance", "training_curves", "geometry")  # of one model on one dataset
+
 # A target is a rule of its own, and these are the workflow's.
 RULES = (
-    "all",
+    ALL,
     "all_figures",
     "all_memorization",
     "all_samples",
     "all_training",
     "all_verdicts",
-    "contamination",
-    "decontaminated",
-    "examples",
-    "geometry",
-    "gradient_imbalance",
-    "gradients",
-    "gradients_shard",
-    "imported_samples",
-    "memorization",
-    "memorization_shard",
-    "metrics",
-    "model",
-    "pair_figure",
-    "paper_table",
-    "pass_counts",
+    "compute_metrics",
+    "count_passes",
+    "draw_figure",
+    "drop_contaminated",
+    "execute",
+    "gather_scores",
+    "import_samples",
+    "measure_contamination",
+    "measure_geometry",
     "prefetch",
-    "problems",
-    "report",
-    "run_figure",
-    "samples",
-    "selection",
-    "tables",
-    "target_figure",
-    "target_metrics",
-    "target_paper_table",
-    "target_pass_counts",
-    "target_table",
-    "training",
-    "verdicts",
+    "prepare_benchmark",
+    "prepare_dataset",
+    "prepare_model",
+    "relate_gradients",
+    "score_gradients",
+    "score_memorization",
+    "select_examples",
+    "train",
+    "write_paper_table",
+    "write_report",
+    "write_tables",
 )
-RULE_PREFIX = "draws_"  # before a model's name
+RULE_PREFIX = "sample_"  # before a track's name
 
 
 class Target(Section):
@@ -84,6 +79,8 @@ class Target(Section):
             raise ValueError("a target shows a table (`table: true`), `figures`, or both")
         return self
 
+
+WHOLE_RUN = Target(table=True, figures=get_args(Figure))
 
 PAPER_TARGETS = {
     "table1": Target(table=True),

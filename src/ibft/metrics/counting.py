@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ibft.metrics.runs import Run, describe
+from ibft.metrics.runs import describe
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import PASS_COUNTS
 

@@ -1,38 +1,17 @@
-"""One run: a variant sampled once on one benchmark, and where its tables lie.
+"""Runs by the thousand: named in few words, found in a folder, and read one at a time."""
 
-results/samples/{model}/{dataset}/{method}/seed{seed}/{benchmark}/T{temperature}/trial{trial}.parquet
-results/verdicts/ ... the same tail
-"""
-
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import read_manifest
 from ibft.store.parquet import read_table
 from ibft.store.schemas import Table
-
-_TAIL = re.compile(
-    r"(?P<model>[^/]+)/(?P<dataset>[^/]+)/(?P<method>[^/]+)/seed(?P<seed>-?\d+)"
-    r"/(?P<benchmark>[^/]+)/T(?P<temperature>[0-9.]+)/trial(?P<trial>\d+)\.parquet"
-)
-
-
-class Run(NamedTuple):
-    """One variant, sampled on one benchmark at one temperature, once."""
-
-    model: str
-    dataset: str
-    method: str
-    seed: int
-    benchmark: str
-    temperature: float
-    trial: int
 
 
 def expand_runs(products: Iterable[Sequence[Sequence[Any]]]) -> Iterator[Run]:
@@ -50,35 +29,16 @@ def runs_of(pass_counts: pd.DataFrame) -> list[Run]:
     return [Run(*row) for row in distinct.itertuples(index=False, name=None)]
 
 
-def run_of(path: Path, folder: Path) -> Run | None:
-    """The run whose table is `path` below `folder`; None where the path is not of that shape."""
-    match = _TAIL.fullmatch(path.relative_to(folder).as_posix())
-    if match is None:
-        return None
-    parts = match.groupdict()
-    return Run(
-        parts["model"],
-        parts["dataset"],
-        parts["method"],
-        int(parts["seed"]),
-        parts["benchmark"],
-        float(parts["temperature"]),
-        int(parts["trial"]),
-    )
-
-
 def paths_of(runs: Iterable[Run], folder: Path) -> dict[Run, Path]:
-    """Where the table of each of `runs` lies below `folder`; tables of other runs are left alone.
+    """Where the table of each of `runs` lies below `folder`.
 
     Raises:
         UserError: a run has no table there.
     """
-    found = {run_of(path, folder): path for path in folder.rglob("*.parquet")}
-    paths = {}
-    for run in runs:
-        if run not in found:
+    paths = {run: folder / run.path for run in runs}
+    for run, path in paths.items():
+        if not path.exists():
             raise UserError(f"{folder} lacks {describe(run)}: rerun Snakemake, which builds it")
-        paths[run] = found[run]
     return paths
 
 

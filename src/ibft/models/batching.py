@@ -32,18 +32,18 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`INDEX/COUNT`, such as 0/4 for the first of four.
+        """Read Snakemake's name of a part, `NUMBER-of-COUNT`, such as 1-of-4 for the first of four.
 
         Raises:
-            ArgumentTypeError: it is not of that form, or the index is not below the count.
+            ArgumentTypeError: it is not of that form, or the number is not one of 1 to the count.
         """
-        index, _, count = text.partition("/")
-        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-            raise ArgumentTypeError(f"{text!r} is no INDEX/COUNT, such as 0/4 for the first of four, 3/4 for the last")
-        return cls(int(index), int(count))
+        number, _, count = text.partition("-of-")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise ArgumentTypeError(f"{text!r} is no NUMBER-of-COUNT, such as 1-of-4 for the first of four")
+        return cls(int(number) - 1, int(count))
 
     def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
+        return f"{self.index + 1}-of-{self.count}"
 
     def of(self, batches: Iterable[Batch], window: int) -> Iterator[Batch]:
         """This shard's batches of window number `window`: the first, longest one falls to another shard each time."""

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.config import Config
+from ibft.config.targets import RULE_PREFIX
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
 from ibft.store.manifests import manifest_path, read_manifest
 from ibft.store.parquet import count_rows
-
-_SHARED_DRAWS = "draws_"  # before a model's name: the rule of rules/draws.smk
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,16 @@ class CostModel:
     def cost(self, job: Job) -> Cost:
         """What `job` costs by the assumptions alone."""
         of_rule = {
-            "model": self._model,
-            "examples": self._examples,
-            "memorization_shard": self._memorization,
-            "gradients_shard": self._gradients,
-            "training": self._training,
-            "geometry": self._geometry,
-            "samples": self._samples,
-            "verdicts": self._verdicts,
+            "prepare_model": self._prepare_model,
+            "prepare_dataset": self._prepare_dataset,
+            "score_memorization": self._score_memorization,
+            "score_gradients": self._score_gradients,
+            "train": self._train,
+            "measure_geometry": self._measure_geometry,
+            "execute": self._execute,
         }
-        if job.rule.startswith(_SHARED_DRAWS):
-            return self._shared_draws(job)
+        if job.rule.startswith(RULE_PREFIX):
+            return self._sample(job)
         if job.rule not in of_rule:
             return Cost(assumed.SMALL_JOB_S, assumed.SMALL_FILE)
         return of_rule[job.rule](job)
@@ -76,30 +74,30 @@ class CostModel:
         known = assumed.PROBLEMS.get(benchmark, assumed.UNKNOWN_PROBLEMS)
         return self.config.benchmarks[benchmark].problems or known
 
-    def _model(self, job: Job) -> Cost:
+    def _prepare_model(self, job: Job) -> Cost:
         weights = self._weights(job.wildcards["model"])
         return Cost(assumed.START_S + weights / assumed.DOWNLOAD, weights)
 
-    def _examples(self, job: Job) -> Cost:
+    def _prepare_dataset(self, job: Job) -> Cost:
         rows = self.rows(job.wildcards["dataset"])
         return Cost(assumed.SMALL_JOB_S + rows / 1e4, rows * assumed.BYTES_PER_EXAMPLE)
 
-    def _memorization(self, job: Job) -> Cost:
+    def _score_memorization(self, job: Job) -> Cost:
         """One forward pass over the shard: two operations per parameter and token."""
-        rows = self.rows(job.wildcards["dataset"]) / int(job.wildcards["shards"])
+        rows = self.rows(job.wildcards["dataset"]) / _parts(job)
         work = 2 * rows * self._tokens(self.config.memorization.max_length)
         disk = rows * assumed.BYTES_PER_SCORE * len(self.config.memorization.k)
         return Cost(self._passes(job, work), disk)
 
-    def _gradients(self, job: Job) -> Cost:
+    def _score_gradients(self, job: Job) -> Cost:
         """Forward and backward for each initialisation, and the warm-up: six operations per parameter and token."""
         settings = self.config.gradients
-        rows = self.rows(job.wildcards["dataset"]) / int(job.wildcards["shards"])
+        rows = self.rows(job.wildcards["dataset"]) / _parts(job)
         training = self.config.training_of(job.wildcards["model"], job.wildcards["dataset"])
         scored = settings.initialisations * (rows + settings.warmup_steps * training.batch_size)
         return Cost(self._passes(job, 6 * scored * self._tokens(training.max_length)), rows * assumed.BYTES_PER_SCORE)
 
-    def _training(self, job: Job) -> Cost:
+    def _train(self, job: Job) -> Cost:
         """Forward and backward over the kept examples in every epoch: six operations per parameter and token."""
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
         training = self.config.training_of(model, dataset)
@@ -111,32 +109,18 @@ class CostModel:
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections
         return Cost(self._passes(job, work), adapter)
 
-    def _geometry(self, job: Job) -> Cost:
+    def _measure_geometry(self, job: Job) -> Cost:
         measured = 2 * min(self.config.geometry.pairs, self.rows(job.wildcards["dataset"]))
         work = 2 * measured * self._tokens(self.config.memorization.max_length)
         return Cost(self._passes(job, work), assumed.SMALL_FILE)
 
-    def _samples(self, job: Job) -> Cost:
-        """Decoding, or, where another job has done that, taking samples out of its journals."""
-        model, dataset, benchmark = (job.wildcards[name] for name in ("model", "dataset", "benchmark"))
-        completions = self._completions(model, dataset, benchmark) * len(job.outputs)
-        if self.config.sampling.jobs_per_model:
-            return Cost(assumed.SMALL_JOB_S, completions * assumed.BYTES_PER_COMPLETION)
+    def _sample(self, job: Job) -> Cost:
+        """Every trial of one variant at one temperature, on each benchmark of its track."""
+        model, dataset = job.wildcards["model"], job.wildcards["dataset"]
+        benchmarks = self.config.track_of(model, dataset).benchmarks
+        trials = len(job.outputs) / len(benchmarks)
+        completions = trials * sum(self._completions(model, dataset, benchmark) for benchmark in benchmarks)
         return self._decoding(job, model, completions, completions * self._completion_tokens(model, dataset))
-
-    def _shared_draws(self, job: Job) -> Cost:
-        """Decoding a share of everything that is drawn from one base model."""
-        model = job.rule.removeprefix(_SHARED_DRAWS)
-        completions = tokens = 0.0
-        for variant in self.config.variants():
-            if variant.model == model:
-                sampling = self.config.sampling_of(model, variant.dataset)
-                for benchmark in self.config.track_of(model, variant.dataset).benchmarks:
-                    draws = len(sampling.temperatures) * sampling.trials / int(job.wildcards["shards"])
-                    found = draws * self._completions(model, variant.dataset, benchmark)
-                    completions += found
-                    tokens += found * self._completion_tokens(model, variant.dataset)
-        return self._decoding(job, model, completions, tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
         """As many tokens at a time as the batch holds."""
@@ -151,7 +135,7 @@ class CostModel:
     def _completion_tokens(self, model: str, dataset: str) -> int:
         return min(assumed.TOKENS_PER_COMPLETION, self.config.sampling_of(model, dataset).max_new_tokens)
 
-    def _verdicts(self, job: Job) -> Cost:
+    def _execute(self, job: Job) -> Cost:
         model, dataset, method, benchmark = (job.wildcards[n] for n in ("model", "dataset", "method", "benchmark"))
         if method in self.config.samples:  # how many there are, nobody has counted
             completions = self.problems(benchmark) * self.config.sampling.n
@@ -176,6 +160,11 @@ class CostModel:
     @staticmethod
     def _tokens(max_length: int) -> int:
         return min(assumed.TOKENS_PER_EXAMPLE, max_length)
+
+
+def _parts(job: Job) -> int:
+    """Of how many parts of a dataset this job scores one."""
+    return int(job.wildcards["scatteritem"].partition("-of-")[2])
 
 
 @dataclass(frozen=True)

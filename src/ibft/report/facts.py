@@ -14,7 +14,7 @@ from ibft.labels import Labels
 from ibft.memorization.distributions import scores_at
 from ibft.memorization.separation import separation
 from ibft.metrics.notation import raised
-from ibft.metrics.runs import Run
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 
 _PACKAGES = (

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from transformers import PreTrainedTokenizerBase
@@ -52,20 +51,14 @@ class Completion:
 
 @dataclass(frozen=True)
 class Group:
-    """Prompts that are completed by the same weights and in the same way.
+    """Prompts that are completed in the same way: those of one benchmark, with different task_ids."""
 
-    Attributes:
-        adapter: folder of a LoRA adapter to put on the engine's base model; None for the base model itself.
-        prompts: with different task_ids.
-    """
-
-    adapter: Path | None
     prompts: Sequence[Prompt]
     decoding: Decoding
 
 
 class Engine(Protocol):
-    """A loaded base model that completes prompts, with any of its adapters.
+    """A loaded model that completes prompts.
 
     Its name and version stand in every row of `samples`.
     """

@@ -8,23 +8,18 @@ from transformers import PreTrainedTokenizerBase
 from ibft.extraction import extract
 from ibft.prompts import Problem, Profile
 from ibft.sampling.engine import Completion, Decoding, Engine, Prompt
-from ibft.sampling.job import Draw
-from ibft.sampling.seeds import draw_seed
+from ibft.sampling.job import SamplingJob
+from ibft.sampling.seeds import sample_seed
 
 
 def prompt_for(
-    problem: Problem,
-    profile: Profile,
-    tokenizer: PreTrainedTokenizerBase,
-    draw: Draw,
-    trials: Sequence[int],
-    n: int,
+    problem: Problem, profile: Profile, tokenizer: PreTrainedTokenizerBase, job: SamplingJob, trials: Sequence[int]
 ) -> Prompt:
     """The problem's prompt with n seeds for each of `trials`, one trial after the other."""
     seeds = (
-        draw_seed(draw.variant, draw.benchmark, draw.temperature, trial, problem.task_id, sample)
+        sample_seed(job.asked.variant, job.benchmark, job.asked.temperature, trial, problem.task_id, sample)
         for trial in trials
-        for sample in range(n)
+        for sample in range(job.asked.sampling.n)
     )
     return Prompt(problem.task_id, tuple(profile.encode_problem(tokenizer, problem)), tuple(seeds))
 

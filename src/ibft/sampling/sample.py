@@ -1,14 +1,15 @@
-"""Making draws: everything that several draws of one base model lack, in one submission to one engine."""
+"""Sample what is missing of one variant at one temperature, on several benchmarks, in one submission to one engine."""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ibft.prompts import Problem, get_profile
 from ibft.runtime.progress import progress
 from ibft.sampling.engine import Engine, Group, Prompt
-from ibft.sampling.job import Order
+from ibft.sampling.job import SamplingJob
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows
 from ibft.store.journal import Journal
 
@@ -16,26 +17,26 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Work:
-    """The part of a draw that this job is to make: of these problems, in these trials, into this journal."""
+class Pending:
+    """The part of a job that is missing: of these problems the trials with these outputs, by way of this journal."""
 
-    order: Order
+    job: SamplingJob
     problems: Sequence[Problem]
-    trials: Sequence[int]
+    outputs: dict[int, Path]
     journal: Journal
 
     def unfinished(self) -> list[tuple[Problem, list[int]]]:
         """The problems that the journal lacks, each with the trials that it lacks."""
         known = {(entry["task_id"], entry["trial"]) for entry in self.journal.entries()}
         trials_of = [
-            (problem, [trial for trial in self.trials if (problem.task_id, trial) not in known])
+            (problem, [trial for trial in self.outputs if (problem.task_id, trial) not in known])
             for problem in self.problems
         ]
         return [(problem, trials) for problem, trials in trials_of if trials]
 
     @property
     def samples(self) -> int:
-        return len(self.problems) * len(self.trials) * self.order.settings.n
+        return len(self.problems) * len(self.outputs) * self.job.asked.sampling.n
 
 
 @dataclass(frozen=True)
@@ -47,60 +48,58 @@ class _Asked:
     prompt: Prompt
 
 
-def draw_missing(works: Sequence[Work], start_engine: Callable[[], Engine]) -> None:
-    """Append to the journal of each of `works` one entry per problem and trial that it lacks.
+def sample_pending(pending: Sequence[Pending], start_engine: Callable[[], Engine]) -> None:
+    """Append to the journal of each of `pending` one entry per problem and trial that it lacks.
 
-    The engine is started only if anything is missing. Works of one adapter should be neighbours.
+    The engine is started only if anything is missing.
 
     Raises:
         UserError: a profile cannot ask for a problem.
     """
-    unfinished = [(work, missing) for work in works if (missing := work.unfinished())]
-    total = sum(work.samples for work in works)
+    unfinished = [(part, missing) for part in pending if (missing := part.unfinished())]
+    total = sum(part.samples for part in pending)
     if not unfinished:
         logger.info("all %d samples are drawn already", total)
         return
     engine = start_engine()
     groups, asked = [], []
-    for work, missing in unfinished:
-        group, prompts = _group(work.order, missing, engine)
+    for part, missing in unfinished:
+        group, prompts = _group(part.job, missing, engine)
         groups.append(group)
         asked.append(prompts)
     left = sum(len(prompt.seeds) for group in groups for prompt in group.prompts)
     tokens, started = 0, time.monotonic()
     with progress("sampling", unit="samples", total=total, done=total - left) as bar:
         for number, completions in engine.sample(groups):
-            work, _ = unfinished[number]
+            part, _ = unfinished[number]
             own = asked[number][completions[0].task_id]
-            n = work.order.settings.n
-            rows = sample_rows(completions, own.prompt, own.problem, get_profile(work.order.profile), engine, n)
+            n = part.job.asked.sampling.n
+            rows = sample_rows(completions, own.prompt, own.problem, get_profile(part.job.asked.profile), engine, n)
             for place, trial in enumerate(own.trials):
                 entry = {"task_id": own.problem.task_id, "trial": trial, "rows": rows[place * n : (place + 1) * n]}
-                work.journal.append(entry)
+                part.journal.append(entry)
             tokens += sum(row["completion_tokens"] for row in rows)
             bar.advance(len(completions))
     logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))
 
 
 def _group(
-    order: Order, missing: Sequence[tuple[Problem, list[int]]], engine: Engine
+    job: SamplingJob, missing: Sequence[tuple[Problem, list[int]]], engine: Engine
 ) -> tuple[Group, dict[str, _Asked]]:
-    """What the engine is given for the `missing` part of a draw, and the same by task_id."""
-    profile, settings = get_profile(order.profile), order.settings
+    """What the engine is given for the `missing` part of a job, and the same by task_id."""
+    profile, settings = get_profile(job.asked.profile), job.asked.sampling
     if profile.keeps_trailing_whitespace:
         logger.info("profile %s was published with prompts that end in whitespace, and keeps it", profile.name)
     asked = {
-        problem.task_id: _Asked(
-            problem, trials, prompt_for(problem, profile, engine.tokenizer, order.draw, trials, settings.n)
-        )
+        problem.task_id: _Asked(problem, trials, prompt_for(problem, profile, engine.tokenizer, job, trials))
         for problem, trials in missing
     }
     decoding = decoding_for(
         profile,
         engine.tokenizer,
         missing[0][0].language,
-        temperature=order.draw.temperature,
+        temperature=job.asked.temperature,
         top_p=settings.top_p,
         max_new_tokens=settings.max_new_tokens,
     )
-    return Group(order.adapter, [one.prompt for one in asked.values()], decoding), asked
+    return Group([one.prompt for one in asked.values()], decoding), asked

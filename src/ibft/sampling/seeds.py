@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 SEED_BITS = 63  # what fits a signed 64-bit column
 
 
-def draw_seed(variant_key: str, benchmark: str, temperature: float, trial: int, task_id: str, sample: int) -> int:
+def sample_seed(variant_key: str, benchmark: str, temperature: float, trial: int, task_id: str, sample: int) -> int:
     """The seed of one sample, from SHA-256 of what names it; in [0, 2^63).
 
     Args:

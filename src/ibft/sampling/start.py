@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -44,21 +43,17 @@ def engine_identity(choice: str) -> str:
     return f"{name} {importlib.metadata.version(distribution)}"
 
 
-def open_engine(
-    settings: Sampling, model: Path, adapters: Iterable[Path | None], *, precision: str, threads: int
-) -> Engine:
-    """Start the engine that `settings` choose on the base model in folder `model`.
+def open_engine(settings: Sampling, model: Path, adapter: Path | None, *, precision: str, threads: int) -> Engine:
+    """Start the engine that `settings` choose on the base model in folder `model`, with the adapter in another folder.
 
     Args:
-        adapters: folders of the LoRA adapters that it will be asked for; vLLM makes room for them as it starts.
         threads: CPU cores that the engine may use.
 
     Raises:
         UserError: the engine is not installed, or a folder is missing or damaged.
     """
     if engine_name(settings.engine) == "transformers":
-        return TransformersEngine(model, precision=precision, batch_size=settings.batch_size)
-    distinct = list(dict.fromkeys(adapter for adapter in adapters if adapter))
+        return TransformersEngine(model, adapter, precision=precision, batch_size=settings.batch_size)
     # On a CPU vLLM gathers an adapter's weights anew for every token, which takes many times as long as the token.
     merge = settings.adapters == "merged" or (settings.adapters == "auto" and not torch.cuda.is_available())
-    return VllmEngine(model, distinct, merge=merge, precision=precision, threads=threads)
+    return VllmEngine(model, adapter, merge=merge, precision=precision, threads=threads)

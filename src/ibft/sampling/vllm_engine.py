@@ -11,7 +11,8 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,6 @@ from ibft.store.manifests import verify
 logger = logging.getLogger(__name__)
 
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # for which vLLM has kernels
-_LORAS_TOGETHER = 4  # adapters in one batch; each takes GPU memory
 _SUBMITTED = 4096  # requests that vLLM knows of; many more than it runs together, few enough to look through
 # Compiling takes a minute. A prompt in chunks would rewind a seeded generator, which only GPU generators can do.
 # Samples of one prompt share its full blocks alone, and few prompts fill one of the usual 128 tokens.
@@ -49,56 +49,37 @@ class _Request(NamedTuple):
 class VllmEngine:
     """vLLM in this process; see `ibft.sampling.engine.Engine`.
 
-    Every sample is a request of its own with its own seed. Within one machine and version the draws repeat, because the
+    Every sample is a request of its own with its own seed. Within one machine and version samples repeat, because the
     scheduler runs in this process (no multiprocessing) and so sees the requests in the same order.
     """
 
     name = "vllm"
 
-    def __init__(self, model: Path, adapters: Sequence[Path], *, merge: bool, precision: str, threads: int) -> None:
+    def __init__(self, model: Path, adapter: Path | None, *, merge: bool, precision: str, threads: int) -> None:
         """
         Args:
-            adapters: that groups will name. They stay beside the weights and all groups share one batch; or, with
-                `merge`, they are folded into the weights, and groups of another adapter wait until those are exchanged.
+            adapter: stays beside the weights; or, with `merge`, is folded into them before vLLM reads them.
         """
-        for folder in (model, *adapters):
+        for folder in filter(None, (model, adapter)):
             verify(folder)
         _set_environment(threads)
         vllm = importlib.import_module("vllm")
         self.version: str = vllm.__version__
         self.tokenizer = read_tokenizer(model)
-        self._model, self._precision, self._merge = model, precision, merge
-        self._loaded: Path | None = None
-        self._loras = {} if merge else _lora_requests(adapters)
+        beside = None if merge else adapter
+        self._lora = _lora_request(beside) if beside else None
         self._sampling_params = vllm.SamplingParams
         self._tokens_prompt = vllm.TokensPrompt
-        self._engine = start_vllm(
-            model,
-            precision,
-            **({} if torch.cuda.is_available() else _ON_CPU),
-            **(_room_for(adapters) if self._loras else {}),
-        ).llm_engine
+        settings = ({} if torch.cuda.is_available() else _ON_CPU) | (_room_for(beside) if beside else {})
+        with _weights(model, adapter if merge else None, precision) as weights:
+            self._engine = start_vllm(weights, precision, **settings).llm_engine
 
     def sample(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Completion]]]:
-        """See `Engine.sample`. All groups go into one batch, or all groups of one adapter where adapters are merged."""
-        for _, together in groupby(range(len(groups)), lambda number: self._shared_by_a_batch(groups[number])):
-            numbers = list(together)
-            if self._merge:
-                self._exchange_weights(groups[numbers[0]].adapter)
-            yield from self._completions(groups, numbers)
-
-    def _shared_by_a_batch(self, group: Group) -> object:
-        """What neighbouring groups must have in common to be in one batch."""
-        if self._merge:
-            return group.adapter
-        # On a CPU vLLM would compute what has no adapter with the last adapter of its batch.
-        return torch.cuda.is_available() or group.adapter is None
-
-    def _completions(self, groups: Sequence[Group], numbers: Sequence[int]) -> Iterator[tuple[int, list[Completion]]]:
+        """See `Engine.sample`; all groups go into one batch."""
         wanted = (
             _Request(number, prompt, sample)
-            for number in numbers
-            for prompt in groups[number].prompts
+            for number, group in enumerate(groups)
+            for prompt in group.prompts
             for sample in range(len(prompt.seeds))
         )
         running: dict[str, _Request] = {}
@@ -118,27 +99,14 @@ class VllmEngine:
         """Hand `wanted` to vLLM and add them to `running`; whether any request is running then."""
         for request in wanted:
             name = f"{request.group}-{request.prompt.task_id}-{request.sample}"
-            group = groups[request.group]
             self._engine.add_request(
                 name,
                 self._tokens_prompt(prompt_token_ids=list(request.prompt.token_ids)),
-                self._parameters(group.decoding, request.prompt.seeds[request.sample]),
-                lora_request=self._loras[group.adapter] if group.adapter and not self._merge else None,
+                self._parameters(groups[request.group].decoding, request.prompt.seeds[request.sample]),
+                lora_request=self._lora,
             )
             running[name] = request
         return bool(running)
-
-    def _exchange_weights(self, adapter: Path | None) -> None:
-        """Have vLLM read the weights with `adapter` folded in, in place of those that it has."""
-        if adapter == self._loaded:
-            return
-        with tempfile.TemporaryDirectory(prefix="ibft-merged-") as scratch:
-            folder = Path(scratch) if adapter else self._model
-            if adapter:
-                save_merged(self._model, adapter, self._precision, folder)
-            self._engine.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
-        self._engine.reset_prefix_cache()
-        self._loaded = adapter
 
     def _parameters(self, decoding: Decoding, seed: int) -> Any:
         return self._sampling_params(
@@ -172,21 +140,25 @@ def _set_environment(threads: int) -> None:
         os.environ.setdefault(name, value)
 
 
-def _lora_requests(adapters: Sequence[Path]) -> dict[Path, Any]:
-    """vLLM tells adapters apart by name and number."""
-    if not adapters:
-        return {}
-    request = importlib.import_module("vllm.lora.request").LoRARequest
-    return {adapter: request(str(adapter), number, str(adapter)) for number, adapter in enumerate(adapters, start=1)}
+@contextmanager
+def _weights(model: Path, adapter: Path | None, precision: str) -> Iterator[Path]:
+    """Yield the folder of the weights: those of `model`, or, while they are read, those with `adapter` folded in."""
+    if adapter is None:
+        yield model
+        return
+    with tempfile.TemporaryDirectory(prefix="ibft-merged-") as scratch:
+        save_merged(model, adapter, precision, Path(scratch))
+        read_tokenizer(model).save_pretrained(scratch)
+        yield Path(scratch)
 
 
-def _room_for(adapters: Sequence[Path]) -> dict[str, Any]:
-    """vLLM's settings for adapters of the highest of these ranks."""
-    return {
-        "enable_lora": True,
-        "max_lora_rank": max(_rank(adapter) for adapter in adapters),
-        "max_loras": min(len(adapters), _LORAS_TOGETHER),
-    }
+def _lora_request(adapter: Path) -> Any:
+    return importlib.import_module("vllm.lora.request").LoRARequest(str(adapter), 1, str(adapter))
+
+
+def _room_for(adapter: Path) -> dict[str, Any]:
+    """Return vLLM's settings for an adapter of this rank."""
+    return {"enable_lora": True, "max_lora_rank": _rank(adapter), "max_loras": 1}
 
 
 def _rank(adapter: Path) -> int:

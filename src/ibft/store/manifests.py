@@ -115,6 +115,12 @@ def verify(path: Path, results: Path | None = None) -> None:
             raise UserError(f"{path} is another one than the run made last, by its manifest: {REMEDY}")
 
 
+def folder_of(text: str) -> Path:
+    """The folder of an output, for argparse; also of its manifest, by which Snakemake knows it."""
+    path = Path(text)
+    return path.parent if path.name == "manifest.json" else path
+
+
 def manifest_path(path: Path) -> Path:
     return path / "manifest.json" if path.is_dir() else path.with_name(f"{path.name}.manifest.json")
 

@@ -15,7 +15,6 @@ FOLDERS = (
     "benchmarks",
     "contamination",
     "decontaminated",
-    "draws",
     "examples",
     "figures",
     "geometry",
@@ -29,7 +28,6 @@ FOLDERS = (
     "samples",
     "selection",
     "tables",
-    "targets",
     "training",
     "verdicts",
 )

@@ -1,6 +1,6 @@
 """Write which commits the prepared models and data sets of a run are, as a configuration to lay over its own.
 
-python workflow/scripts/write_pins.py --models smollm2=results/models/smollm2 \\
+python workflow/scripts/prefetch.py --models smollm2=results/models/smollm2 \\
     --datasets rtl=results/examples/rtl.parquet --output results/pins.yaml
 
 Elsewhere, `snakemake --configfile config/paper.yaml pins.yaml` fetches exactly the same. The SHA-256 of every file
@@ -15,7 +15,7 @@ import yaml
 
 from ibft.figures.inputs import keyed_path
 from ibft.runtime.stage import run_stage, stage_parser
-from ibft.store.manifests import read_manifest, write_output
+from ibft.store.manifests import folder_of, read_manifest, write_output
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def revisions(entries: list[tuple[str, Path]]) -> dict[str, Any]:
     """`{NAME: {"revision": COMMIT}}` of what comes from the hub; everything else is pinned by where it comes from."""
-    found = {name: read_manifest(path)["revision"] for name, path in entries}
+    found = {name: read_manifest(folder_of(str(path)))["revision"] for name, path in entries}
     return {name: {"revision": revision} for name, revision in found.items() if revision}
 
 

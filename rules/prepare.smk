@@ -1,0 +1,96 @@
+# Base models, fine-tuning examples and benchmark problems: generated here, from files, or from the hub. They run where
+# Snakemake runs, because compute nodes may have no network.
+
+
+rule prepare_model:
+    output:
+        manifest="<results>/models/{model}/manifest.json",
+    log:
+        "<logs>/prepare_model/{model}.log",
+    benchmark:
+        "<benchmarks>/prepare_model/{model}.tsv"
+    localrule: True
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=CONFIG.compute.memory_mb,
+        runtime=CONFIG.compute.runtime_min,
+    params:
+        code=code_of("prepare_model.py"),
+        job=lambda wildcards: GRAPH.prepare_model(wildcards.model).as_json(),
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        'python "$IBFT_SCRIPTS/prepare_model.py" --job {params.job:q} --memory-mb {resources.mem_mb}'
+        " --output {params.folder:q} --log {log:q}"
+
+
+rule prepare_dataset:
+    output:
+        "<results>/examples/{dataset}.parquet",
+    log:
+        "<logs>/prepare_dataset/{dataset}.log",
+    benchmark:
+        "<benchmarks>/prepare_dataset/{dataset}.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **SMALL_JOB,
+    params:
+        code=code_of("prepare_dataset.py"),
+        job=lambda wildcards: GRAPH.prepare_dataset(wildcards.dataset).as_json(),
+        python=lambda wildcards: (
+            platform.python_version()
+            if GRAPH.is_of_this_python(wildcards.dataset)
+            else "any"
+        ),
+    shell:
+        'python "$IBFT_SCRIPTS/prepare_dataset.py" --job {params.job:q} --output {output:q} --log {log:q}'
+
+
+rule prepare_benchmark:
+    output:
+        "<results>/problems/{benchmark}.parquet",
+    log:
+        "<logs>/prepare_benchmark/{benchmark}.log",
+    benchmark:
+        "<benchmarks>/prepare_benchmark/{benchmark}.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **SMALL_JOB,
+    params:
+        code=code_of("prepare_benchmark.py"),
+        job=lambda wildcards: GRAPH.prepare_benchmark(wildcards.benchmark).as_json(),
+    shell:
+        'python "$IBFT_SCRIPTS/prepare_benchmark.py" --job {params.job:q} --output {output:q} --log {log:q}'
+
+
+rule prefetch:
+    input:
+        models=list(GRAPH.prefetched_models().values()),
+        datasets=list(GRAPH.prefetched_datasets().values()),
+        problems=[GRAPH.results.problems(name) for name in GRAPH.benchmarks],
+    output:
+        pins="<results>/pins.yaml",
+    log:
+        "<logs>/prefetch.log",
+    benchmark:
+        "<benchmarks>/prefetch.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **SMALL_JOB,
+    params:
+        code=code_of("prefetch.py"),
+        models=as_options(GRAPH.prefetched_models()),
+        datasets=as_options(GRAPH.prefetched_datasets()),
+    shell:
+        'python "$IBFT_SCRIPTS/prefetch.py" --models {params.models} --datasets {params.datasets}'
+        " --output {output.pins:q} --log {log:q}"

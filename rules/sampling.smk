@@ -1,0 +1,77 @@
+# n completions of every problem in every trial. One job starts one engine for one variant at one temperature, and samples
+# all benchmarks of its track; `update` leaves finished trials where they are, so that only what is missing is sampled.
+
+for name, track in CONFIG.tracks.items():
+
+    rule:
+        name:
+            f"sample_{name}"
+        input:
+            model="<results>/models/{model}/manifest.json",
+            adapter=lambda wildcards: GRAPH.adapter(variant_of(wildcards)),
+            problems=[GRAPH.results.problems(each) for each in track.benchmarks],
+        output:
+            samples=update(
+                expand(
+                    "<results>/samples/{model}/{dataset}/{method}/seed{seed}/{benchmark}/T{temperature}/trial{trial}.parquet",
+                    benchmark=track.benchmarks,
+                    trial=range(CONFIG.sampling.trials),
+                    allow_missing=True,
+                )
+            ),
+        log:
+            "<logs>/sample/<variant>/T{temperature}.log",
+        benchmark:
+            "<benchmarks>/sample/<variant>/T{temperature}.tsv"
+        wildcard_constraints:
+            model=one_of(track.models),
+            dataset=one_of([track.dataset]),
+            method=one_of(CONFIG.methods),
+            seed=r"\d+",
+        conda:
+            "../envs/sample.yaml"
+        threads: CONFIG.compute.threads
+        resources:
+            **MODEL_JOB,
+        params:
+            code=code_of("sample.py"),
+            job=lambda wildcards: (
+                GRAPH.sample(
+                    variant_of(wildcards), float(wildcards.temperature)
+                ).as_json()
+            ),
+            benchmarks=list(track.benchmarks),
+        shell:
+            'python "$IBFT_SCRIPTS/sample.py" --job {params.job:q} --model {input.model:q} --adapter {input.adapter:q}'
+            " --benchmarks {params.benchmarks:q} --problems {input.problems:q}"
+            " --threads {threads} --outputs {output.samples:q} --log {log:q}"
+
+
+# Completions that somebody else sampled, imported as one more method.
+rule import_samples:
+    input:
+        problems="<results>/problems/{benchmark}.parquet",
+    output:
+        samples="<results>/samples/{model}/{dataset}/{method}/seed{seed}/{benchmark}/T{temperature}/trial{trial}.parquet",
+    log:
+        "<logs>/import_samples/<run>.log",
+    benchmark:
+        "<benchmarks>/import_samples/<run>.tsv"
+    wildcard_constraints:
+        method=one_of(CONFIG.samples),
+        seed="0",
+        trial="0",
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **SMALL_JOB,
+    params:
+        code=code_of("import_samples.py"),
+        job=lambda wildcards: GRAPH.import_samples(wildcards.method).as_json(),
+        content=lambda wildcards: sha256(
+            Path(CONFIG.samples[wildcards.method].source.removeprefix("path:"))
+        ),
+    shell:
+        'python "$IBFT_SCRIPTS/import_samples.py" --job {params.job:q} --problems {input.problems:q}'
+        " --output {output.samples:q} --log {log:q}"

@@ -1,0 +1,155 @@
+"""What a job is told: one specification per rule, of the settings that decide its output and nothing else.
+
+`ibft.graph` makes them of a configuration, rules pass them as JSON in `params`, and scripts take them as `--job`. Where
+one section of the configuration is all that a job is told, that section is its specification.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from ibft.config.execution import Execution
+from ibft.config.geometry import Geometry
+from ibft.config.gradients import Gradients
+from ibft.config.inputs import Model
+from ibft.config.memorization import Scoring
+from ibft.config.messages import sentences
+from ibft.config.methods import Method, Selection
+from ibft.config.metrics import Metrics
+from ibft.config.sampling import Profile, Sampling
+from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
+from ibft.config.training import LoRA, Training
+from ibft.runtime.stage import stage_parser
+
+Spec = TypeVar("Spec", bound=Section)
+
+
+class PrepareModel(Section):
+    name: Name = Field(description="of the model in the configuration")
+    model: Model = Field(description="its entry")
+
+
+class ScoreMemorization(Section):
+    scoring: Scoring = Scoring()
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class ScoreGradients(Section):
+    gradients: Gradients = Gradients()
+    lora: LoRA = LoRA()
+    max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
+    learning_rate: float = Field(5e-5, gt=0, description="of the warm-up")
+    profile: Profile = Field("chat", description="prompt profile")
+    precision: Precision = Field("float32", description="of the frozen weights")
+    seed: Seed = Field(0, description="of the adapters and the warm-up")
+
+
+class RelateGradients(Section):
+    k: Positive = Field(20, description="the k of Min-K% Prob that ranks the examples")
+
+
+class SelectExamples(Section):
+    selection: Selection
+    k: Positive = Field(20, description="the k of Min-K% Prob that mink ranks by")
+    seed: Seed = Field(0, description="of the random control")
+
+
+class Train(Section):
+    method: Method = Field(description="the method's entry")
+    layer: Positive = Field(1, description="l*, an index from 1; only IB-FT reads it")
+    training: Training = Training()
+    profile: Profile = Field("chat", description="prompt profile")
+    precision: Precision = Field("float32", description="of the frozen weights")
+    seed: Seed = 0
+
+
+class MeasureGeometry(Section):
+    geometry: Geometry = Geometry()
+    layer: Positive = Field(description="an index from 1")
+    k: Positive = Field(20, description="the k of Min-K% Prob that groups")
+    max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
+    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+    seed: Seed = Field(0, description="of the pairs")
+
+
+class Sample(Section):
+    variant: str = Field(description="MODEL/DATASET/METHOD/seedSEED; part of the seed of every sample")
+    temperature: Temperature
+    sampling: Sampling = Sampling()
+    profile: Profile = Field("chat", description="prompt profile")
+    precision: Precision = Field("float32", description="of the weights")
+
+
+class Execute(Section):
+    execution: Execution = Execution()
+    as_is: bool = Field(False, description="run completions without a look for code fences and headers in them")
+
+
+class CountPasses(Section):
+    runs: list[Any] = Field(description="products of the values of `ibft.paths.Run`: each stands for all combinations")
+
+
+class ComputeMetrics(Section):
+    metrics: Metrics = Metrics()
+    reference: str = Field("ft", description="method that the others are compared with")
+    swept: tuple[str, ...] = Field((), description="points of sweeps: corrected as a family of their own")
+
+
+class WriteTables(Section):
+    metrics: Metrics = Metrics()
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
+
+
+class WritePaperTable(Section):
+    layout: Literal["table_1", "table_A1"]
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
+
+
+class DrawFigure(Section):
+    figure: str
+    settings: dict[str, Any] = Field({}, description="the section of the configuration that it reads")
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
+    subject: str = Field("", description="for the title: the model and dataset that the figure is about")
+
+
+class WriteReport(Section):
+    config: dict[str, Any] = Field(description="the configuration")
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
+
+
+def job_parser(doc: str | None, spec: type[Section]) -> argparse.ArgumentParser:
+    """Return a parser with `--job`, which takes a `spec` as JSON, and the options of every stage."""
+    parser = stage_parser(f"{doc or ''}\nkeys of --job:\n{_keys(spec)}")
+    parser.add_argument(
+        "--job", type=_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
+    )
+    return parser
+
+
+def _reader(spec: type[Spec]) -> Callable[[str], Spec]:
+    def read(text: str) -> Spec:
+        try:
+            return spec.model_validate_json(Path(text[1:]).read_text() if text.startswith("@") else text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError("; ".join(sentences(error, spec))) from None
+        except OSError as error:
+            raise argparse.ArgumentTypeError(f"{text[1:]} cannot be read: {error.strerror}") from None
+
+    return read
+
+
+def _keys(spec: type[Section]) -> str:
+    """List the keys of a section, a line each."""
+    return "\n".join(
+        f"  {name:16}{'required; ' if field.is_required() else ''}{field.description or _type_name(field.annotation)}"
+        for name, field in spec.model_fields.items()
+    )
+
+
+def _type_name(annotation: Any) -> str:
+    section = isinstance(annotation, type) and issubclass(annotation, Section)
+    return f"section `{annotation.__name__.lower()}` of the configuration" if section else str(annotation)

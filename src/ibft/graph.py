@@ -1,0 +1,414 @@
+"""The graph of a configuration as data: which jobs there are, what each reads, and what each is told.
+
+The rules ask here and hold only how a job runs. A function that returns paths returns none of them where a job does
+without that input, as a base model does without an adapter.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from ibft.config.config import Config
+from ibft.config.contamination import Contamination
+from ibft.config.inputs import Benchmark, Dataset
+from ibft.config.jobs import (
+    ComputeMetrics,
+    CountPasses,
+    DrawFigure,
+    Execute,
+    MeasureGeometry,
+    PrepareModel,
+    RelateGradients,
+    Sample,
+    ScoreGradients,
+    ScoreMemorization,
+    SelectExamples,
+    Train,
+    WritePaperTable,
+    WriteReport,
+    WriteTables,
+)
+from ibft.config.methods import Selection
+from ibft.config.samples import ImportedSamples
+from ibft.config.section import Section
+from ibft.config.targets import ALL, PAIR_FIGURES, Target
+from ibft.labels import labels_of
+from ibft.metrics.runs import expand_runs
+from ibft.paths import Results, Run, Variant
+from ibft.runtime.errors import UserError
+from ibft.tables.paper_layout import fillable
+
+Paths = list[str]
+BASE = "base"
+COUNT_FIGURES = ("pass_heatmap", "status_composition")
+
+
+class Graph:
+    """Every job of `config`, and what lies where in its results."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.results = Results(config.results)
+        self.labels = labels_of(config)
+
+    # Which variants and runs there are
+
+    def run_products(self, target: str) -> list[list[list[Any]]]:
+        """Every run that a target shows, as products of the values of `Run`: a few lines where there are thousands."""
+        shown = self.config.target(target)
+        products: list[list[list[Any]]] = []
+        for v in self.config.variants(shown):
+            sampling = self.config.sampling_of(v.model, v.dataset)
+            benchmarks = _kept(self.config.track_of(v.model, v.dataset).benchmarks, shown.benchmarks)
+            temperatures = _kept(sampling.temperatures, shown.temperatures)
+            variant: list[list[Any]] = [[v.model], [v.dataset], [v.method], [v.seed]]
+            products.append([*variant, benchmarks, temperatures, list(range(sampling.trials))])
+        for name in self._imported(shown):
+            own = self.config.samples[name]
+            products.append([[own.model], [own.dataset], [name], [0], [own.benchmark], [own.temperature], [0]])
+        return products
+
+    def runs(self, target: str = ALL) -> list[Run]:
+        return list(expand_runs(self.run_products(target)))
+
+    def _imported(self, shown: Target) -> Iterator[str]:
+        """Name the imported samples that pass a target's filters; those belong to no track."""
+        for name, own in self.config.samples.items():
+            filters = (
+                (own.model, shown.models),
+                (own.benchmark, shown.benchmarks),
+                (own.temperature, shown.temperatures),
+            )
+            if shown.tracks is None and shown.methods is None and all(_kept([value], kept) for value, kept in filters):
+                yield name
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets that models are fine-tuned on, and the reference that none can have seen."""
+        used = {track.dataset for track in self.config.tracks.values()}
+        return sorted(used | ({self.config.memorization.reference or ""} if used else set()))
+
+    @property
+    def benchmarks(self) -> list[str]:
+        return sorted(self.config.in_use("benchmarks"))
+
+    # What a job reads
+
+    def prefetched_models(self) -> dict[str, str]:
+        return {
+            model: self.results.model(model) for model in self.config.in_use("models") if model in self.config.models
+        }
+
+    def prefetched_datasets(self) -> dict[str, str]:
+        return {dataset: self.results.examples(dataset) for dataset in self.datasets}
+
+    def contamination(self, dataset: str) -> Paths:
+        """The overlap of a dataset with each benchmark that it is evaluated on; none for the reference dataset."""
+        of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
+        return [self.results.contamination(dataset, benchmark) for benchmark in of_dataset]
+
+    def examples(self, dataset: str) -> str:
+        """The examples that are scored, selected and trained on: all, or those that overlap with no benchmark."""
+        drop = self.config.contamination.drop and self.contamination(dataset)
+        return self.results.decontaminated(dataset) if drop else self.results.examples(dataset)
+
+    def adapter(self, variant: Variant) -> Paths:
+        return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
+
+    def scores_of_base(self, model: str, dataset: str) -> str:
+        """Min-K% Prob of a dataset on the base model: what selects, groups, and ranks."""
+        return self.results.memorization(Variant(model, dataset, BASE, 0))
+
+    def scores_to_select_by(self, model: str, dataset: str, by: str) -> Paths:
+        scores: dict[str, Callable[[], Paths]] = {
+            "mink": lambda: [self.scores_of_base(model, dataset)],
+            "grand": lambda: [self.results.gradients(model, dataset)],
+            "random": lambda: [],
+        }
+        return scores[by]()
+
+    def kept(self, variant: Variant) -> Paths:
+        """The selected examples that a variant is trained on; none where it is trained on all."""
+        selection = self.config.methods[variant.method].selection
+        if selection is None:
+            return []
+        return [self.results.selection(variant.model, variant.dataset, selection.by, selection.keep)]
+
+    def adapters(self) -> Paths:
+        return [path for variant in self.config.variants() for path in self.adapter(variant)]
+
+    def verdicts(self, target: str) -> Paths:
+        return [self.results.verdicts(run) for run in self.runs(target)]
+
+    def samples(self, target: str = ALL) -> Paths:
+        return [self.results.samples(run) for run in self.runs(target)]
+
+    # What a job is told
+
+    def prepare_model(self, model: str) -> PrepareModel:
+        return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
+
+    def prepare_dataset(self, dataset: str) -> Dataset:
+        return self.config.datasets[dataset].without("label")
+
+    def is_of_this_python(self, dataset: str) -> bool:
+        """Whether a dataset is made of the standard library, and so changes with the interpreter's version."""
+        return self.config.datasets[dataset].source == "generated:python-stdlib"
+
+    def prepare_benchmark(self, benchmark: str) -> Benchmark:
+        return self.config.benchmarks[benchmark].without("label")
+
+    def measure_contamination(self) -> Contamination:
+        return self.config.contamination.without("drop")
+
+    def score_memorization(self, model: str) -> ScoreMemorization:
+        memorization = self.config.memorization.as_scoring()
+        return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
+
+    def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
+        training = self.config.training_of(model, dataset)
+        return ScoreGradients(
+            gradients=self.config.gradients.without("shards"),
+            lora=training.lora,
+            max_length=training.max_length,
+            learning_rate=training.learning_rate,
+            profile=self.config.track_of(model, dataset).profile,
+            precision=self.config.models[model].precision,
+            seed=self.config.seed,
+        )
+
+    def relate_gradients(self) -> RelateGradients:
+        return RelateGradients(k=self.config.memorization.k_selection)
+
+    def select_examples(self, by: str, keep: str) -> SelectExamples:
+        selection = Selection.model_validate({"by": by, "keep": float(keep)})
+        return SelectExamples(selection=selection, k=self.config.memorization.k_selection, seed=self.config.seed)
+
+    def train(self, variant: Variant) -> Train:
+        method = self.config.methods[variant.method]
+        return Train(
+            method=method.without("label", "selection", "sweep"),
+            layer=self.config.layer_index(variant.model, method.layer),
+            training=self.config.training_of(variant.model, variant.dataset).without("seeds"),
+            profile=self.config.track_of(variant.model, variant.dataset).profile,
+            precision=self.config.models[variant.model].precision,
+            seed=variant.seed,
+        )
+
+    def measure_geometry(self, model: str) -> MeasureGeometry:
+        memorization = self.config.memorization
+        return MeasureGeometry(
+            geometry=self.config.geometry.without("methods", "layer"),
+            layer=self.config.layer_index(model, self.config.geometry.layer),
+            k=memorization.k_selection,
+            max_length=memorization.max_length,
+            batch_tokens=memorization.batch_tokens,
+            precision=self.config.models[model].precision,
+            seed=self.config.seed,
+        )
+
+    def sample(self, variant: Variant, temperature: float) -> Sample:
+        model, dataset = variant.model, variant.dataset
+        return Sample(
+            variant=str(variant),
+            temperature=temperature,
+            sampling=self.config.sampling_of(model, dataset).without("temperatures", "trials", "profile"),
+            profile=self.config.sampling_profile_of(model, dataset),
+            precision=self.config.models[model].precision,
+        )
+
+    def import_samples(self, name: str) -> ImportedSamples:
+        return self.config.samples[name].without("label")
+
+    def execute(self, method: str) -> Execute:
+        imported = self.config.samples.get(method)
+        as_is = imported is not None and imported.profile == "as-is"
+        return Execute(execution=self.config.execution, as_is=as_is)
+
+    def count_passes(self, target: str) -> CountPasses:
+        return CountPasses(runs=self.run_products(target))
+
+    def compute_metrics(self) -> ComputeMetrics:
+        swept = tuple(name for name, method in self.config.methods.items() if method.sweep)
+        return ComputeMetrics(metrics=self.config.metrics, swept=swept)
+
+    def write_tables(self) -> WriteTables:
+        return WriteTables(metrics=self.config.metrics, labels=self.labels.decisive())
+
+    def write_paper_table(self, layout: str) -> WritePaperTable:
+        return WritePaperTable.model_validate({"layout": layout, "labels": self.labels.decisive()})
+
+    def draw_figure(self, subject: str, figure: str) -> DrawFigure:
+        if figure in PAIR_FIGURES:
+            model, dataset = subject.split("/")
+            title = f"{self.labels.model(model)}, {self.labels.dataset(dataset)}"
+            settings: Section = self.config.memorization.without("score_methods", "shards")
+        else:
+            title, settings = "", self.config.metrics
+        labels = self.labels.decisive()
+        return DrawFigure(figure=figure, settings=settings.decisive(), labels=labels, subject=title)
+
+    def write_report(self) -> WriteReport:
+        config = self.config.without("compute", "targets").decisive()
+        return WriteReport(config=config, labels=self.labels.decisive())
+
+    # What a target shows
+
+    def shown(self, target: str) -> Paths:
+        """Every table and figure of a target.
+
+        Raises:
+            UserError: the configuration lacks what the target shows; the sentence says what.
+        """
+        if not self.run_products(target):
+            raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any track.")
+        tables = [f"{name}.{kind}" for name in ("headline", *self.filled_layouts(target)) for kind in ("md", "tex")]
+        of_tables = [self.results.table(target, name) for name in tables] if self.config.target(target).table else []
+        return [*([self.results.report] if target == ALL else []), *of_tables, *self.figure_files(target)]
+
+    def filled_layouts(self, target: str) -> list[str]:
+        """The paper's tables that a target can fill."""
+        return fillable(self.config, {(run.dataset, run.benchmark, run.temperature) for run in self.runs(target)})
+
+    def figures(self) -> dict[str, str]:
+        """FIGURE or FIGURE/MODEL/DATASET -> SVG of every figure of the whole run, in the order of the report."""
+        figures = {name: self.results.figure(ALL, name, "svg") for name in self.run_figures()}
+        for model, dataset in self.config.pairs():
+            for name in PAIR_FIGURES:
+                if self.pair_figure_inputs(name, model, dataset):
+                    figures[f"{name}/{model}/{dataset}"] = self.results.figure(f"{model}/{dataset}", name, "svg")
+        return figures
+
+    def figure_files(self, target: str) -> Paths:
+        """PNG and SVG of every figure of a target; of the whole run, those that the configuration has anything for."""
+        if target == ALL:
+            return [path.removesuffix("svg") + kind for path in self.figures().values() for kind in ("png", "svg")]
+        return [path for figure in self.config.target(target).figures for path in self._files_of_figure(target, figure)]
+
+    def run_figures(self) -> list[str]:
+        """The figures that show all variants together."""
+        figures = [
+            *("pass_at_k", "strict_pass", "strict_pass_curve", "overall"),
+            *("temperature", "removal_ratio", "sensitivity"),
+            *COUNT_FIGURES,
+        ]
+        return [name for name in figures if self._lacks(name, ALL) is None]
+
+    def _files_of_figure(self, target: str, figure: str) -> Paths:
+        """PNG and SVG of the target, or of each model and dataset that it shows."""
+        if lacking := self._lacks(figure, target):
+            raise UserError(f"Target {target} draws {figure}, for which this configuration lacks {lacking}.")
+        subjects = [target]
+        if figure in PAIR_FIGURES:
+            pairs = self.config.pairs(self.config.target(target))
+            subjects = [
+                f"{model}/{dataset}" for model, dataset in pairs if self.pair_figure_inputs(figure, model, dataset)
+            ]
+        if not subjects:
+            raise UserError(f"Target {target} draws {figure}, of which this configuration has none.")
+        return [self.results.figure(subject, figure, kind) for subject in subjects for kind in ("png", "svg")]
+
+    def _lacks(self, figure: str, target: str) -> str | None:
+        """Say what to write into the configuration to have a figure; None where it has everything."""
+        if figure == "temperature" and len({run.temperature for run in self.runs(target)}) < 2:
+            return "several `sampling.temperatures`"
+        if figure == "removal_ratio" and not self._is_swept(target, self._share_kept):
+            return "a method whose `selection.keep` is a list, among the methods of a track"
+        if figure == "sensitivity" and not self._is_swept(target, self._bottleneck):
+            return "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of a track"
+        return None
+
+    def _share_kept(self, method: str) -> tuple[str, float] | None:
+        """What a method selects by, and the share that it keeps."""
+        selection = self.config.methods[method].selection
+        return (selection.by, selection.keep) if selection else None
+
+    def _bottleneck(self, method: str) -> tuple[str, tuple[float, ...]] | None:
+        settings = self.labels.bottlenecks.get(method)
+        return ("ibft", tuple(settings.values())) if settings else None
+
+    def _is_swept(self, target: str, setting: Callable[[str], tuple[str, Any] | None]) -> bool:
+        """Whether some model is fine-tuned on one dataset with several values of a setting, of one kind."""
+        values: dict[tuple[str, str, str], set[Any]] = {}
+        for v in self.config.variants(self.config.target(target)):
+            if (found := setting(v.method)) is not None:
+                values.setdefault((v.model, v.dataset, found[0]), set()).add(found[1])
+        return any(len(several) > 1 for several in values.values())
+
+    def training_options(self) -> list[str]:
+        """How training is run, as options of its command: nothing that changes a result."""
+        compute = self.config.compute
+        options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
+        options += [f"--wandb={compute.wandb}"] if compute.wandb else []
+        return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
+
+    # What figures and the report are drawn from: KEY -> path
+
+    def figure_inputs(self, subject: str, figure: str) -> dict[str, str]:
+        """The tables of a figure of `subject`: a target, or MODEL/DATASET."""
+        if "/" in subject:
+            model, dataset = subject.split("/")
+            return self.pair_figure_inputs(figure, model, dataset)
+        table = "pass_counts" if figure in COUNT_FIGURES else "metrics"
+        return {table: self.results.metrics(subject, table)}
+
+    def figure_verdicts(self, subject: str, figure: str) -> Paths:
+        """The verdicts that a figure reads besides its tables."""
+        return self.verdicts(subject) if figure == "status_composition" else []
+
+    def pair_figure_inputs(self, figure: str, model: str, dataset: str) -> dict[str, str]:
+        """The tables of a figure of one model on one dataset; none where it would be empty."""
+        variants = [v for v in self.config.variants() if (v.model, v.dataset) == (model, dataset)]
+        if figure == "memorization":
+            return dict(self._memorization_groups(model, dataset))
+        if figure == "gradient_imbalance" and any(self._selects_by(v, "grand") for v in variants):
+            tables = ("deciles", "correlations")
+            return {table: self.results.gradient_imbalance(model, dataset, table) for table in tables}
+        if figure == "training_curves":
+            trained = [v for v in variants if self.adapter(v)]
+            return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
+        if figure == "geometry":
+            first_seed = {v.method: v for v in reversed(variants) if v.method in self.config.measured_methods}
+            return {method: self.results.geometry(v) for method, v in first_seed.items()}
+        return {}
+
+    def _selects_by(self, variant: Variant, by: str) -> bool:
+        selection = self.config.methods[variant.method].selection
+        return selection is not None and selection.by == by
+
+    def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
+        """The paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
+        yield "p0", self.scores_of_base(model, dataset)
+        for method in self.config.track_of(model, dataset).methods:
+            if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
+                seed = self.config.training_of(model, dataset).seeds[0]
+                yield "p1", self.results.memorization(Variant(model, dataset, method, seed))
+                break
+        yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
+
+    def report_inputs(self) -> dict[str, dict[str, str]]:
+        """What the report shows beside the metrics, by the option that takes it."""
+        results, pairs = self.results, list(self.config.pairs())
+        of_pairs = {
+            figure: {
+                f"{model}/{dataset}/{key}": path
+                for model, dataset in pairs
+                for key, path in self.pair_figure_inputs(figure, model, dataset).items()
+            }
+            for figure in ("memorization", "gradient_imbalance")
+        }
+        return {
+            "problems": {name: results.problems(name) for name in self.benchmarks},
+            "examples": {name: self.examples(name) for name in self.datasets},
+            "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
+            "memorization": of_pairs["memorization"],
+            "gradients": of_pairs["gradient_imbalance"],
+            "selection": {
+                f"{v.model}/{v.dataset}/{v.method}": path for v in self.config.variants() for path in self.kept(v)
+            },
+            "figures": self.figures(),
+        }
+
+
+def _kept(values: Sequence[Any], wanted: Iterable[Any] | None) -> list[Any]:
+    """Those of `values` that the filter of a target leaves."""
+    return [value for value in values if wanted is None or value in wanted]
