@@ -120,6 +120,11 @@ def code_of(script, *modules):
     return code_digest(SCRIPTS / script, *modules)
 
 
+def code_of_figure(wildcards):
+    """Leave the other figures out of the digest, so that editing one redraws that figure alone."""
+    return code_of("draw_figure.py", f"ibft.figures.{wildcards.figure}")
+
+
 def variant_of(wildcards):
     return Variant(
         wildcards.model, wildcards.dataset, wildcards.method, int(wildcards.seed)
@@ -134,3 +139,11 @@ def one_of(names):
 def as_options(inputs):
     """`KEY=PATH ...` for the shell."""
     return " ".join(shlex.quote(f"{key}={path}") for key, path in inputs.items())
+
+
+def shown(target):
+    """Every file of a target; Snakemake adds no traceback to what is missing for it."""
+    try:
+        return GRAPH.shown(target)
+    except UserError as error:
+        raise WorkflowError(str(error))

@@ -1,11 +1,6 @@
 # Every figure as PNG and SVG: of a target, or of one model on one dataset.
 
 
-def code_of_figure(wildcards):
-    """Leave the other figures out of the digest, so that editing one redraws that figure alone."""
-    return code_of("draw_figure.py", f"ibft.figures.{wildcards.figure}")
-
-
 rule draw_figure:
     input:
         tables=lambda wildcards: list(GRAPH.figure_inputs(**wildcards).values()),

@@ -27,7 +27,9 @@ rule write_report:
     params:
         code=code_of("write_report.py"),
         job=lambda wildcards: GRAPH.write_report().as_json(),
-        results=CONFIG.results,
+        samples=f"{CONFIG.results}/samples",
+        verdicts=f"{CONFIG.results}/verdicts",
+        benchmarks=f"{CONFIG.results}/benchmarks",
         parts=" ".join(
             f"--{name} {as_options(part)}"
             for name, part in GRAPH.report_inputs().items()
@@ -35,6 +37,6 @@ rule write_report:
     shell:
         'python "$IBFT_SCRIPTS/write_report.py" --job {params.job:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
-        " --beside-paper {input.beside_paper:q} --samples {params.results:q}/samples"
-        " --verdicts {params.results:q}/verdicts {params.parts} --benchmarks {params.results:q}/benchmarks"
+        " --beside-paper {input.beside_paper:q} --samples {params.samples:q}"
+        " --verdicts {params.verdicts:q} {params.parts} --benchmarks {params.benchmarks:q}"
         " --run-times {output.run_times:q} --output {output.report:q} --log {log:q}"

@@ -2,14 +2,6 @@
 # and of the configuration's section `targets`. Each is made from the part of the run that it shows, and asks for no other.
 
 
-def shown(target):
-    """Every file of a target; Snakemake adds no traceback to what is missing for it."""
-    try:
-        return GRAPH.shown(target)
-    except UserError as error:
-        raise WorkflowError(str(error))
-
-
 rule all_memorization:
     input:
         list(GRAPH.report_inputs()["memorization"].values()),
@@ -31,6 +23,18 @@ rule all_samples:
 rule all_verdicts:
     input:
         GRAPH.verdicts("all"),
+    localrule: True
+
+
+rule all_metrics:
+    input:
+        GRAPH.results.metrics("all", "metrics"),
+    localrule: True
+
+
+rule all_tables:
+    input:
+        GRAPH.tables("all"),
     localrule: True
 
 

@@ -261,9 +261,13 @@ class Graph:
         """
         if not self.run_products(target):
             raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any track.")
-        tables = [f"{name}.{kind}" for name in ("headline", *self.filled_layouts(target)) for kind in ("md", "tex")]
-        of_tables = [self.results.table(target, name) for name in tables] if self.config.target(target).table else []
-        return [*([self.results.report] if target == ALL else []), *of_tables, *self.figure_files(target)]
+        tables = self.tables(target) if self.config.target(target).table else []
+        return [*([self.results.report] if target == ALL else []), *tables, *self.figure_files(target)]
+
+    def tables(self, target: str) -> Paths:
+        """The tables for readers: the headline, and those of the paper that a target can fill."""
+        names = ("headline", *self.filled_layouts(target))
+        return [self.results.table(target, f"{name}.{kind}") for name in names for kind in ("md", "tex")]
 
     def filled_layouts(self, target: str) -> list[str]:
         """The paper's tables that a target can fill."""
