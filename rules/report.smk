@@ -27,9 +27,9 @@ rule write_report:
     params:
         code=code_of("write_report.py"),
         job=lambda wildcards: GRAPH.write_report().as_json(),
-        samples=f"{CONFIG.results}/samples",
-        verdicts=f"{CONFIG.results}/verdicts",
-        benchmarks=f"{CONFIG.results}/benchmarks",
+        samples=lambda wildcards: f"{CONFIG.results}/samples",
+        verdicts=lambda wildcards: f"{CONFIG.results}/verdicts",
+        benchmarks=lambda wildcards: f"{CONFIG.results}/benchmarks",
         parts=" ".join(
             f"--{name} {as_options(part)}"
             for name, part in GRAPH.report_inputs().items()

@@ -129,7 +129,7 @@ def test_waiting_counts_for_the_whole_tree_of_a_process_and_sleeping_does_not() 
 @pytest.mark.parametrize("start", ["", "$display; "])
 def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    run_one = judge.run_one
+    run_one = verilog_judge.run_one
 
     def counted(*arguments: Any) -> Ended:
         runs.append(arguments)
