@@ -1,4 +1,4 @@
-"""List the jobs that Snakemake would start, one JSON object a line: `ibft plan` asks here.
+"""List the jobs that Snakemake would start, one JSON object a line: `ibft plan` and `ibft jobs` ask here.
 
 python workflow/scripts/list_jobs.py jobs.jsonl --configfile config/paper.yaml
 
@@ -40,6 +40,7 @@ def described(job: dict[str, Any]) -> dict[str, Any]:
         "reason": job["reason"],
         "threads": job["threads"],
         "gpus": job["resources"].get("gpu", 0),
+        "command": job["shellcmd"] or "",
     }
 
 

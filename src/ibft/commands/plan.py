@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
-from pathlib import Path
 
 from ibft.config.loading import load_layers
 from ibft.plan.estimate import UNMEASURED, Correction, CostModel, corrections
-from ibft.plan.jobs import Job, list_jobs
+from ibft.plan.jobs import Job, add_workflow_options, asked_of_snakemake, list_jobs
 from ibft.plan.reasons import in_words
 
 FOOTNOTE = """\
@@ -21,9 +20,7 @@ _COLUMNS = ("rule", "jobs", "cached", "to run", "GPU-hours", "CPU-hours", "disk"
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("plan", help="what a run would cost, and why it would run", description=__doc__)
     parser.add_argument("targets", nargs="*", help="of Snakemake, such as table1 (default: everything)")
-    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="as for Snakemake")
-    parser.add_argument("--directory", type=Path, default=Path(), help="as for Snakemake")
-    parser.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+    add_workflow_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -31,9 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask Snakemake twice, for all jobs and for those that it would start now, and print both with their costs."""
     snakefile = arguments.snakefile.absolute()
     layers = [path.absolute() for path in arguments.configfile]
-    asked = ["--directory", str(arguments.directory)]
-    if layers:
-        asked += ["--configfile", *map(str, layers)]
+    asked = asked_of_snakemake(arguments)
     every = list_jobs(snakefile, [*asked, "--forceall", "--", *arguments.targets])
     to_run = list_jobs(snakefile, [*asked, "--", *arguments.targets])
     with chdir(arguments.directory):  # from where `path:` sources are looked up

@@ -1,5 +1,6 @@
 """The jobs of a workflow, as a dry run of Snakemake itself names them."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -22,11 +23,24 @@ class Job:
     reason: str
     threads: int
     gpus: int
+    command: str = ""
 
     @property
     def key(self) -> str:
         """The same for the same job of two listings."""
         return json.dumps([self.rule, sorted(self.wildcards.items())])
+
+
+def add_workflow_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which run is meant; `asked_of_snakemake` reads it."""
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="as for Snakemake")
+    parser.add_argument("--directory", type=Path, default=Path(), help="as for Snakemake")
+    parser.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+
+
+def asked_of_snakemake(arguments: argparse.Namespace) -> list[str]:
+    layers = [str(path.absolute()) for path in arguments.configfile]
+    return ["--directory", str(arguments.directory), *(["--configfile", *layers] if layers else [])]
 
 
 def list_jobs(snakefile: Path, arguments: Sequence[str]) -> list[Job]:
