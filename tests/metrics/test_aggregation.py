@@ -10,9 +10,8 @@ import pytest
 from scipy import stats
 
 from ibft.config.metrics import Metrics
-from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.aggregate import compute_metrics, count_passes, judged
 from ibft.metrics.compare import compare, holm, sign_flip_p_values
-from ibft.metrics.counting import count_passes, judged
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.metrics.runs import Run, expand_runs, read_runs, run_of, runs_of

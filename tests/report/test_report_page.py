@@ -18,9 +18,8 @@ from ibft.figures import pass_at_k
 from ibft.figures.style import save
 from ibft.gradients.imbalance import correlations, deciles, relate
 from ibft.labels import labels_of
-from ibft.metrics.aggregate import compute_metrics
+from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.metrics.compare import compare
-from ibft.metrics.counting import count_passes
 from ibft.metrics.runs import run_of
 from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture

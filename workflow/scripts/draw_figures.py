@@ -29,7 +29,7 @@ from ibft.config.metrics import Metrics
 from ibft.figures.inputs import keyed_path, only
 from ibft.figures.style import drawn_literally, literal, save
 from ibft.labels import Labels
-from ibft.metrics.counting import judged
+from ibft.metrics.aggregate import judged
 from ibft.metrics.runs import read_runs, runs_of
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser

@@ -20,7 +20,7 @@ import yaml
 from ibft.config.config import Config
 from ibft.figures.inputs import keyed_path
 from ibft.labels import Labels
-from ibft.metrics.counting import judged
+from ibft.metrics.aggregate import judged
 from ibft.metrics.runs import Run, constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table

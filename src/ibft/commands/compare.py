@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ibft.config.metrics import Metrics
+from ibft.labels import Grid, headline_grid, plain
 from ibft.metrics.aggregate import CELL, Cell, cells
 from ibft.metrics.compare import holm, sign_flip_p_values
-from ibft.metrics.grid import Grid, headline_grid
 from ibft.metrics.intervals import bootstrap_interval
-from ibft.metrics.notation import plain
 from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.files import write_bytes

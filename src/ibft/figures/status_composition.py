@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.figures.style import by_method, legend_below, panel_grid, panels, styled, titled
-from ibft.labels import Labels
-from ibft.metrics.places import lowest_temperature
+from ibft.labels import Labels, lowest_temperature
 from ibft.metrics.runs import Run
 from ibft.runtime.errors import UserError
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ibft.config.metrics import Metrics
+from ibft.labels import headline_grid
 from ibft.metrics.aggregate import CELL, Cell, cells, check_k
-from ibft.metrics.grid import headline_grid
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import COMPARISONS

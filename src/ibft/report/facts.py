@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.labels import Labels
+from ibft.labels import Labels, raised
 from ibft.memorization.distributions import scores_at
 from ibft.memorization.separation import separation
-from ibft.metrics.notation import raised
 from ibft.metrics.runs import Run
 from ibft.runtime.errors import UserError
 

@@ -3,10 +3,7 @@
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.labels import Labels, in_order
-from ibft.metrics.grid import headline_grid, rows_at
-from ibft.metrics.notation import raised
-from ibft.metrics.places import by_place
+from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
 from ibft.report.facts import FactTable
 
 

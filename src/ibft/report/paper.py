@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ibft.metrics.notation import raised
+from ibft.labels import raised
 from ibft.report.facts import FactTable
 from ibft.tables.paper_comparison import printed
 

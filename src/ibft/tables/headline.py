@@ -3,10 +3,7 @@
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.labels import Labels, in_order
-from ibft.metrics.grid import Grid, headline_grid, rows_at
-from ibft.metrics.notation import plain
-from ibft.metrics.places import compared
+from ibft.labels import Grid, Labels, compared, headline_grid, in_order, plain, rows_at
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import HEADLINE
 

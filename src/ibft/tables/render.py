@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ibft.metrics.notation import mathtext
+from ibft.labels import mathtext
 from ibft.tables.escaping import escape_latex, escape_markdown
 
 
