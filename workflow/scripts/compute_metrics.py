@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.compare import compare
+from ibft.metrics.compare import compare_methods
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS
@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     settings = Metrics.model_validate_json(arguments.settings)
     pass_counts = parquet.read_table(arguments.pass_counts, PASS_COUNTS)
     parquet.write_table(arguments.output, METRICS, compute_metrics(pass_counts, settings))
-    compared = compare(pass_counts, settings, arguments.reference, arguments.swept)
+    compared = compare_methods(pass_counts, settings, arguments.reference, arguments.swept)
     parquet.write_table(arguments.comparisons, COMPARISONS, compared)
 
 
