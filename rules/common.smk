@@ -21,7 +21,7 @@ from ibft.runtime.errors import UserError
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
-from ibft.tables.paper_layout import LAYOUTS, fillable
+from ibft.tables.paper import LAYOUTS, fillable
 from ibft.store.run_records import Job, RunRecord, named_profile, split_options
 from ibft.runtime.watchdog import start_watchdog
 

@@ -16,8 +16,16 @@ from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import METRICS
-from ibft.tables.paper_layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
-from ibft.tables.paper_numbers import LABELS, paper_metrics, paper_numbers
+from ibft.tables.paper import (
+    LABELS,
+    LAYOUTS,
+    SETTINGS,
+    filled,
+    layout_latex,
+    layout_markdown,
+    paper_metrics,
+    paper_numbers,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,9 +39,9 @@ def main(arguments: argparse.Namespace) -> None:
     metrics = paper_metrics(paper_numbers())
     parquet.write_table(folder / "metrics.parquet", METRICS, metrics)
     for layout in LAYOUTS.values():
-        rows = rows_of(layout, metrics, LABELS)
-        write_output(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())
-        write_output(folder / f"{layout.name}.tex", layout_latex(layout, rows).encode())
+        block = filled(layout, metrics, LABELS)
+        write_output(folder / f"{layout.name}.md", layout_markdown(layout, block).encode())
+        write_output(folder / f"{layout.name}.tex", layout_latex(layout, block).encode())
     of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]
     for name, figure in {
         "figure_1b": overall.draw(of_table_1, LABELS, Metrics(k=(1, 10))),

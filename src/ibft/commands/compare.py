@@ -19,7 +19,7 @@ from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.schemas import PASS_COUNTS
 from ibft.store.visible import visible
-from ibft.tables.escaping import as_csv
+from ibft.tables.render import as_csv, terminal_table
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -67,11 +67,12 @@ def only_in_one(before: list[Cell], after: list[Cell]) -> Iterator[tuple[str, Ce
 def told(rows: pd.DataFrame, everything: bool = False) -> str:
     """The rows that moved, or all, as a table for a terminal, and how many moved."""
     shown = rows if everything else rows[rows["moved"]]
-    head = ("", *CELL, "metric", "before", "after", "difference", "95% interval", "p (Holm)")
-    lines = [head] + [
+    texts = ["", *CELL, "metric"]
+    numbers = ["before", "after", "difference", "95% interval", "p (Holm)"]
+    lines = [
         (
             "*" if row["moved"] else "",
-            *(visible(str(row[name])) if name != "temperature" else f"{row[name]:g}" for name in CELL),
+            *(str(row[name]) if name != "temperature" else f"{row[name]:g}" for name in CELL),
             row["metric"],
             f"{100 * row['before']:.2f}",
             f"{100 * row['after']:.2f}",
@@ -81,7 +82,6 @@ def told(rows: pd.DataFrame, everything: bool = False) -> str:
         )
         for _, row in shown.iterrows()
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    columns = [*((title, False) for title in texts), *((title, True) for title in numbers)]
     summary = f"{rows['moved'].sum()} of {len(rows)} metrics moved beyond noise (p < {LEVEL} after Holm's correction)"
-    return "\n".join([*(table if len(lines) > 1 else []), summary])
+    return "\n".join([*([terminal_table(columns, lines)] if lines else []), summary])
