@@ -19,6 +19,7 @@ from ibft.config.methods import Selection
 from ibft.config.reading import read_yaml
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
+from ibft.figures.catalogue import CATALOGUE
 from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.tables.paper import LAYOUTS, fillable

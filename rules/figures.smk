@@ -5,7 +5,7 @@ rule run_figure:
     input:
         tables=lambda wildcards: list(run_figure_inputs(wildcards).values()),
         verdicts=lambda wildcards: (
-            draw_paths("verdicts") if wildcards.figure == "status_composition" else []
+            draw_paths("verdicts") if needs_verdicts(wildcards) else []
         ),
     output:
         png=f"{RESULTS}/figures/{{figure}}.png",
@@ -19,7 +19,7 @@ rule run_figure:
     benchmark:
         f"{RESULTS}/benchmarks/figures/{{figure}}.tsv"
     wildcard_constraints:
-        figure="[a-z_]+",
+        figure=one_of(RUN_FIGURES),
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -30,12 +30,10 @@ rule run_figure:
         code=code_of_figure,
         inputs=lambda wildcards: as_options(run_figure_inputs(wildcards)),
         verdicts=lambda wildcards: (
-            f"verdicts={RESULTS}/verdicts"
-            if wildcards.figure == "status_composition"
-            else ""
+            f"verdicts={RESULTS}/verdicts" if needs_verdicts(wildcards) else ""
         ),
         labels=labels_as_json,
-        settings=CONFIG.metrics.as_json(),
+        settings=settings_of_figure,
     message:
         "Draw {wildcards.figure}"
     shell:
@@ -59,7 +57,7 @@ rule pair_figure:
     benchmark:
         f"{RESULTS}/benchmarks/figures/{{model}}/{{dataset}}/{{figure}}.tsv"
     wildcard_constraints:
-        figure="[a-z_]+",
+        figure=one_of(PAIR_FIGURES),
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -70,7 +68,7 @@ rule pair_figure:
         code=code_of_figure,
         inputs=lambda wildcards: as_options(pair_figure_inputs(**wildcards)),
         labels=labels_as_json,
-        settings=CONFIG.memorization.as_json(without=("score_methods", "shards")),
+        settings=settings_of_figure,
         subject=lambda wildcards: f"{LABELS.model(wildcards.model)}, {LABELS.dataset(wildcards.dataset)}",
     message:
         "Draw {wildcards.figure} of {wildcards.dataset} on {wildcards.model}"

@@ -1,7 +1,7 @@
 # Which tables each job reads, where that takes more than a path with wildcards.
 
-METRIC_FIGURES = ["pass_at_k", "strict_pass", "strict_pass_curve", "overall"]
-COUNT_FIGURES = ["pass_heatmap", "status_composition"]
+RUN_FIGURES = [name for name, entry in CATALOGUE.items() if entry.shows == "run"]
+PAIR_FIGURES = [name for name in CATALOGUE if name not in RUN_FIGURES]
 
 
 def shard_paths(folder, shards):
@@ -189,17 +189,22 @@ def drawn_option(wildcards):
 
 def run_figures():
     """Names of the figures that show all variants together."""
-    several = any(
+    return [name for name in RUN_FIGURES if is_satisfied(CATALOGUE[name].needs)]
+
+
+def is_satisfied(need, target=None):
+    """Whether the run, or a named target, fulfils the condition of a figure."""
+    return need is None or CONDITIONS[need.condition](target)
+
+
+def several_temperatures(target=None):
+    """Whether a target shows several temperatures; of the run, whether some model on a dataset is sampled at several."""
+    if target is not None:
+        return len({draw["temperature"] for draw in draws(target)}) > 1
+    return any(
         len(CONFIG.sampling_of(m, t.dataset).temperatures) > 1
         for t in CONFIG.tracks.values()
         for m in t.models
-    )
-    return (
-        METRIC_FIGURES
-        + (["temperature"] if several else [])
-        + (["removal_ratio"] if removal_is_swept() else [])
-        + (["sensitivity"] if bottleneck_is_swept() else [])
-        + COUNT_FIGURES
     )
 
 
@@ -226,6 +231,13 @@ def bottleneck_is_swept(target=None):
     return any(len(found) > 1 for found in settings.values())
 
 
+CONDITIONS = {
+    "several_temperatures": several_temperatures,
+    "swept_selection": removal_is_swept,
+    "swept_bottleneck": bottleneck_is_swept,
+}
+
+
 def swept_methods():
     return [name for name, method in CONFIG.methods.items() if method.sweep]
 
@@ -235,48 +247,59 @@ def pair_figures():
     for track in CONFIG.tracks.values():
         for model in track.models:
             pair = dict(model=model, dataset=track.dataset)
-            for figure in (
-                "memorization",
-                "gradient_imbalance",
-                "training_curves",
-                "geometry",
-            ):
+            for figure in PAIR_FIGURES:
                 if pair_figure_inputs(figure, **pair):
                     yield f"{model}/{track.dataset}/{figure}"
 
 
 def run_figure_inputs(wildcards):
     """KEY -> path of what a figure of the whole run, or of a named target, is drawn from."""
-    table = "pass_counts" if wildcards.figure in COUNT_FIGURES else "metrics"
     target = wildcards.get("target")
     folder = f"{RESULTS}/targets/{target}" if target else f"{RESULTS}/metrics"
-    return {table: f"{folder}/{table}.parquet"}
+    tables = [name for name in CATALOGUE[wildcards.figure].inputs if name != "verdicts"]
+    return {table: f"{folder}/{table}.parquet" for table in tables}
+
+
+def needs_verdicts(wildcards):
+    return "verdicts" in CATALOGUE[wildcards.figure].inputs
+
+
+def settings_of_figure(wildcards):
+    """The section of the configuration that a figure reads."""
+    section = CATALOGUE[wildcards.figure].settings
+    without = ("score_methods", "shards") if section == "memorization" else ()
+    return getattr(CONFIG, section).as_json(without=without) if section else "{}"
 
 
 def pair_figure_inputs(figure, model, dataset):
     """KEY -> path of what a figure of one model on one dataset is drawn from; nothing where it would be empty."""
-    track = CONFIG.track_of(model, dataset)
+    found = {}
+    for name in CATALOGUE[figure].inputs:
+        found |= pair_input(name, model, dataset)
+    return found
+
+
+def pair_input(name, model, dataset):
+    """KEY -> path of one input of such figures."""
     variants = [
         v for v in CONFIG.variants() if (v.model, v.dataset) == (model, dataset)
     ]
     first_seed = {v.method: v.seed for v in reversed(variants)}
     trained = [v for v in variants if CONFIG.methods[v.method].kind != "base"]
     selections = [CONFIG.methods[v.method].selection for v in variants]
-    if figure == "memorization":
-        return {name: path for name, path in memorization_groups(model, dataset)}
-    if figure == "gradient_imbalance" and any(
+    if name == "scores":
+        return dict(memorization_groups(model, dataset))
+    if name in ("deciles", "correlations") and any(
         s and s.by == "grand" for s in selections
     ):
         folder = f"{RESULTS}/gradient_imbalance/{model}/{dataset}"
-        return {
-            name: f"{folder}/{name}.parquet" for name in ("deciles", "correlations")
-        }
-    if figure == "training_curves":
+        return {name: f"{folder}/{name}.parquet"}
+    if name == "logs":
         return {
             f"{v.method}/seed{v.seed}": f"{RESULTS}/training/{v.model}/{v.dataset}/{v.method}/seed{v.seed}/training_log.parquet"
             for v in trained
         }
-    if figure == "geometry":
+    if name == "pairs":
         return {
             method: f"{RESULTS}/geometry/{model}/{dataset}/{method}/seed{seed}.parquet"
             for method, seed in first_seed.items()

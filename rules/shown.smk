@@ -1,25 +1,5 @@
 # What a named target shows: its files, and what the configuration must have for them.
 
-PAIR_FIGURES = ["memorization", "gradient_imbalance", "training_curves", "geometry"]
-
-
-def several_temperatures(target):
-    return len({draw["temperature"] for draw in draws(target)}) > 1
-
-
-# What a figure cannot do without, and what to write into the configuration to have it.
-NEEDS = {
-    "temperature": (several_temperatures, "several `sampling.temperatures`"),
-    "removal_ratio": (
-        removal_is_swept,
-        "a method whose `selection.keep` is a list, among the methods of a track",
-    ),
-    "sensitivity": (
-        bottleneck_is_swept,
-        "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of a track",
-    ),
-}
-
 
 def figure_files(name, target, figure):
     """The files of one figure: one pair of PNG and SVG of the target, or one for each model and dataset."""
@@ -53,10 +33,10 @@ def shown_by(name):
             for kind in ("md", "tex")
         ]
     for figure in target.figures:
-        satisfied, needed = NEEDS.get(figure, (None, None))
-        if satisfied and not satisfied(target):
+        need = CATALOGUE[figure].needs
+        if not is_satisfied(need, target):
             raise WorkflowError(
-                f"Target {name} draws {figure}, for which this configuration lacks {needed}."
+                f"Target {name} draws {figure}, for which this configuration lacks {need.remedy}."
             )
         found = figure_files(name, target, figure)
         if not found:

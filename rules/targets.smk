@@ -74,7 +74,7 @@ use rule run_figure as target_figure with:
         tables=lambda wildcards: list(run_figure_inputs(wildcards).values()),
         verdicts=lambda wildcards: (
             draw_paths("verdicts", target_of(wildcards))
-            if wildcards.figure == "status_composition"
+            if needs_verdicts(wildcards)
             else []
         ),
     output:

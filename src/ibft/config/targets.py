@@ -1,26 +1,16 @@
 """Tables and figures by name."""
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ibft.config.section import Name, Section, Temperature
+from ibft.figures.catalogue import CATALOGUE
 
-Figure = Literal[
-    "pass_at_k",
-    "strict_pass",
-    "strict_pass_curve",
-    "overall",
-    "temperature",
-    "removal_ratio",
-    "sensitivity",
-    "pass_heatmap",
-    "status_composition",
-    "memorization",
-    "gradient_imbalance",
-    "training_curves",
-    "geometry",
-]
+if TYPE_CHECKING:
+    Figure = str
+else:
+    Figure = Literal[tuple(CATALOGUE)]
 
 
 # A target is a rule of its own, and these are the workflow's.
