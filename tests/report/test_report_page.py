@@ -104,7 +104,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--examples": [f"rtl={folder}/examples.parquet"],
         "--contamination": [f"rtl/rtl-mini={folder}/overlap.parquet"],
         "--gradients": [f"smollm2/rtl/{name}={folder}/{name}.parquet" for name in ("deciles", "correlations")],
-        "--figures": [f"pass_at_k={folder}/bars.svg", f"strict_pass/an <i>odd</i> subject={folder}/bars.png"],
+        "--figures": [f"pass_at_k={folder}/bars.svg", f"pass_at_k_m/an <i>odd</i> subject={folder}/bars.png"],
         "--benchmarks": [folder / "times"],
         "--output": [folder / "report.html"],
     }
@@ -261,7 +261,7 @@ def test_a_picture_must_be_a_known_figure(tmp_path) -> None:
     with pytest.raises(UserError, match="unknown figure 'pie'"):
         picture("pie", tmp_path / "pie.svg")
     with pytest.raises(UserError, match="PNG and SVG"):
-        picture("overall/x", tmp_path / "radar.pdf")
+        picture("radar/x", tmp_path / "radar.pdf")
 
 
 def test_sentences_name_the_winner_the_gap_and_its_certainty() -> None:

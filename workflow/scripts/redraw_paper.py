@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from ibft.config.metrics import Metrics
-from ibft.figures import overall, pass_at_k, strict_pass
+from ibft.figures import pass_at_k, pass_at_k_m, radar
 from ibft.figures.style import save
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
@@ -44,9 +44,9 @@ def main(arguments: argparse.Namespace) -> None:
         write_output(folder / f"{layout.name}.tex", layout_latex(layout, block).encode())
     of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]
     for name, figure in {
-        "figure_1b": overall.draw(of_table_1, LABELS, Metrics(k=(1, 10))),
+        "figure_1b": radar.draw(of_table_1, LABELS, Metrics(k=(1, 10))),
         "figure_2a": pass_at_k.draw(of_table_1, LABELS, SETTINGS),
-        "figure_2b": strict_pass.draw(of_table_1, LABELS, SETTINGS),
+        "figure_2b": pass_at_k_m.draw(of_table_1, LABELS, SETTINGS),
     }.items():
         save(figure, folder / f"{name}.png", folder / f"{name}.svg")
 

@@ -78,8 +78,8 @@ class Target(Section):
 PAPER_TARGETS = {
     "table1": Target(table=True),
     "tableA1": Target(table=True),
-    "fig1": Target(figures=("overall",)),
-    "fig2": Target(figures=("pass_at_k", "strict_pass")),
+    "fig1": Target(figures=("radar",)),
+    "fig2": Target(figures=("pass_at_k", "pass_at_k_m")),
     "fig3": Target(figures=("memorization",)),
     "fig4": Target(figures=("removal_ratio",)),
     "fig5": Target(figures=("geometry",)),

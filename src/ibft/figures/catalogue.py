@@ -60,21 +60,21 @@ CATALOGUE: dict[str, Entry] = {
         inputs=("metrics",),
         settings="metrics",
     ),
-    "strict_pass": Entry(
+    "pass_at_k_m": Entry(
         "At least m of k samples are correct",
         "Pass@k^(m) counts a problem as solved only if at least m of k samples pass. A method that is right by luck "
         "falls off from left to right; one that is reliably right stays high.",
         inputs=("metrics",),
         settings="metrics",
     ),
-    "strict_pass_curve": Entry(
+    "pass_at_k_m_curve": Entry(
         "How fast success fades as more samples must be correct",
         "Pass@k^(m) for every m. At m = 1 this is Pass@k; at m = k all samples must pass. The flatter the line, the "
         "more consistent the method.",
         inputs=("metrics",),
         settings="metrics",
     ),
-    "overall": Entry(
+    "radar": Entry(
         "All k of k samples are correct, at a glance",
         "One spoke per benchmark and k; the value is the share of problems on which all of k samples pass. A larger "
         "area is better. Read exact values and their uncertainty off the table.",
