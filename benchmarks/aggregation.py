@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ibft.figures.catalogue import CATALOGUE, SEVERAL_TEMPERATURES
 from ibft.metrics.runs import expand_runs
 from ibft.paths import Run
 from ibft.runtime.stage import run_stage, stage_parser
@@ -28,15 +29,11 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 PROBLEMS = {"eval-human": 156, "eval-machine": 143}
 METHODS = {"base": "base", "ft": "ft", "ft-grand": "ft-grand", "ft-mink": "ft-mink", "ibft": "ibft"}
 SAMPLES = 10
-FIGURES = (
-    "pass_at_k",
-    "strict_pass",
-    "strict_pass_curve",
-    "overall",
-    "temperature",
-    "pass_heatmap",
-    "status_composition",
-)
+FIGURES = {
+    name: entry.inputs
+    for name, entry in CATALOGUE.items()
+    if entry.shows == "run" and entry.needs in (None, SEVERAL_TEMPERATURES)
+}
 PROGRAM = "module top_module(input a, input b, output y);\n  assign y = a & b; // {}\nendmodule\n"
 
 
@@ -94,12 +91,9 @@ def commands(folder: Path, runs: str) -> dict[str, list[str]]:
         "metrics": ["compute_metrics.py", "--pass-counts", counts, *settings, "--output", metrics, *compared],
         "tables": ["write_tables.py", "--metrics", metrics, *settings, *tables],
     }
-    for figure in FIGURES:
-        inputs = [f"metrics={metrics}"]
-        if figure in ("pass_heatmap", "status_composition"):
-            inputs = [f"pass_counts={counts}"]
-        if figure == "status_composition":
-            inputs.append(f"verdicts={verdicts}")
+    paths = {"metrics": metrics, "pass_counts": counts, "verdicts": verdicts}
+    for figure, names in FIGURES.items():
+        inputs = [f"{name}={paths[name]}" for name in names]
         outputs = ["--output-png", str(folder / f"{figure}.png"), "--output-svg", str(folder / f"{figure}.svg")]
         found[figure] = ["draw_figures.py", "--figure", figure, "--input", *inputs, "--labels", labels, *outputs]
     return found

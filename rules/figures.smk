@@ -3,8 +3,7 @@
 
 rule draw_figure:
     input:
-        tables=lambda wildcards: list(GRAPH.figure_inputs(**wildcards).values()),
-        verdicts=lambda wildcards: GRAPH.figure_verdicts(**wildcards),
+        lambda wildcards: GRAPH.figure_tables(**wildcards),
     output:
         png="<results>/figures/{subject}/{figure}.png",
         svg=report(
@@ -28,7 +27,6 @@ rule draw_figure:
         code=code_of_figure,
         job=lambda wildcards: GRAPH.draw_figure(**wildcards).as_json(),
         inputs=lambda wildcards: as_options(GRAPH.figure_inputs(**wildcards)),
-        verdicts=f"{CONFIG.results}/verdicts",
     shell:
         'python "$IBFT_SCRIPTS/draw_figure.py" --job {params.job:q} --input {params.inputs}'
-        " --verdicts {params.verdicts:q} --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"
+        " --output-png {output.png:q} --output-svg {output.svg:q} --log {log:q}"

@@ -12,7 +12,7 @@ import pandas as pd
 from ibft.config.loading import load
 from ibft.config.metrics import Metrics
 from ibft.labels import labels_of
-from ibft.metrics.counting import count_passes
+from ibft.metrics.aggregate import count_passes
 from ibft.paths import Run
 from ibft.store.parquet import write_table
 from ibft.store.schemas import SAMPLES, VERDICTS

@@ -29,17 +29,16 @@ from ibft.config.jobs import (
 )
 from ibft.config.methods import Selection
 from ibft.config.samples import ImportedSamples
-from ibft.config.section import Section
-from ibft.config.targets import ALL, PAIR_FIGURES, Target
+from ibft.config.targets import ALL, Target
+from ibft.figures.catalogue import CATALOGUE, Input, Need
 from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paths import Results, Run, Variant
 from ibft.runtime.errors import UserError
-from ibft.tables.paper_layout import fillable
+from ibft.tables.paper import fillable
 
 Paths = list[str]
 BASE = "base"
-COUNT_FIGURES = ("pass_heatmap", "status_composition")
 
 
 class Graph:
@@ -238,14 +237,15 @@ class Graph:
         return WritePaperTable.model_validate({"layout": layout, "labels": self.labels.decisive()})
 
     def draw_figure(self, subject: str, figure: str) -> DrawFigure:
-        if figure in PAIR_FIGURES:
+        entry, title, settings = CATALOGUE[figure], "", {}
+        if entry.shows == "model_on_dataset":
             model, dataset = subject.split("/")
             title = f"{self.labels.model(model)}, {self.labels.dataset(dataset)}"
-            settings: Section = self.config.memorization.without("score_methods", "shards")
-        else:
-            title, settings = "", self.config.metrics
-        labels = self.labels.decisive()
-        return DrawFigure(figure=figure, settings=settings.decisive(), labels=labels, subject=title)
+        if entry.settings == "memorization":
+            settings = self.config.memorization.without("score_methods", "shards").decisive()
+        elif entry.settings == "metrics":
+            settings = self.config.metrics.decisive()
+        return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:
         config = self.config.without("compute", "targets").decisive()
@@ -276,8 +276,9 @@ class Graph:
     def figures(self) -> dict[str, str]:
         """FIGURE or FIGURE/MODEL/DATASET -> SVG of every figure of the whole run, in the order of the report."""
         figures = {name: self.results.figure(ALL, name, "svg") for name in self.run_figures()}
+        of_pairs = [name for name, entry in CATALOGUE.items() if entry.shows == "model_on_dataset"]
         for model, dataset in self.config.pairs():
-            for name in PAIR_FIGURES:
+            for name in of_pairs:
                 if self.pair_figure_inputs(name, model, dataset):
                     figures[f"{name}/{model}/{dataset}"] = self.results.figure(f"{model}/{dataset}", name, "svg")
         return figures
@@ -290,36 +291,35 @@ class Graph:
 
     def run_figures(self) -> list[str]:
         """The figures that show all variants together."""
-        figures = [
-            *("pass_at_k", "strict_pass", "strict_pass_curve", "overall"),
-            *("temperature", "removal_ratio", "sensitivity"),
-            *COUNT_FIGURES,
-        ]
-        return [name for name in figures if self._lacks(name, ALL) is None]
+        return [name for name, entry in CATALOGUE.items() if entry.shows == "run" and self._has(entry.needs, ALL)]
 
     def _files_of_figure(self, target: str, figure: str) -> Paths:
         """PNG and SVG of the target, or of each model and dataset that it shows."""
-        if lacking := self._lacks(figure, target):
-            raise UserError(f"Target {target} draws {figure}, for which this configuration lacks {lacking}.")
-        subjects = [target]
-        if figure in PAIR_FIGURES:
+        entry, subjects = CATALOGUE[figure], [target]
+        if entry.needs and not self._has(entry.needs, target):
+            raise UserError(f"Target {target} draws {figure}, for which this configuration lacks {entry.needs.remedy}.")
+        if entry.shows == "model_on_dataset":
             pairs = self.config.pairs(self.config.target(target))
-            subjects = [
-                f"{model}/{dataset}" for model, dataset in pairs if self.pair_figure_inputs(figure, model, dataset)
-            ]
+            subjects = ["/".join(pair) for pair in pairs if self.pair_figure_inputs(figure, *pair)]
         if not subjects:
             raise UserError(f"Target {target} draws {figure}, of which this configuration has none.")
         return [self.results.figure(subject, figure, kind) for subject in subjects for kind in ("png", "svg")]
 
-    def _lacks(self, figure: str, target: str) -> str | None:
-        """Say what to write into the configuration to have a figure; None where it has everything."""
-        if figure == "temperature" and len({run.temperature for run in self.runs(target)}) < 2:
-            return "several `sampling.temperatures`"
-        if figure == "removal_ratio" and not self._is_swept(target, self._share_kept):
-            return "a method whose `selection.keep` is a list, among the methods of a track"
-        if figure == "sensitivity" and not self._is_swept(target, self._bottleneck):
-            return "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of a track"
-        return None
+    def _has(self, need: Need | None, target: str) -> bool:
+        """Whether a target fulfils the condition of a figure."""
+        if need is None:
+            return True
+        conditions: dict[str, Callable[[str], bool]] = {
+            "several_temperatures": self._has_several_temperatures,
+            "swept_selection": lambda target: self._is_swept(target, self._share_kept),
+            "swept_bottleneck": lambda target: self._is_swept(target, self._bottleneck),
+        }
+        return conditions[need.condition](target)
+
+    def _has_several_temperatures(self, target: str) -> bool:
+        """Whether some model on a dataset is sampled at several."""
+        found = {(run.model, run.dataset, run.temperature) for run in self.runs(target)}
+        return len(found) > len({pair[:2] for pair in found})
 
     def _share_kept(self, method: str) -> tuple[str, float] | None:
         """What a method selects by, and the share that it keeps."""
@@ -348,29 +348,38 @@ class Graph:
     # What figures and the report are drawn from: KEY -> path
 
     def figure_inputs(self, subject: str, figure: str) -> dict[str, str]:
-        """The tables of a figure of `subject`: a target, or MODEL/DATASET."""
+        """The tables of a figure of `subject`, a target or MODEL/DATASET, and the folder of verdicts."""
         if "/" in subject:
             model, dataset = subject.split("/")
             return self.pair_figure_inputs(figure, model, dataset)
-        table = "pass_counts" if figure in COUNT_FIGURES else "metrics"
-        return {table: self.results.metrics(subject, table)}
+        verdicts = f"{self.results.root}/verdicts"
+        tables = CATALOGUE[figure].inputs
+        return {name: verdicts if name == "verdicts" else self.results.metrics(subject, name) for name in tables}
 
-    def figure_verdicts(self, subject: str, figure: str) -> Paths:
-        """The verdicts that a figure reads besides its tables."""
-        return self.verdicts(subject) if figure == "status_composition" else []
+    def figure_tables(self, subject: str, figure: str) -> Paths:
+        """Every table that a figure reads."""
+        inputs = self.figure_inputs(subject, figure)
+        verdicts = self.verdicts(subject) if inputs.pop("verdicts", None) else []
+        return [*inputs.values(), *verdicts]
 
     def pair_figure_inputs(self, figure: str, model: str, dataset: str) -> dict[str, str]:
         """The tables of a figure of one model on one dataset; none where it would be empty."""
+        return {
+            key: path
+            for name in CATALOGUE[figure].inputs
+            for key, path in self._pair_input(name, model, dataset).items()
+        }
+
+    def _pair_input(self, name: Input, model: str, dataset: str) -> dict[str, str]:
         variants = [v for v in self.config.variants() if (v.model, v.dataset) == (model, dataset)]
-        if figure == "memorization":
+        if name == "scores":
             return dict(self._memorization_groups(model, dataset))
-        if figure == "gradient_imbalance" and any(self._selects_by(v, "grand") for v in variants):
-            tables = ("deciles", "correlations")
-            return {table: self.results.gradient_imbalance(model, dataset, table) for table in tables}
-        if figure == "training_curves":
+        if name in ("deciles", "correlations") and any(self._selects_by(v, "grand") for v in variants):
+            return {name: self.results.gradient_imbalance(model, dataset, name)}
+        if name == "logs":
             trained = [v for v in variants if self.adapter(v)]
             return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
-        if figure == "geometry":
+        if name == "pairs":
             first_seed = {v.method: v for v in reversed(variants) if v.method in self.config.measured_methods}
             return {method: self.results.geometry(v) for method, v in first_seed.items()}
         return {}

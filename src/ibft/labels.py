@@ -1,14 +1,19 @@
-"""How tables, figures and the report call things, and in which order they list them."""
+"""Tables, figures and the report share this: names of things, their order, and which rows are compared with which.
+
+It stands on the ground floor: it reads the configuration and frames, and imports nothing that computes.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import pandas as pd
 from pydantic import Field
 
 from ibft.config.config import Config
 from ibft.config.inputs import Benchmark, Model
 from ibft.config.methods import Method
+from ibft.config.metrics import Metrics
 from ibft.config.section import Section
 from ibft.store.visible import visible
 
@@ -23,6 +28,9 @@ _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "ft-mink": "FT w/ Min-K%",
     "ibft": "IB-FT",
 }
+_RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
+
+Grid = list[tuple[int, int]]  # (k, m) of Pass@k^(m), in the order in which they are shown
 
 
 class Labels(Section):
@@ -141,3 +149,65 @@ def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[s
         name: method.label or (_METHOD_LABELS[kinds[name]] if of_kind[kinds[name]] == 1 and not method.sweep else name)
         for name, method in methods.items()
     }
+
+
+def plain(k: int, m: int) -> str:
+    """Pass@10 or Pass@10^(5), as plain text."""
+    return f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})"
+
+
+def raised(k: int, m: int) -> str:
+    """The same with real superscripts, for running text."""
+    return f"Pass@{k}" if m == 1 else f"Pass@{k}{f'({m})'.translate(_RAISED)}"
+
+
+def mathtext(k: int, m: int) -> str:
+    """The same for the math mode of matplotlib and LaTeX."""
+    return f"Pass@{k}" if m == 1 else f"Pass@${k}^{{({m})}}$"
+
+
+def headline_grid(settings: Metrics) -> Grid:
+    """The metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
+    grid = [(k, 1) for k in settings.k] + [(settings.strict_k, m) for m in settings.strict_m]
+    return list(dict.fromkeys(grid))
+
+
+def rows_at(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """The rows whose (k, m) is in `grid`."""
+    return metrics[pd.MultiIndex.from_frame(metrics[["k", "m"]]).isin(grid)]
+
+
+class Place(NamedTuple):
+    """Methods are compared with one another within a place: one model, fine-tuned on one dataset, on one benchmark."""
+
+    model: str
+    dataset: str
+    benchmark: str
+
+
+def by_place(frame: pd.DataFrame, labels: Labels) -> list[tuple[Place, pd.DataFrame]]:
+    """Split a frame with these three columns by place, in the order of `labels`: dataset, model, benchmark."""
+    parts = []
+    for dataset in in_order(list(frame["dataset"]), labels.datasets):
+        of_dataset = frame[frame["dataset"] == dataset]
+        for model in in_order(list(of_dataset["model"]), labels.models):
+            of_model = of_dataset[of_dataset["model"] == model]
+            for benchmark in in_order(list(of_model["benchmark"]), labels.benchmarks):
+                parts.append((Place(model, dataset, benchmark), of_model[of_model["benchmark"] == benchmark]))
+    return parts
+
+
+def compared(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """The rows of the methods that tables and figures compare: without the points of a sweep, which has its own figure.
+
+    Where a model was fine-tuned on a dataset in nothing but a sweep, all rows stay.
+    """
+    swept = frame["method"].isin(labels.swept)
+    nothing_else = swept.groupby([frame["model"], frame["dataset"]]).transform("all")
+    return frame[~swept | nothing_else]
+
+
+def lowest_temperature(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the lowest temperature of each dataset: the one at which figures and sentences compare methods."""
+    lowest = frame.groupby("dataset")["temperature"].transform("min")
+    return frame[frame["temperature"] == lowest]

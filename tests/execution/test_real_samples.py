@@ -16,8 +16,7 @@ from ibft.data.benchmarks import prepare_benchmark
 from ibft.data.records import read_records
 from ibft.execution.judge import Judge, Judged
 from ibft.execution.references import iverilog_version
-from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.counting import count_passes
+from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.paths import Run
 from ibft.sampling.imported import import_samples
 from tests.conftest import verilog_eval

@@ -3,7 +3,10 @@
 import re
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -17,30 +20,32 @@ from ibft.figures import (
     geometry,
     gradient_imbalance,
     memorization,
-    overall,
     pass_at_k,
     pass_heatmap,
     status_composition,
-    strict_pass,
-    strict_pass_curve,
     style,
-    temperature,
     training_curves,
 )
-from ibft.figures.catalogue import CATALOGUE
+from ibft.figures.catalogue import CATALOGUE, SEVERAL_TEMPERATURES, Input
+from ibft.figures.inputs import READERS, arguments_of
 from ibft.figures.style import drawn_literally, literal, looks, save
 from ibft.gradients.imbalance import correlations, deciles, relate
 from ibft.labels import Labels
 from ibft.metrics.aggregate import compute_metrics
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table, write_table
-from ibft.store.schemas import GRADIENT_CORRELATIONS, GRADIENT_DECILES
+from ibft.store.schemas import GRADIENT_CORRELATIONS, GRADIENT_DECILES, TRAINING_LOG
 from tests import synthetic_run
 
 LABELS, SETTINGS = synthetic_run.LABELS, synthetic_run.SETTINGS
 MINK = Memorization(reference="stdlib")
 CAPITAL = 5  # points, of the smallest letters; texts are placed by their feet
-OF_METRICS = [pass_at_k.draw, strict_pass.draw, strict_pass_curve.draw, overall.draw, temperature.draw]
+MODULES = {name: import_module(f"ibft.figures.{name}") for name in CATALOGUE}
+OF_METRICS = [
+    MODULES[name].draw
+    for name, entry in CATALOGUE.items()
+    if entry.inputs == ("metrics",) and entry.needs in (None, SEVERAL_TEMPERATURES)
+]
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +233,7 @@ def test_statuses_add_up_to_all_samples_of_the_counted_problems(tmp_path) -> Non
     statuses = status_composition.count_statuses(verdicts, kept)
     assert statuses.query("dataset == 'rtl' and method == 'ft'")["samples"].sum() == 50
     assert status_composition.status_order(statuses)[0] == "passed"
-    written(status_composition.draw(statuses, LABELS), tmp_path)
+    written(status_composition.draw(kept, verdicts, LABELS), tmp_path)
     with pytest.raises(UserError, match="nothing to draw"):
         status_composition.count_statuses([], kept)
 
@@ -240,7 +245,7 @@ def test_more_statuses_than_colours_stay_distinct() -> None:
             "status": [f"failure_{i:02d}" for i in range(25)], "samples": range(25, 0, -1),
         }
     )  # fmt: skip
-    bars = status_composition.draw(many, LABELS).axes[0].patches
+    bars = status_composition.stacked_bars(many, LABELS).axes[0].patches
     assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == 26
 
 
@@ -252,21 +257,29 @@ def test_the_heat_map_orders_problems_from_hard_to_easy(tmp_path) -> None:
     written(pass_heatmap.draw(counts, LABELS), tmp_path)
 
 
-def test_every_figure_of_the_command_has_a_caption() -> None:
-    import importlib.util
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_figure_asks_for_what_its_entry_lists(name: str) -> None:
+    entry, asked = CATALOGUE[name], list(signature(MODULES[name].draw).parameters)
+    assert tuple(each for each in asked if each not in ("labels", "settings", "subject")) == entry.inputs
+    assert ("settings" in asked) == (entry.settings is not None)
+    assert ("subject" in asked) == (entry.shows == "model_on_dataset")
 
-    from tests.conftest import REPOSITORY
 
-    path = REPOSITORY / "workflow/scripts/draw_figures.py"
-    spec = importlib.util.spec_from_file_location("draw_figures", path)
-    assert spec
-    assert spec.loader
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert set(script.DRAWERS) == set(CATALOGUE)
-    assert script.variant("ft/seed3") == ("ft", 3)
+def test_every_module_that_draws_has_an_entry() -> None:
+    names = {path.stem for path in Path(style.__file__).parent.glob("*.py")}
+    assert {name for name in names if hasattr(import_module(f"ibft.figures.{name}"), "draw")} == set(CATALOGUE)
+
+
+def test_every_input_can_be_read_and_is_refused_where_it_is_missing(tmp_path: Path) -> None:
+    assert set(READERS) == set(get_args(Input))
+    write_table(tmp_path / "log", TRAINING_LOG, synthetic_run.training_log(False, steps=2))
+    found = arguments_of(training_curves.draw, [("ft/seed3", tmp_path / "log")], "{}", labels=LABELS, subject="x")
+    assert list(found) == ["logs", "labels", "subject"]
+    assert list(found["logs"]) == [("ft", 3)]
     with pytest.raises(UserError, match="METHOD/seedS"):
-        script.variant("ft")
+        arguments_of(training_curves.draw, [("ft", tmp_path / "log")], "{}", labels=LABELS, subject="x")
+    with pytest.raises(UserError, match="needs the input metrics=PATH once, but it was given 0 times"):
+        arguments_of(pass_at_k.draw, [("metric", tmp_path / "log")], "{}", labels=LABELS)
 
 
 HOSTILE = ("$\\frac{", "$x$ and $y$", "_hidden", "${HOME}", "\\$a\\$", "{x}", "%s", "a\x1b[2J\u202eb\nc", "<b>&amp;")

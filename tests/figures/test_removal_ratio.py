@@ -10,7 +10,7 @@ from ibft.figures import pass_at_k, removal_ratio
 from ibft.figures.style import save
 from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.compare import compare
+from ibft.metrics.compare import compare_methods
 from ibft.runtime.errors import UserError
 from ibft.tables.headline import headline
 from tests import synthetic_run
@@ -87,7 +87,7 @@ def test_a_run_of_nothing_but_a_sweep_is_compared_all_the_same(metrics: pd.DataF
 
 
 def test_exploring_does_not_change_what_is_said_of_the_comparison(pass_counts: pd.DataFrame) -> None:
-    alone = compare(pass_counts[~pass_counts["method"].isin(LABELS.swept)], SETTINGS, "ft")
-    beside = compare(pass_counts, SETTINGS, "ft", LABELS.swept)
+    alone = compare_methods(pass_counts[~pass_counts["method"].isin(LABELS.swept)], SETTINGS, "ft")
+    beside = compare_methods(pass_counts, SETTINGS, "ft", LABELS.swept)
     of_comparison = beside[~beside["method"].isin(LABELS.swept)].reset_index(drop=True)
     pd.testing.assert_frame_equal(of_comparison, alone)

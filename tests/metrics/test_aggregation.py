@@ -10,9 +10,8 @@ import pytest
 from scipy import stats
 
 from ibft.config.metrics import Metrics
-from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.compare import compare, holm, sign_flip_p_values
-from ibft.metrics.counting import count_passes, judged
+from ibft.metrics.aggregate import compute_metrics, count_passes, judged
+from ibft.metrics.compare import compare_methods, holm, sign_flip_p_values
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.metrics.runs import expand_runs, read_runs, run_of, runs_of
@@ -57,7 +56,7 @@ def test_excluded_problems_are_named_in_metrics_and_comparisons() -> None:
     runs = [RUN, RUN._replace(method="ibft")]
     frame = pd.concat([count_passes(verdicts, run, ["rtl-mini/003", "rtl-mini/001"]) for run in runs])
     settings = Metrics(bootstrap=10)
-    for table in (compute_metrics(frame, settings), compare(frame, settings, reference="ft")):
+    for table in (compute_metrics(frame, settings), compare_methods(frame, settings, reference="ft")):
         assert set(table["excluded"]) == {"rtl-mini/001, rtl-mini/003"}
 
 
@@ -185,7 +184,7 @@ def test_a_clear_gain_is_found_and_a_null_effect_is_not(tmp_path) -> None:
             counts(np.clip(base + random.choice([-1, 1], 44), 0, 10).tolist(), run=RUN._replace(method="equal")),
         ]
     )
-    compared = compare(frame, Metrics(bootstrap=500), reference="ft")
+    compared = compare_methods(frame, Metrics(bootstrap=500), reference="ft")
     first = compared[(compared["k"] == 1) & (compared["m"] == 1)].set_index("method")
     assert set(compared["method"]) == {"better", "equal"}
     assert first.loc["better", "difference"] == pytest.approx(0.4)
@@ -197,7 +196,7 @@ def test_a_clear_gain_is_found_and_a_null_effect_is_not(tmp_path) -> None:
 
 
 def test_without_the_reference_nothing_is_compared(tmp_path) -> None:
-    compared = compare(counts([1, 2]), Metrics(), reference="absent")
+    compared = compare_methods(counts([1, 2]), Metrics(), reference="absent")
     assert compared.empty
     write_table(tmp_path / "comparisons.parquet", COMPARISONS, compared)
 
@@ -205,7 +204,7 @@ def test_without_the_reference_nothing_is_compared(tmp_path) -> None:
 def test_a_method_with_other_problems_than_the_reference_is_refused() -> None:
     frame = pd.concat([counts([1, 2, 3]), counts([1, 2], run=RUN._replace(method="ibft"))])
     with pytest.raises(UserError, match="same problems"):
-        compare(frame, Metrics(bootstrap=10), reference="ft")
+        compare_methods(frame, Metrics(bootstrap=10), reference="ft")
 
 
 def test_a_run_is_read_from_its_path(tmp_path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ibft.config.samples import ImportedSamples
 from ibft.execution.verdict import one_line
 from ibft.store.visible import UNSEEN, visible
-from ibft.tables.escaping import as_csv, escape_latex, escape_markdown
+from ibft.tables.render import as_csv, escape_latex, escape_markdown
 
 ESCAPE, OVERRIDE, LINE, NULL, BELL, CSI = "\x1b", "\u202e", "\u2028", "\0", "\x07", "\x9b"
 

@@ -10,9 +10,8 @@ from ibft.metrics.aggregate import compute_metrics
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import write_table
 from ibft.store.schemas import HEADLINE
-from ibft.tables.escaping import escape_latex
-from ibft.tables.headline import headline
-from ibft.tables.render import latex, markdown
+from ibft.tables.headline import headline, headline_latex, headline_markdown
+from ibft.tables.render import escape_latex
 from tests import synthetic_run
 
 
@@ -53,7 +52,7 @@ def test_the_best_of_each_column_is_marked_and_ties_share_it(metrics) -> None:
 
 def test_markdown_has_one_row_per_method_bold_and_spread(metrics) -> None:
     table = headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
-    text = markdown(table)
+    text = headline_markdown(table)
     best = table[(table["benchmark"] == "rtl-mini") & (table["k"] == 1) & table["best"]].iloc[0]
     assert f"**{best['percent']:.2f}** ± {best['std']:.2f}" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -69,22 +68,22 @@ def test_excluded_problems_are_named_in_every_format(metrics) -> None:
         synthetic_run.SETTINGS,
     )
     assert set(table["excluded"]) == {"", "rtl_1, rtl_2"}
-    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in markdown(table)
-    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in latex(table)
-    assert markdown(table).count("without") == 1
+    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in headline_markdown(table)
+    assert r"rtl-mini (20 problems without rtl\_1, rtl\_2, which could not be judged)" in headline_latex(table)
+    assert headline_markdown(table).count("without") == 1
 
 
 def test_a_single_run_shows_no_spread() -> None:
     single = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
     table = headline(single, synthetic_run.LABELS, synthetic_run.SETTINGS)
-    assert " ± " not in markdown(table)
-    assert r"\pm" not in latex(table)
-    assert "a single run" in markdown(table)
+    assert " ± " not in headline_markdown(table)
+    assert r"\pm" not in headline_latex(table)
+    assert "a single run" in headline_markdown(table)
 
 
 def test_latex_is_laid_out_like_table_1_and_escaped(metrics) -> None:
     labels = Labels(methods={"ft": "FT_100% & {more}"}, benchmarks={"rtl-mini": "Eval_Human"})
-    text = latex(headline(metrics, labels, synthetic_run.SETTINGS))
+    text = headline_latex(headline(metrics, labels, synthetic_run.SETTINGS))
     assert r"FT\_100\% \& \{more\}" in text
     assert r"\multicolumn{6}{c}{Eval\_Human (\%)}" in text
     assert r"\cmidrule(lr){2-7}" in text
@@ -103,9 +102,8 @@ def test_every_special_character_of_latex_is_escaped() -> None:
 
 def test_pipes_and_stars_of_a_label_do_not_break_the_markdown(metrics) -> None:
     labels = Labels(methods={"ft": "FT | *new*"})
-    line = next(
-        line for line in markdown(headline(metrics, labels, synthetic_run.SETTINGS)).splitlines() if "new" in line
-    )
+    text = headline_markdown(headline(metrics, labels, synthetic_run.SETTINGS))
+    line = next(line for line in text.splitlines() if "new" in line)
     assert r"FT \| \*new\*" in line
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibft.commands.compare import moved, only_in_one, pass_counts_of, told
+from ibft.commands.compare import only_in_one, pass_counts_of, told
 from ibft.config.metrics import Metrics
 from ibft.metrics.aggregate import cells
+from ibft.metrics.compare import compare_runs
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import write_table
@@ -31,7 +32,7 @@ def drawn(shift: float, seed: int, problems: int = 60, run: Run = RUN, n: int = 
 
 
 def compared(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    return moved(list(cells(before)), list(cells(after)), SETTINGS)
+    return compare_runs(list(cells(before)), list(cells(after)), SETTINGS)
 
 
 def test_reruns_of_the_same_model_rarely_move() -> None:

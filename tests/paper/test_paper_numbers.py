@@ -8,13 +8,23 @@ import pytest
 
 from ibft.config.loading import load, load_file
 from ibft.metrics.aggregate import compute_metrics
-from ibft.report.paper import beside_table
 from ibft.store.parquet import write_table
 from ibft.store.schemas import BESIDE_PAPER, METRICS
 from ibft.tables.headline import headline
-from ibft.tables.paper_comparison import beside_markdown, beside_paper
-from ibft.tables.paper_layout import LAYOUTS, SETTINGS, fillable, layout_markdown, rows_of
-from ibft.tables.paper_numbers import LABELS, PROBLEMS, paper_metrics, paper_numbers
+from ibft.tables.paper import (
+    LABELS,
+    LAYOUTS,
+    PROBLEMS,
+    SETTINGS,
+    comparison_markdown,
+    comparison_table,
+    fillable,
+    filled,
+    layout_markdown,
+    paper_comparison,
+    paper_metrics,
+    paper_numbers,
+)
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
@@ -103,7 +113,7 @@ def test_figures_are_redrawn(redrawn: Path) -> None:
 
 
 def test_the_papers_numbers_beside_themselves_do_not_differ(tmp_path: Path) -> None:
-    beside = beside_paper(headline(paper_metrics(NUMBERS), LABELS, SETTINGS), NUMBERS)
+    beside = paper_comparison(headline(paper_metrics(NUMBERS), LABELS, SETTINGS), NUMBERS)
     assert len(beside) == len(NUMBERS)
     assert beside["contains"].all()
     assert beside["difference"].abs().max() < 1e-9
@@ -115,19 +125,19 @@ def test_ours_beside_the_papers_says_by_how_much_and_whether_it_is_inside() -> N
     metrics = paper_metrics(NUMBERS)
     ours = metrics.assign(estimate=metrics["estimate"] + 0.05, low=metrics["low"] + 0.02, high=metrics["high"] + 0.08)
     ours.loc[0, "low"] = 0.0
-    beside = beside_paper(headline(ours, LABELS, SETTINGS), NUMBERS)
+    beside = paper_comparison(headline(ours, LABELS, SETTINGS), NUMBERS)
     assert beside["difference"].round(6).eq(5).all()
     assert beside["contains"].sum() == 1
-    text = beside_markdown(beside)
+    text = comparison_markdown(beside)
     assert "| 22.56 | 0.0 to 25.6 | 17.56 ± 0.099 | +5.00 | yes |" in text
-    assert f"1 of {len(NUMBERS)} cases" in beside_table(beside).note
+    assert f"1 of {len(NUMBERS)} cases" in comparison_table(beside).note
 
 
 def test_a_run_of_other_things_has_nothing_beside_the_paper() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
-    beside = beside_paper(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
+    beside = paper_comparison(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
     assert beside.empty
-    assert "No model" in beside_markdown(beside)
+    assert "No model" in comparison_markdown(beside)
     assert fillable(load(synthetic_run.CONFIG), [("rtl", "rtl-mini", 0.2)]) == []
 
 
@@ -151,5 +161,5 @@ def test_a_method_that_was_not_run_leaves_its_cells_empty() -> None:
     metrics = paper_metrics(NUMBERS)
     part = metrics[~((metrics["method"] == "Base") & (metrics["benchmark"] == "Eval-Machine"))]
     layout = LAYOUTS["table_1"]
-    line = layout_markdown(layout, rows_of(layout, part, LABELS)).splitlines()[2]
+    line = layout_markdown(layout, filled(layout, part, LABELS)).splitlines()[2]
     assert line.endswith("| – | – | – | – | – | – |")

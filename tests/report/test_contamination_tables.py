@@ -5,9 +5,9 @@ import pytest
 
 from ibft.config.contamination import Contamination
 from ibft.report.contamination import contamination_table, most_overlapping_table
-from ibft.report.facts import FactTable
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import CONTAMINATION
+from ibft.tables.render import TextTable
 from tests.synthetic_run import LABELS
 
 SETTINGS = Contamination(overlap=0.5, covered=20, substring=50)
@@ -38,7 +38,7 @@ def tables() -> dict[tuple[str, str], pd.DataFrame]:
     }
 
 
-def cells(table: FactTable) -> list[dict[str, str]]:
+def cells(table: TextTable) -> list[dict[str, str]]:
     return [dict(zip([title for title, _ in table.columns], row, strict=True)) for row in table.rows]
 
 

@@ -18,9 +18,8 @@ from ibft.figures import pass_at_k
 from ibft.figures.style import save
 from ibft.gradients.imbalance import correlations, deciles, relate
 from ibft.labels import labels_of
-from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.compare import compare
-from ibft.metrics.counting import count_passes
+from ibft.metrics.aggregate import compute_metrics, count_passes
+from ibft.metrics.compare import compare_methods
 from ibft.metrics.runs import run_of
 from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
@@ -66,7 +65,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = compute_metrics(counts, synthetic_run.SETTINGS)
     write_table(folder / "counts.parquet", PASS_COUNTS, counts)
     write_table(folder / "metrics.parquet", METRICS, metrics)
-    write_table(folder / "comparisons.parquet", COMPARISONS, compare(counts, synthetic_run.SETTINGS, "ft"))
+    write_table(folder / "comparisons.parquet", COMPARISONS, compare_methods(counts, synthetic_run.SETTINGS, "ft"))
     table = headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS)
     write_table(folder / "headline.parquet", HEADLINE, table)
     for benchmark in ("rtl-mini", "humaneval"):
@@ -105,7 +104,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--examples": [f"rtl={folder}/examples.parquet"],
         "--contamination": [f"rtl/rtl-mini={folder}/overlap.parquet"],
         "--gradients": [f"smollm2/rtl/{name}={folder}/{name}.parquet" for name in ("deciles", "correlations")],
-        "--figures": [f"pass_at_k={folder}/bars.svg", f"strict_pass/an <i>odd</i> subject={folder}/bars.png"],
+        "--figures": [f"pass_at_k={folder}/bars.svg", f"pass_at_k_m/an <i>odd</i> subject={folder}/bars.png"],
         "--benchmarks": [folder / "times"],
         "--output": [folder / "report.html"],
     }
@@ -262,13 +261,13 @@ def test_a_picture_must_be_a_known_figure(tmp_path) -> None:
     with pytest.raises(UserError, match="unknown figure 'pie'"):
         picture("pie", tmp_path / "pie.svg")
     with pytest.raises(UserError, match="PNG and SVG"):
-        picture("overall/x", tmp_path / "radar.pdf")
+        picture("radar/x", tmp_path / "radar.pdf")
 
 
 def test_sentences_name_the_winner_the_gap_and_its_certainty() -> None:
     counts = synthetic_run.pass_counts(trials=2)
     metrics = compute_metrics(counts, synthetic_run.SETTINGS)
-    comparisons = compare(counts, synthetic_run.SETTINGS, "ft")
+    comparisons = compare_methods(counts, synthetic_run.SETTINGS, "ft")
     python = findings(metrics, comparisons, synthetic_run.LABELS, synthetic_run.SETTINGS)[1]
     row = comparisons.query("dataset == 'stdlib' and method == 'ibft' and k == 1").iloc[0]
     assert python.benchmark == "HumanEval"
@@ -289,7 +288,7 @@ def test_sentences_do_not_invent_a_winner() -> None:
 def test_when_the_reference_wins_the_next_method_is_named() -> None:
     counts = synthetic_run.pass_counts(trials=2)
     metrics = compute_metrics(counts, synthetic_run.SETTINGS)
-    against_ibft = compare(counts, synthetic_run.SETTINGS, "ibft")
+    against_ibft = compare_methods(counts, synthetic_run.SETTINGS, "ibft")
     sentence = findings(metrics, against_ibft, synthetic_run.LABELS, synthetic_run.SETTINGS)[1].sentences[0]
     assert "The next, FT, is 10.6 percentage points lower (95% interval +" in sentence
 

@@ -51,7 +51,7 @@ def test_it_ends_with_a_report_a_table_and_figures(finished: Checkout) -> None:
     assert pngs == svgs
     assert {
         "pass_at_k",
-        "strict_pass_curve",
+        "pass_at_k_m_curve",
         "memorization",
         "geometry",
         "gradient_imbalance",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ibft.config.jobs import ComputeMetrics, job_parser
 from ibft.metrics.aggregate import compute_metrics
-from ibft.metrics.compare import compare
+from ibft.metrics.compare import compare_methods
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     job: ComputeMetrics = arguments.job
     pass_counts = parquet.read_table(arguments.pass_counts, PASS_COUNTS)
     parquet.write_table(arguments.output, METRICS, compute_metrics(pass_counts, job.metrics))
-    compared = compare(pass_counts, job.metrics, job.reference, job.swept)
+    compared = compare_methods(pass_counts, job.metrics, job.reference, job.swept)
     parquet.write_table(arguments.comparisons, COMPARISONS, compared)
 
 

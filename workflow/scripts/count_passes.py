@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.jobs import CountPasses, job_parser
-from ibft.metrics.counting import COUNTED_COLUMNS, count_passes
+from ibft.metrics.aggregate import COUNTED_COLUMNS, count_passes
 from ibft.metrics.runs import excluded_problems, expand_runs, paths_of
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage

@@ -3,60 +3,32 @@
 python workflow/scripts/draw_figure.py --input metrics=results/metrics/all/metrics.parquet \\
     --job '{"figure": "pass_at_k", "settings": {"k": [1, 5, 10]}}' --output-png pass_at_k.png --output-svg pass_at_k.svg
 
-The figure, its inputs, and the section of the configuration that `settings` holds:
-  pass_at_k, strict_pass, strict_pass_curve, overall, temperature, removal_ratio, sensitivity
-                      metrics=PATH                                                                  metrics
-  memorization        p0=PATH [p1=PATH] [p2=PATH]                                                   memorization
-  gradient_imbalance  deciles=PATH correlations=PATH                                                memorization
-  geometry            METHOD=PATH for each method
-  training_curves     METHOD/seedS=PATH for each trained variant
-  status_composition  pass_counts=PATH (of all runs), and --verdicts FOLDER
-  pass_heatmap        pass_counts=PATH (of all runs)
+src/ibft/figures/catalogue.py lists the figures, the inputs of each, and the section that `settings` holds.
+Inputs are given as
+  metrics, pass_counts, deciles, correlations   NAME=PATH, of all runs
+  verdicts                                      verdicts=FOLDER
+  scores                                        p0=PATH [p1=PATH] [p2=PATH]
+  pairs                                         METHOD=PATH for each method
+  logs                                          METHOD/seedS=PATH for each trained variant
 """
 
 import argparse
-import re
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import pandas as pd
-from matplotlib.figure import Figure
-
 from ibft.config.jobs import DrawFigure, job_parser
-from ibft.config.memorization import Memorization
-from ibft.config.messages import suggestion
-from ibft.config.metrics import Metrics
-from ibft.figures.inputs import keyed_path, only
+from ibft.figures.inputs import arguments_of, keyed_path
 from ibft.figures.style import drawn_literally, literal, save
 from ibft.labels import Labels
-from ibft.metrics.counting import judged
-from ibft.metrics.runs import read_runs, runs_of
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
-from ibft.store import parquet
 from ibft.store.code_digest import code_digest
-from ibft.store.schemas import (
-    GEOMETRY,
-    GRADIENT_CORRELATIONS,
-    GRADIENT_DECILES,
-    MEMORIZATION,
-    METRICS,
-    PASS_COUNTS,
-    TRAINING_LOG,
-    VERDICTS,
-    Table,
-)
-
-Inputs = list[tuple[str, Path]]
-Drawer = Callable[[ModuleType, argparse.Namespace, Labels], Figure]
 
 
 def parser() -> argparse.ArgumentParser:
     arguments = job_parser(__doc__, DrawFigure)
     arguments.add_argument("--input", type=keyed_path, nargs="+", action="extend", required=True, metavar="KEY=PATH")
-    arguments.add_argument("--verdicts", type=Path, help="folder with the verdicts of all runs, for status_composition")
     arguments.add_argument("--output-png", type=Path, required=True)
     arguments.add_argument("--output-svg", type=Path, required=True)
     return arguments
@@ -64,82 +36,28 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     job: DrawFigure = arguments.job
-    if job.figure not in DRAWERS:
-        raise UserError(f"there is no figure {job.figure}{suggestion(job.figure, DRAWERS)}")
-    labels = drawn_literally(Labels.model_validate(job.labels))
-    name = f"ibft.figures.{job.figure}"  # imported here, so that an edit of one figure redraws it alone
-    figure = DRAWERS[job.figure](import_module(name), arguments, labels)
-    save(figure, arguments.output_png, arguments.output_svg, code=code_digest(Path(__file__), name))
+    module = module_of(job.figure)
+    offered = {"labels": drawn_literally(Labels.model_validate(job.labels)), "subject": literal(job.subject)}
+    figure = module.draw(**arguments_of(module.draw, arguments.input, job.settings, **offered))
+    save(figure, arguments.output_png, arguments.output_svg, code=code_digest(Path(__file__), module.__name__))
 
 
-def one(inputs: Inputs, key: str, table: Table) -> pd.DataFrame:
-    return parquet.read_table(only(inputs, key, "this figure"), table)
+def module_of(figure: str) -> ModuleType:
+    """The module of a figure, imported by name, so that an edit of one figure redraws it alone.
 
-
-def draw_metrics(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    metrics, settings = one(arguments.input, "metrics", METRICS), Metrics.model_validate(arguments.job.settings)
-    return figure.draw(metrics, labels, settings)
-
-
-def draw_memorization(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    scores = {group: parquet.read_table(path, MEMORIZATION) for group, path in arguments.input}
-    return figure.draw(scores, Memorization.model_validate(arguments.job.settings), literal(arguments.job.subject))
-
-
-def draw_gradient_imbalance(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    return figure.draw(
-        one(arguments.input, "deciles", GRADIENT_DECILES),
-        one(arguments.input, "correlations", GRADIENT_CORRELATIONS),
-        Memorization.model_validate(arguments.job.settings),
-        literal(arguments.job.subject),
-    )
-
-
-def draw_geometry(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pairs = {method: parquet.read_table(path, GEOMETRY) for method, path in arguments.input}
-    return figure.draw(pairs, labels, literal(arguments.job.subject))
-
-
-def draw_training_curves(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    logs = {variant(key): parquet.read_table(path, TRAINING_LOG) for key, path in arguments.input}
-    return figure.draw(logs, labels, literal(arguments.job.subject))
-
-
-def variant(key: str) -> tuple[str, int]:
-    """`METHOD/seedS` as (method, seed)."""
-    match = re.fullmatch(r"([^/]+)/seed(-?\d+)", key)
-    if match is None:
-        raise UserError(f"the key {key!r} of a training log is not of the form METHOD/seedS")
-    return match[1], int(match[2])
-
-
-def draw_status_composition(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    pass_counts = judged(one(arguments.input, "pass_counts", PASS_COUNTS))
-    if arguments.verdicts is None:
-        raise UserError("this figure needs --verdicts")
-    verdicts = read_runs(arguments.verdicts, VERDICTS, runs_of(pass_counts), ["task_id", "status"])
-    return figure.draw(figure.count_statuses(verdicts, pass_counts), labels)
-
-
-def draw_pass_heatmap(figure: ModuleType, arguments: argparse.Namespace, labels: Labels) -> Figure:
-    return figure.draw(judged(one(arguments.input, "pass_counts", PASS_COUNTS)), labels)
-
-
-DRAWERS: dict[str, Drawer] = {
-    "pass_at_k": draw_metrics,
-    "strict_pass": draw_metrics,
-    "strict_pass_curve": draw_metrics,
-    "overall": draw_metrics,
-    "temperature": draw_metrics,
-    "removal_ratio": draw_metrics,
-    "sensitivity": draw_metrics,
-    "memorization": draw_memorization,
-    "gradient_imbalance": draw_gradient_imbalance,
-    "geometry": draw_geometry,
-    "training_curves": draw_training_curves,
-    "status_composition": draw_status_composition,
-    "pass_heatmap": draw_pass_heatmap,
-}
+    Raises:
+        UserError: no figure is called so.
+    """
+    name = f"ibft.figures.{figure}"
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        module = None
+    if not hasattr(module, "draw"):
+        raise UserError(f"unknown figure {figure!r}: src/ibft/figures/catalogue.py lists those that there are")
+    return module
 
 
 if __name__ == "__main__":

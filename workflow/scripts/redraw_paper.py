@@ -10,14 +10,22 @@ import argparse
 from pathlib import Path
 
 from ibft.config.metrics import Metrics
-from ibft.figures import overall, pass_at_k, strict_pass
+from ibft.figures import pass_at_k, pass_at_k_m, radar
 from ibft.figures.style import save
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import METRICS
-from ibft.tables.paper_layout import LAYOUTS, SETTINGS, layout_latex, layout_markdown, rows_of
-from ibft.tables.paper_numbers import LABELS, paper_metrics, paper_numbers
+from ibft.tables.paper import (
+    LABELS,
+    LAYOUTS,
+    SETTINGS,
+    filled,
+    layout_latex,
+    layout_markdown,
+    paper_metrics,
+    paper_numbers,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,14 +39,14 @@ def main(arguments: argparse.Namespace) -> None:
     metrics = paper_metrics(paper_numbers())
     parquet.write_table(folder / "metrics.parquet", METRICS, metrics)
     for layout in LAYOUTS.values():
-        rows = rows_of(layout, metrics, LABELS)
-        write_output(folder / f"{layout.name}.md", layout_markdown(layout, rows).encode())
-        write_output(folder / f"{layout.name}.tex", layout_latex(layout, rows).encode())
+        block = filled(layout, metrics, LABELS)
+        write_output(folder / f"{layout.name}.md", layout_markdown(layout, block).encode())
+        write_output(folder / f"{layout.name}.tex", layout_latex(layout, block).encode())
     of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]
     for name, figure in {
-        "figure_1b": overall.draw(of_table_1, LABELS, Metrics(k=(1, 10))),
+        "figure_1b": radar.draw(of_table_1, LABELS, Metrics(k=(1, 10))),
         "figure_2a": pass_at_k.draw(of_table_1, LABELS, SETTINGS),
-        "figure_2b": strict_pass.draw(of_table_1, LABELS, SETTINGS),
+        "figure_2b": pass_at_k_m.draw(of_table_1, LABELS, SETTINGS),
     }.items():
         save(figure, folder / f"{name}.png", folder / f"{name}.svg")
 

@@ -14,7 +14,7 @@ from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import METRICS
-from ibft.tables.paper_layout import LAYOUTS, layout_latex, layout_markdown, rows_of
+from ibft.tables.paper import LAYOUTS, filled, layout_latex, layout_markdown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,9 +27,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     layout = LAYOUTS[arguments.job.layout]
-    rows = rows_of(layout, parquet.read_table(arguments.metrics, METRICS), Labels.model_validate(arguments.job.labels))
-    write_output(arguments.output_markdown, layout_markdown(layout, rows).encode())
-    write_output(arguments.output_latex, layout_latex(layout, rows).encode())
+    block = filled(layout, parquet.read_table(arguments.metrics, METRICS), Labels.model_validate(arguments.job.labels))
+    write_output(arguments.output_markdown, layout_markdown(layout, block).encode())
+    write_output(arguments.output_latex, layout_latex(layout, block).encode())
 
 
 if __name__ == "__main__":

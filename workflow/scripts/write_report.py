@@ -21,16 +21,15 @@ from ibft.config.config import Config
 from ibft.config.jobs import WriteReport, job_parser
 from ibft.figures.inputs import keyed_path
 from ibft.labels import Labels
-from ibft.metrics.counting import judged
+from ibft.metrics.aggregate import judged
 from ibft.metrics.runs import constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.paths import Run
 from ibft.report import facts, sample_browser
 from ibft.report.contamination import contamination_table, most_overlapping_table
-from ibft.report.facts import FactTable, Tally
+from ibft.report.facts import Tally
 from ibft.report.imbalance import correlation_table, decile_table
 from ibft.report.official import official_table
 from ibft.report.page import Section, picture, render
-from ibft.report.paper import beside_table
 from ibft.report.sentences import findings
 from ibft.report.warnings import truncation_warnings
 from ibft.runtime.errors import UserError
@@ -55,6 +54,8 @@ from ibft.store.schemas import (
     SELECTION,
     VERDICTS,
 )
+from ibft.tables.paper import comparison_table
+from ibft.tables.render import TextTable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -162,18 +163,18 @@ def doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, 
     return excluded, {(run.benchmark, task_id) for run, path in paths for task_id in constant_passes(path)}
 
 
-def comparison_tables(comparisons: pd.DataFrame, labels: Labels) -> list[FactTable]:
+def comparison_tables(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:
     """Nothing where the reference method was not run, as with imported samples alone."""
     return [] if comparisons.empty else [facts.comparison_table(comparisons, labels)]
 
 
-def paper_tables(path: Path | None) -> list[FactTable]:
+def paper_tables(path: Path | None) -> list[TextTable]:
     """Ours beside the paper's, where the run has anything that the paper has."""
     beside = parquet.read_table(path, BESIDE_PAPER) if path else pd.DataFrame()
-    return [] if beside.empty else [beside_table(beside)]
+    return [] if beside.empty else [comparison_table(beside)]
 
 
-def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:
+def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[TextTable]:
     examples = {name: parquet.read_table(path, EXAMPLES) for name, path in arguments.examples}
     tables = []
     if arguments.memorization:
@@ -187,7 +188,7 @@ def data_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -
     return tables
 
 
-def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[FactTable]:
+def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Labels) -> list[TextTable]:
     k = config.memorization.k_selection
     paths = {three(key): path for key, path in arguments.gradients}
     found = {
@@ -204,7 +205,7 @@ def gradient_tables(arguments: argparse.Namespace, config: Config, labels: Label
 
 def contamination_tables(
     arguments: argparse.Namespace, config: Config, labels: Labels, problems: Mapping[str, pd.DataFrame]
-) -> list[FactTable]:
+) -> list[TextTable]:
     overlaps = {pair(key): parquet.read_table(path, CONTAMINATION) for key, path in arguments.contamination}
     sizes = {name: len(frame) for name, frame in problems.items()}
     if not overlaps:
@@ -215,7 +216,7 @@ def contamination_tables(
     ]
 
 
-def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[FactTable]:
+def environment_tables(arguments: argparse.Namespace, tally: Tally) -> list[TextTable]:
     """Without run times where they go to a file of their own: they differ between equal runs."""
     tables = [facts.engine_table(tally), facts.version_table()]
     if arguments.benchmarks and not arguments.run_times:

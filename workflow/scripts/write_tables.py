@@ -15,11 +15,9 @@ from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import BESIDE_PAPER, HEADLINE, METRICS
-from ibft.tables.escaping import as_csv
-from ibft.tables.headline import headline
-from ibft.tables.paper_comparison import beside_markdown, beside_paper
-from ibft.tables.paper_numbers import paper_numbers
-from ibft.tables.render import latex, markdown
+from ibft.tables.headline import headline, headline_latex, headline_markdown
+from ibft.tables.paper import comparison_markdown, paper_comparison, paper_numbers
+from ibft.tables.render import as_csv
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,16 +32,16 @@ def main(arguments: argparse.Namespace) -> None:
     job: WriteTables = arguments.job
     labels = Labels.model_validate(job.labels)
     table = headline(metrics, labels, job.metrics)
-    beside = beside_paper(table, paper_numbers())
+    beside = paper_comparison(table, paper_numbers())
     folder: Path = arguments.output_dir
     for name, kind, rows, text in (
-        ("headline", HEADLINE, table, markdown(table)),
-        ("beside_paper", BESIDE_PAPER, beside, beside_markdown(beside)),
+        ("headline", HEADLINE, table, headline_markdown(table)),
+        ("beside_paper", BESIDE_PAPER, beside, comparison_markdown(beside)),
     ):
         parquet.write_table(folder / f"{name}.parquet", kind, rows)
         write_output(folder / f"{name}.csv", as_csv(rows))
         write_output(folder / f"{name}.md", text.encode())
-    write_output(folder / "headline.tex", latex(table).encode())
+    write_output(folder / "headline.tex", headline_latex(table).encode())
 
 
 if __name__ == "__main__":

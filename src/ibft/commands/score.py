@@ -23,12 +23,14 @@ from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
 from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.labels import plain
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import journal_path
 from ibft.store.manifests import sha256
 from ibft.store.visible import visible
+from ibft.tables.render import terminal_table
 
 logger = logging.getLogger(__name__)
 
@@ -174,12 +176,14 @@ class _Counts:
 def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
     """Both verdicts' metrics, each over the problems that it counts, and what a reader must know of them."""
     judged = [task_id for task_id in counts.n if task_id not in judge.excluded]
-    rows = [
-        _metrics("hardened verdict", [(counts.n[t], counts.c[t]) for t in judged]),
-        _metrics("official verdict", [(counts.n[t], counts.official_c[t]) for t in counts.n]),
-    ]
+    verdicts = {
+        "hardened verdict": _metrics([(counts.n[t], counts.c[t]) for t in judged]),
+        "official verdict": _metrics([(counts.n[t], counts.official_c[t]) for t in counts.n]),
+    }
+    names = dict.fromkeys(name for metrics in verdicts.values() for name in metrics)
+    rows = [[name, *(metrics.get(name, "–") for metrics in verdicts.values())] for name in names]
     statuses = [f"{status}: {tally.statuses[status]}" for status in Status if tally.statuses[status]]
-    lines = [pd.DataFrame(rows).set_index("").T.to_string()]
+    lines = [terminal_table([("", False), *((verdict, True) for verdict in verdicts)], rows)]
     lines += [f"status counts: {', '.join(statuses)}"]
     lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
     lines += [
@@ -190,15 +194,15 @@ def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
     return "\n".join([*lines, f"isolation level {judge.isolation}"])
 
 
-def _metrics(name: str, counts: list[Count]) -> dict[str, str]:
+def _metrics(counts: list[Count]) -> dict[str, str]:
     """Pass@k and Pass@k^(m) in percent, for every configured k and m that all problems have enough samples for."""
     n = min((n for n, _ in counts), default=0)
     defaults = Metrics()
     wanted = [(k, 1) for k in defaults.k if k <= n]
     wanted += [(k, m) for k, _ in wanted for m in range(2, k + 1)]
     passed = sum(c for _, c in counts)
-    row = {"": name, "passed": f"{passed} of {sum(n for n, _ in counts)}", "problems": str(len(counts))}
+    row = {"passed": f"{passed} of {sum(n for n, _ in counts)}", "problems": str(len(counts))}
     for k, m in wanted:
         estimate = sum(pass_at_k_m(n, c, k, m) for n, c in counts) / len(counts)
-        row[f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})"] = f"{100 * estimate:.1f}"
+        row[plain(k, m)] = f"{100 * estimate:.1f}"
     return row

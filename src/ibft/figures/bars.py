@@ -14,10 +14,7 @@ from ibft.figures.style import (
     size_note,
     titled,
 )
-from ibft.labels import Labels
-from ibft.metrics.grid import Grid, rows_at
-from ibft.metrics.notation import mathtext
-from ibft.metrics.places import lowest_temperature
+from ibft.labels import Grid, Labels, lowest_temperature, mathtext, rows_at
 
 _GROUP_WIDTH = 0.82
 _BARS_WITH_NUMBERS = 20

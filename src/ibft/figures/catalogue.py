@@ -1,84 +1,155 @@
-"""What each figure shows and how to read it, in the order of the report."""
+"""Every figure: its title and caption, the tables it is drawn from, and what a configuration must have for it.
+
+A new figure needs an entry here, its module `ibft.figures.NAME` and a test. Rules, the report and the names that a
+configuration may give follow from the entries, which stand in the order of the report.
+
+The module defines `draw`. Its parameters are the `inputs` of the entry and, where it wants them, `labels`, `settings`
+(the section that the entry names) and `subject` (of a figure of one model on one dataset). It is imported by name when
+the figure is drawn, so that an edit of it redraws this figure alone: nothing here imports it, or matplotlib.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Input = Literal[
+    "metrics",  # METRICS of the run or target
+    "pass_counts",  # PASS_COUNTS of the run or target, without the problems that could not be judged
+    "verdicts",  # VERDICTS of the same runs, one after another
+    "scores",  # MEMORIZATION by group: p0, p1, p2
+    "deciles",  # GRADIENT_DECILES
+    "correlations",  # GRADIENT_CORRELATIONS
+    "logs",  # TRAINING_LOG by method and seed
+    "pairs",  # GEOMETRY by method
+]
+
+
+@dataclass(frozen=True)
+class Need:
+    """A condition that not every run or target fulfils, and what is to be written into the configuration for it."""
+
+    condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck"]
+    remedy: str
+
+
+SEVERAL_TEMPERATURES = Need("several_temperatures", "several `sampling.temperatures`")
+SWEPT_SELECTION = Need("swept_selection", "a method whose `selection.keep` is a list, among the methods of a track")
+SWEPT_BOTTLENECK = Need(
+    "swept_bottleneck",
+    "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of a track",
+)
 
 
 @dataclass(frozen=True)
 class Entry:
+    """One figure. A figure of one model on one dataset is drawn wherever its tables exist."""
+
     title: str
     caption: str
+    inputs: tuple[Input, ...]
+    settings: Literal["metrics", "memorization"] | None = None  # the section of the configuration that `draw` reads
+    shows: Literal["run", "model_on_dataset"] = "run"  # "run" is the whole run or a target
+    needs: Need | None = None
 
 
-CATALOGUE = {
+CATALOGUE: dict[str, Entry] = {
     "pass_at_k": Entry(
         "At least one of k samples is correct",
-        "Pass@k is the chance that at least one of k sampled programs passes all tests. Bars are means over "
-        "problems and runs; whiskers are 95% bootstrap intervals over problems. Methods whose whiskers "
-        "overlap widely are not clearly different: see the table of paired comparisons, which is the sharper "
-        "test.",
+        "Pass@k is the chance that at least one of k sampled programs passes all tests. Bars are means over problems "
+        "and runs; whiskers are 95% bootstrap intervals over problems. Methods whose whiskers overlap widely are not "
+        "clearly different: see the table of paired comparisons, which is the sharper test.",
+        inputs=("metrics",),
+        settings="metrics",
     ),
-    "strict_pass": Entry(
+    "pass_at_k_m": Entry(
         "At least m of k samples are correct",
-        "Pass@k^(m) counts a problem as solved only if at least m of k samples pass. A method that is right "
-        "by luck falls off from left to right; one that is reliably right stays high.",
+        "Pass@k^(m) counts a problem as solved only if at least m of k samples pass. A method that is right by luck "
+        "falls off from left to right; one that is reliably right stays high.",
+        inputs=("metrics",),
+        settings="metrics",
     ),
-    "strict_pass_curve": Entry(
+    "pass_at_k_m_curve": Entry(
         "How fast success fades as more samples must be correct",
-        "Pass@k^(m) for every m. At m = 1 this is Pass@k; at m = k all samples must pass. The flatter the "
-        "line, the more consistent the method.",
+        "Pass@k^(m) for every m. At m = 1 this is Pass@k; at m = k all samples must pass. The flatter the line, the "
+        "more consistent the method.",
+        inputs=("metrics",),
+        settings="metrics",
     ),
-    "overall": Entry(
+    "radar": Entry(
         "All k of k samples are correct, at a glance",
-        "One spoke per benchmark and k; the value is the share of problems on which all of k samples pass. A "
-        "larger area is better. Read exact values and their uncertainty off the table.",
+        "One spoke per benchmark and k; the value is the share of problems on which all of k samples pass. A larger "
+        "area is better. Read exact values and their uncertainty off the table.",
+        inputs=("metrics",),
+        settings="metrics",
     ),
     "temperature": Entry(
         "Reliability when sampling gets wilder",
         "Pass@k^(k) over the sampling temperature. A line that stays high is robust to randomness in sampling.",
+        inputs=("metrics",),
+        settings="metrics",
+        needs=SEVERAL_TEMPERATURES,
     ),
     "removal_ratio": Entry(
         "Does it help to leave memorized examples out?",
         "Pass@k after plain fine-tuning (FT) on what is left of the data, over the share that was removed: the most "
         "memorized examples (Min-K%), those with the smallest gradients (GraNd), or random ones, the control. A "
-        "criterion is worth its cost only where its line lies above the random one. Dashed: methods that use all data.",
+        "criterion is worth its cost only where its line lies above the random one. Dashed: methods that use all "
+        "data.",
+        inputs=("metrics",),
+        settings="metrics",
+        needs=SWEPT_SELECTION,
     ),
     "sensitivity": Entry(
         "How much does IB-FT depend on its settings?",
-        "Pass@k after IB-FT with several strengths of the regularizer (alpha) and weights of prediction in it (beta), "
-        "or with the bottleneck at several layers and of several widths. Numbers are percent. Above each map: what "
+        "Pass@k after IB-FT with several strengths of the regularizer (alpha) and weights of prediction in it (beta),"
+        " or with the bottleneck at several layers and of several widths. Numbers are percent. Above each map: what "
         "the base model and plain fine-tuning (FT) reach. A flat map means that the settings need no search; "
         "differences smaller than the whiskers of the other figures mean nothing.",
+        inputs=("metrics",),
+        settings="metrics",
+        needs=SWEPT_BOTTLENECK,
+    ),
+    "pass_heatmap": Entry(
+        "Which problems are solved, and how reliably",
+        "Each cell is the share of one problem's samples that passed. Columns run from the hardest to the easiest "
+        "problem. Middling colours are problems that are solved by luck.",
+        inputs=("pass_counts",),
+    ),
+    "status_composition": Entry(
+        "How samples fail",
+        "What became of all samples of a method: the share that passed, and of the others the reason.",
+        inputs=("pass_counts", "verdicts"),
     ),
     "memorization": Entry(
         "Was the fine-tuning data known before fine-tuning?",
-        "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the "
-        "lower, the more memorized. Where p0 (base model) already overlaps p1 (after fine-tuning) and lies "
-        "left of p2 (text that no model can have seen), the base model knew much of the data beforehand: the "
-        "memorization barrier. An AUROC of 0.5 means that the data looks no more familiar than the reference.",
+        "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the lower, the "
+        "more memorized. Where p0 (base model) already overlaps p1 (after fine-tuning) and lies left of p2 (text that"
+        " no model can have seen), the base model knew much of the data beforehand: the memorization barrier. An "
+        "AUROC of 0.5 means that the data looks no more familiar than the reference.",
+        inputs=("scores",),
+        settings="memorization",
+        shows="model_on_dataset",
     ),
     "gradient_imbalance": Entry(
         "Do memorized examples still teach?",
         "Mean gradient norm of the LoRA parameters per decile of memorization. Low bars on the left mean that "
         "memorized examples barely move the model. Both quantities depend on an example's length: the rank "
         "correlation at equal length, above the plot, says what is left of the effect without it.",
+        inputs=("deciles", "correlations"),
+        settings="memorization",
+        shows="model_on_dataset",
     ),
     "training_curves": Entry(
         "Training",
-        "Loss terms over the optimizer steps. IB-FT adds the compression term KL and the prediction through "
-        "the bottleneck, CE_IB, to the cross-entropy.",
+        "Loss terms over the optimizer steps. IB-FT adds the compression term KL and the prediction through the "
+        "bottleneck, CE_IB, to the cross-entropy.",
+        inputs=("logs",),
+        shows="model_on_dataset",
     ),
     "geometry": Entry(
         "How differently a model treats memorized and unmemorized examples",
-        "Distances and angles between hidden states of pairs of a most and a least memorized example. Further "
-        "left means that the two groups are represented more alike. Dashed lines are medians.",
-    ),
-    "status_composition": Entry(
-        "How samples fail",
-        "What became of all samples of a method: the share that passed, and of the others the reason.",
-    ),
-    "pass_heatmap": Entry(
-        "Which problems are solved, and how reliably",
-        "Each cell is the share of one problem's samples that passed. Columns run from the hardest to the "
-        "easiest problem. Middling colours are problems that are solved by luck.",
+        "Distances and angles between hidden states of pairs of a most and a least memorized example. Further left "
+        "means that the two groups are represented more alike. Dashed lines are medians.",
+        inputs=("pairs",),
+        shows="model_on_dataset",
     ),
 }

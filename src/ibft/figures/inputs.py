@@ -1,10 +1,31 @@
-"""How figure and report commands name their many input files: KEY=PATH."""
+"""Commands are given their many files as KEY=PATH, and a figure the tables that the parameters of its `draw` name."""
 
+import inspect
+import re
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from ibft.metrics.runs import read_runs, runs_of
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
+from ibft.store.parquet import read_table
+from ibft.store.schemas import (
+    GEOMETRY,
+    GRADIENT_CORRELATIONS,
+    GRADIENT_DECILES,
+    MEMORIZATION,
+    METRICS,
+    PASS_COUNTS,
+    TRAINING_LOG,
+    VERDICTS,
+    Table,
+)
+
+Inputs = Sequence[tuple[str, Path]]
 
 
 def keyed_path(text: str) -> tuple[str, Path]:
@@ -15,7 +36,63 @@ def keyed_path(text: str) -> tuple[str, Path]:
     return key, Path(path)
 
 
-def only(inputs: Sequence[tuple[str, Path]], key: str, command: str) -> Path:
+def arguments_of(
+    draw: Callable[..., Any], inputs: Inputs, settings: Mapping[str, Any], **offered: Any
+) -> dict[str, Any]:
+    """The arguments that the function `draw` of a figure asks for by the names of its parameters.
+
+    Args:
+        inputs: the files that the tables among them are read from, by READERS.
+        settings: keys of the section of the configuration that the parameter `settings` is of.
+        offered: further arguments, for those functions that ask for them.
+
+    Raises:
+        UserError: an input is missing, repeated or damaged.
+    """
+    found: dict[str, Any] = {}
+    for name, parameter in inspect.signature(draw).parameters.items():
+        if name == "settings":
+            found[name] = parameter.annotation.model_validate(settings)
+        else:
+            found[name] = offered[name] if name in offered else READERS[name](inputs)
+    return found
+
+
+def _one(key: str, table: Table) -> Callable[[Inputs], pd.DataFrame]:
+    return lambda inputs: read_table(_only(inputs, key), table)
+
+
+def _by_key(table: Table) -> Callable[[Inputs], Mapping[str, pd.DataFrame]]:
+    return lambda inputs: {key: read_table(path, table) for key, path in inputs}
+
+
+def _pass_counts(inputs: Inputs) -> pd.DataFrame:
+    every = read_table(_only(inputs, "pass_counts"), PASS_COUNTS)
+    return every[every["judged"]]
+
+
+def _verdicts(inputs: Inputs) -> Iterator[tuple[Run, pd.DataFrame]]:
+    runs = runs_of(_pass_counts(inputs))
+    return read_runs(_only(inputs, "verdicts"), VERDICTS, runs, ["task_id", "status"])
+
+
+def _logs(inputs: Inputs) -> Mapping[tuple[str, int], pd.DataFrame]:
+    return {_variant(key): read_table(path, TRAINING_LOG) for key, path in inputs}
+
+
+READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input` says what each reads
+    "metrics": _one("metrics", METRICS),
+    "pass_counts": _pass_counts,
+    "verdicts": _verdicts,
+    "scores": _by_key(MEMORIZATION),
+    "deciles": _one("deciles", GRADIENT_DECILES),
+    "correlations": _one("correlations", GRADIENT_CORRELATIONS),
+    "logs": _logs,
+    "pairs": _by_key(GEOMETRY),
+}
+
+
+def _only(inputs: Inputs, key: str) -> Path:
     """The path of `key`, which must be given once.
 
     Raises:
@@ -23,5 +100,13 @@ def only(inputs: Sequence[tuple[str, Path]], key: str, command: str) -> Path:
     """
     found = [path for name, path in inputs if name == key]
     if len(found) != 1:
-        raise UserError(f"{command} needs the input {key}=PATH once, but it was given {len(found)} times")
+        raise UserError(f"this figure needs the input {key}=PATH once, but it was given {len(found)} times")
     return found[0]
+
+
+def _variant(key: str) -> tuple[str, int]:
+    """`METHOD/seedS` as (method, seed)."""
+    match = re.fullmatch(r"([^/]+)/seed(-?\d+)", key)
+    if match is None:
+        raise UserError(f"the key {key!r} of a training log is not of the form METHOD/seedS")
+    return match[1], int(match[2])

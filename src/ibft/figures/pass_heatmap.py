@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.figures.style import literal, panels, shortened, styled, titled
-from ibft.labels import Labels, in_order
-from ibft.metrics.places import lowest_temperature
+from ibft.labels import Labels, in_order, lowest_temperature
 
 _NAMED_PROBLEMS = 60  # beyond, their names would overlap
 _WIDTH = 11.0

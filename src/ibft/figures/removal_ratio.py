@@ -18,9 +18,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.labels import Kind, Labels
-from ibft.metrics.notation import mathtext
-from ibft.metrics.places import by_place, lowest_temperature
+from ibft.labels import Kind, Labels, by_place, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError
 
 _CRITERIA: dict[Kind, str] = {

@@ -10,9 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ibft.config.metrics import Metrics
 from ibft.figures.style import panel_grid, panel_title, size_note, styled, titled
-from ibft.labels import Labels
-from ibft.metrics.notation import mathtext
-from ibft.metrics.places import by_place, lowest_temperature
+from ibft.labels import Labels, by_place, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError
 
 _MAPS = (("alpha", "beta"), ("layer", "bottleneck"))

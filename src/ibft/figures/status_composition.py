@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ibft.figures.style import by_method, legend_below, panel_grid, panels, styled, titled
-from ibft.labels import Labels
-from ibft.metrics.places import lowest_temperature
+from ibft.labels import Labels, lowest_temperature
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
 
@@ -32,8 +31,13 @@ _HATCHES = ("", "//", "..", "\\\\", "xx")
 _WIDE_ENOUGH_FOR_A_NUMBER = 0.045
 
 
+def draw(pass_counts: pd.DataFrame, verdicts: Iterable[tuple[Run, pd.DataFrame]], labels: Labels) -> Figure:
+    """The VERDICTS of each run, on the problems that PASS_COUNTS has, to one stacked bar per method."""
+    return stacked_bars(count_statuses(verdicts, pass_counts), labels)
+
+
 @styled
-def draw(statuses: pd.DataFrame, labels: Labels) -> Figure:
+def stacked_bars(statuses: pd.DataFrame, labels: Labels) -> Figure:
     """Counts of statuses to one stacked bar per method.
 
     Args:
@@ -77,7 +81,7 @@ def draw(statuses: pd.DataFrame, labels: Labels) -> Figure:
 
 
 def count_statuses(verdicts: Iterable[tuple[Run, pd.DataFrame]], pass_counts: pd.DataFrame) -> pd.DataFrame:
-    """Count the statuses of VERDICTS, run by run, on the problems that PASS_COUNTS has: the frame that `draw` takes."""
+    """Count the statuses of VERDICTS, run by run, on the problems that PASS_COUNTS has."""
     judged = {run: set(rows["task_id"]) for run, rows in pass_counts.groupby(list(Run._fields))}
     counted = []
     for run, frame in verdicts:

@@ -21,8 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.labels import Kind, Labels, in_order
-from ibft.metrics.places import Place, by_place, compared
+from ibft.labels import Kind, Labels, Place, by_place, compared, in_order
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import write_output
 from ibft.store.visible import visible

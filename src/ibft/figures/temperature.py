@@ -15,8 +15,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.labels import Labels
-from ibft.metrics.notation import mathtext
+from ibft.labels import Labels, mathtext
 
 _APART = 0.012  # shifts the methods, so that their whiskers do not hide one another
 

@@ -1,6 +1,9 @@
-"""From pass counts to Pass@k^(m) of a method: mean over runs and problems, spread over runs, interval over problems."""
+"""From verdicts to pass counts, and from these to Pass@k^(m) of a method.
 
-from collections.abc import Iterator
+The estimate is the mean over runs and problems, the spread is over runs, and the interval is over problems.
+"""
+
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +12,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.metrics.counting import judged
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m_array
+from ibft.metrics.runs import describe
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
-from ibft.store.schemas import METRICS
+from ibft.store.schemas import METRICS, PASS_COUNTS
 
 CELL = ["model", "dataset", "method", "benchmark", "temperature"]
+COUNTED_COLUMNS = ["task_id", "sample", "passed", "official_passed"]  # of VERDICTS
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,32 @@ class Cell:
     def scores(self, k: int, m: int) -> Floats:
         """Pass@k^(m) of each problem in each run: [R, P]."""
         return pass_at_k_m_array(self.n_RP.ravel(), self.c_RP.ravel(), k, m).reshape(self.n_RP.shape)
+
+
+def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = ()) -> pd.DataFrame:
+    """Count the VERDICTS of one run (its COUNTED_COLUMNS) into PASS_COUNTS: one row per problem, in their order.
+
+    Args:
+        excluded: task_ids that this machine cannot judge, and that therefore count for nobody. Their rows say so, and
+            only the metrics by the upstream harness's rule look at them.
+
+    Raises:
+        UserError: no problem is left.
+    """
+    if verdicts["task_id"].isin(list(excluded)).all():
+        raise UserError(f"no judged problem is left for {describe(run)}: see which problems were excluded and why")
+    counts = verdicts.groupby("task_id", sort=False).agg(
+        n=("sample", "size"), c=("passed", "sum"), official_c=("official_passed", "sum")
+    )
+    of_run = {**run._asdict(), "excluded": ", ".join(sorted(excluded))}
+    rows = counts.reset_index().assign(**of_run)
+    rows["judged"] = ~rows["task_id"].isin(list(excluded))
+    return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
+
+
+def judged(pass_counts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of PASS_COUNTS that count: those of problems that this machine can judge."""
+    return pass_counts[pass_counts["judged"]]
 
 
 def compute_metrics(pass_counts: pd.DataFrame, settings: Metrics) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from ibft.config.contamination import Contamination
 from ibft.labels import Labels, in_order
-from ibft.report.facts import FactTable
 from ibft.runtime.errors import UserError
+from ibft.tables.render import TextTable
 
 _LISTED = 5  # examples of each pair
 _QUOTED = 120  # characters
@@ -17,7 +17,7 @@ Pair = tuple[str, str]  # dataset, benchmark
 
 def contamination_table(
     tables: Mapping[Pair, pd.DataFrame], settings: Contamination, labels: Labels, problems: Mapping[str, int]
-) -> FactTable:
+) -> TextTable:
     """One row per dataset and benchmark.
 
     Args:
@@ -48,7 +48,7 @@ def contamination_table(
                 f"{longest.max():,}",
             ]
         )
-    return FactTable(
+    return TextTable(
         "Overlap of the fine-tuning data with the benchmarks",
         _note(settings),
         [
@@ -65,7 +65,7 @@ def contamination_table(
     )
 
 
-def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> FactTable:
+def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> TextTable:
     """The examples of each CONTAMINATION table that overlap most, each by the part that does so most."""
     rows = [
         [
@@ -80,7 +80,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
         for (dataset, benchmark), table in _in_order(tables, labels)
         for _, row in _most_overlapping(table).iterrows()
     ]
-    return FactTable(
+    return TextTable(
         "Most overlapping examples",
         f"Up to {_LISTED} of each pair, each by the part of it that overlaps most, with the problem that this overlaps "
         "with. Judge by eye: is it a copy, or what anybody would write? Overlap and run as above; counts: whether they "

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.labels import Labels
+from ibft.labels import Labels, raised
 from ibft.memorization.distributions import scores_at
 from ibft.memorization.separation import separation
-from ibft.metrics.notation import raised
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
+from ibft.tables.render import TextTable
 
 _PACKAGES = (
     "ibft",
@@ -36,16 +36,6 @@ _ISOLATION = {
     "C": "resource limits only: samples could read files and use the network",
 }
 _GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned model", "p2": "p2: reference data, base model"}
-
-
-@dataclass(frozen=True)
-class FactTable:
-    """A table of the report. A column is a title and whether it holds numbers."""
-
-    title: str
-    note: str
-    columns: list[tuple[str, bool]]
-    rows: list[list[str]]
 
 
 class Cell(NamedTuple):
@@ -97,7 +87,7 @@ class Tally:
         self.cut_of[cell] += cut
 
 
-def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> FactTable:
+def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
     rows = [
         [
             labels.dataset(row["dataset"]),
@@ -115,7 +105,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> FactTable:
         for _, row in comparisons.iterrows()
     ]
     excluded = ", ".join(sorted(set(comparisons["excluded"]) - {""}))
-    return FactTable(
+    return TextTable(
         "Paired comparisons",
         "Differences in percentage points, problem by problem. p: two-sided sign-flip permutation test over problems. "
         "Holm: corrected for comparing several methods on the same metric. "
@@ -138,7 +128,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> FactTable:
     )
 
 
-def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: int, labels: Labels) -> FactTable:
+def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: int, labels: Labels) -> TextTable:
     """Quartiles of Min-K% Prob per (model, dataset, group), and how far each group lies from its p0."""
     values = {key: scores_at(frame, k, "/".join(key)) for key, frame in scores.items()}
     rows = []
@@ -156,7 +146,7 @@ def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: i
                 *((str(apart.overlap), str(apart.ks), str(apart.auroc)) if apart else ("", "", "")),
             ]
         )
-    return FactTable(
+    return TextTable(
         f"Min-{k}% Prob",
         "Lower = more memorized. Overlap, KS distance and AUROC (the chance that an example of p0 scores below one of "
         "this group) compare each group with p0: an overlap near 1 with p1 means that fine-tuning had little left to "
@@ -178,7 +168,7 @@ def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: i
     )
 
 
-def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> FactTable:
+def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> TextTable:
     rows = [
         [
             labels.dataset(name),
@@ -189,7 +179,7 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> FactTabl
         ]
         for name, frame in examples.items()
     ]
-    return FactTable(
+    return TextTable(
         "Datasets",
         "As they were scored and trained on. Lengths are means, in characters.",
         [("Dataset", False), ("Language", False), ("Examples", True), ("Instruction", True), ("Response", True)],
@@ -199,14 +189,14 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> FactTabl
 
 def selection_table(
     kept: Mapping[tuple[str, str, str], pd.DataFrame], examples: Mapping[str, pd.DataFrame], labels: Labels
-) -> FactTable:
+) -> TextTable:
     """SELECTION by (model, dataset, method). Datasets that are not in `examples` show no share."""
     rows = []
     for (model, dataset, name), frame in kept.items():
         total = len(examples[dataset]) if dataset in examples else None
         share = f"{len(frame) / total:.0%} of {total:,}" if total else ""
         rows.append([labels.model(model), labels.dataset(dataset), labels.method(name), f"{len(frame):,}", share])
-    return FactTable(
+    return TextTable(
         "Selections",
         "Examples that were kept for fine-tuning.",
         [("Model", False), ("Dataset", False), ("Method", False), ("Kept", True), ("Share", True)],
@@ -216,13 +206,13 @@ def selection_table(
 
 def problem_table(
     excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
-) -> FactTable:
+) -> TextTable:
     """Each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
     rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
     rows += [
         [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
     ]
-    return FactTable(
+    return TextTable(
         "Problems that say little or nothing",
         "Those that do not count could not be judged on this machine, for any method. A problem that a module with "
         "constant outputs passes counts, but a pass there shows little."
@@ -233,7 +223,7 @@ def problem_table(
     )
 
 
-def verdict_table(tally: Tally, labels: Labels) -> FactTable:
+def verdict_table(tally: Tally, labels: Labels) -> TextTable:
     rows = []
     for benchmark, total in tally.samples.items():
         differing = {status: n for (place, status), n in tally.only_official.items() if place == benchmark}
@@ -249,7 +239,7 @@ def verdict_table(tally: Tally, labels: Labels) -> FactTable:
                 f"{tally.cut[benchmark] / total:.1%}",
             ]
         )
-    return FactTable(
+    return TextTable(
         "Official against hardened verdicts",
         "All numbers of this report are hardened verdicts, which a completion cannot forge. The official column "
         "applies the upstream harness's rule to the letter. Cut: completions that hit the token limit.",
@@ -267,9 +257,9 @@ def verdict_table(tally: Tally, labels: Labels) -> FactTable:
     )
 
 
-def isolation_table(tally: Tally) -> FactTable:
+def isolation_table(tally: Tally) -> TextTable:
     rows = [[level, _ISOLATION.get(level, ""), f"{n:,}"] for level, n in sorted(tally.isolation.items())]
-    return FactTable(
+    return TextTable(
         "Isolation of untrusted programs",
         "How samples were locked in while they ran.",
         [("Level", False), ("Means", False), ("Samples", True)],
@@ -277,9 +267,9 @@ def isolation_table(tally: Tally) -> FactTable:
     )
 
 
-def engine_table(tally: Tally) -> FactTable:
+def engine_table(tally: Tally) -> TextTable:
     rows = [[engine, version, profile, f"{n:,}"] for (engine, version, profile), n in sorted(tally.engines.items())]
-    return FactTable(
+    return TextTable(
         "Sampling engine",
         "What generated the samples, with which prompt profile.",
         [("Engine", False), ("Version", False), ("Profile", False), ("Samples", True)],
@@ -287,19 +277,19 @@ def engine_table(tally: Tally) -> FactTable:
     )
 
 
-def version_table() -> FactTable:
+def version_table() -> TextTable:
     rows = [["Python", platform.python_version()], ["System", platform.platform()]]
     for package in _PACKAGES:
         try:
             rows.append([package, importlib.metadata.version(package)])
         except importlib.metadata.PackageNotFoundError:
             continue  # vLLM is optional
-    return FactTable(
+    return TextTable(
         "Versions", "Of the environment that wrote this report.", [("Package", False), ("Version", False)], rows
     )
 
 
-def run_time_table(folder: Path) -> FactTable:
+def run_time_table(folder: Path) -> TextTable:
     """Sum Snakemake's benchmark files below `folder` per stage: its first folder, or the file's own name.
 
     Raises:
@@ -325,7 +315,7 @@ def run_time_table(folder: Path) -> FactTable:
                 "" if pd.isna(peak) else f"{peak:,.0f}",
             ]
         )
-    return FactTable(
+    return TextTable(
         "Run times",
         "Of the jobs as they last ran; jobs that ran side by side are summed.",
         [("Stage", False), ("Jobs", True), ("Seconds", True), ("Longest job (s)", True), ("Peak memory (MiB)", True)],

@@ -6,14 +6,14 @@ import pandas as pd
 
 from ibft.config.gradients import Gradients
 from ibft.labels import Labels
-from ibft.report.facts import FactTable
+from ibft.tables.render import TextTable
 
 _SCORES = {"grand": "GraNd", "el2n": "EL2N"}
 
 Pair = tuple[str, str]  # model, dataset
 
 
-def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradients, labels: Labels) -> FactTable:
+def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradients, labels: Labels) -> TextTable:
     """GRADIENT_DECILES by (model, dataset)."""
     rows = [
         [
@@ -29,7 +29,7 @@ def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradien
         for (model, dataset), frame in deciles.items()
         for _, row in frame.iterrows()
     ]
-    return FactTable(
+    return TextTable(
         "Gradient norm by memorization",
         f"Examples in ten parts by Min-{k}% Prob, 1 = most memorized. GraNd: norm of an example's LoRA gradient; EL2N: "
         f"length of its error vector; both are means over {_initialisations(settings)} {_moment(settings)}, the loss "
@@ -48,7 +48,7 @@ def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradien
     )
 
 
-def correlation_table(correlations: Mapping[Pair, pd.DataFrame], k: int, labels: Labels) -> FactTable:
+def correlation_table(correlations: Mapping[Pair, pd.DataFrame], k: int, labels: Labels) -> TextTable:
     """GRADIENT_CORRELATIONS by (model, dataset)."""
     others = {"min_k_prob": f"Min-{k}% Prob", "tokens": "number of response tokens"}
     rows = [
@@ -64,7 +64,7 @@ def correlation_table(correlations: Mapping[Pair, pd.DataFrame], k: int, labels:
         for (model, dataset), frame in correlations.items()
         for _, row in frame.iterrows()
     ]
-    return FactTable(
+    return TextTable(
         "What gradient norms go together with",
         "Spearman's rank correlations. Positive with Min-K% Prob: memorized examples have smaller gradients, as the "
         "paper argues. Short and long examples differ in both, so the value with length held constant is the one that "

@@ -3,14 +3,11 @@
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.labels import Labels, in_order
-from ibft.metrics.grid import headline_grid, rows_at
-from ibft.metrics.notation import raised
-from ibft.metrics.places import by_place
-from ibft.report.facts import FactTable
+from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
+from ibft.tables.render import TextTable
 
 
-def official_table(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> FactTable:
+def official_table(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> TextTable:
     """One row per method, place, temperature and metric of the headline table: both estimates and their difference."""
     rows = []
     for place, of_place in by_place(rows_at(metrics, headline_grid(settings)), labels):
@@ -29,7 +26,7 @@ def official_table(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> 
                         f"{100 * (row['estimate'] - row['official_estimate']):+.2f}",
                     ]
                 )
-    return FactTable(
+    return TextTable(
         "Pass@k by the official rule and by ours",
         "In percent. Officially: the upstream harness's rule to the letter, over all problems; those that this machine "
         "cannot judge count as the harness counts them. Ours: the hardened verdicts, over the problems that can be "

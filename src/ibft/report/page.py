@@ -17,12 +17,12 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from ibft.figures.catalogue import CATALOGUE
-from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import verify
 from ibft.store.visible import SPELLED, visible
-from ibft.tables.render import blocks, number
+from ibft.tables.headline import blocks, number
+from ibft.tables.render import TextTable
 
 _FOLDER = Path(__file__).parent
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -40,11 +40,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Fact tables under one heading."""
+    """Tables under one heading."""
 
     title: str
     anchor: str
-    tables: list[FactTable]
+    tables: list[TextTable]
 
 
 def picture(key: str, path: Path) -> Picture:

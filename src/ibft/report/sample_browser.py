@@ -13,8 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.labels import Labels, in_order
-from ibft.metrics.places import by_place
+from ibft.labels import Labels, by_place, in_order
 from ibft.metrics.runs import runs_of
 from ibft.paths import Run
 from ibft.store.visible import UNSEEN

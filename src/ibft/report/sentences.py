@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.labels import Labels, in_order
-from ibft.metrics.notation import raised
-from ibft.metrics.places import Place, by_place, compared, lowest_temperature
+from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised
 
 SIGNIFICANCE = 0.05
 

@@ -1,14 +1,33 @@
-"""The headline table: the paper's Table 1 of this run, in percent, with the best method of each column marked."""
+"""The headline table: the paper's Table 1 of this run, in percent, with the best method of each column marked.
+
+It is printed as one table per dataset and temperature: methods as rows under their model, benchmarks side by side, each
+with its Pass@k and then its Pass@k^(m) columns. Best in bold; mean ± standard deviation over runs where there are
+several.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ibft.config.metrics import Metrics
-from ibft.labels import Labels, in_order
-from ibft.metrics.grid import Grid, headline_grid, rows_at
-from ibft.metrics.notation import plain
-from ibft.metrics.places import compared
+from ibft.labels import Grid, Labels, compared, headline_grid, in_order, mathtext, plain, rows_at
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import HEADLINE
+from ibft.tables.render import (
+    Number,
+    escape_latex,
+    escape_markdown,
+    latex_number,
+    latex_row,
+    latex_rules,
+    latex_span,
+    latex_tabular,
+    markdown_metric,
+    markdown_number,
+    markdown_table,
+    printed,
+)
 
 _COLUMN = ["model", "dataset", "benchmark", "temperature", "k", "m"]
 _SHOWN_DIGITS = 2  # ties are judged by what the reader sees
@@ -75,3 +94,131 @@ def _sorted(shown: pd.DataFrame, labels: Labels, grid: Grid) -> pd.DataFrame:
         }
     )
     return shown.loc[ranks.sort_values(list(ranks.columns)).index]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of HEADLINE that are printed as one table.
+
+    `rows` are (model, method), `columns` are (benchmark, k, m), and `cells` maps (model, method, column) to a row.
+    """
+
+    dataset: str
+    temperature: float
+    rows: list[tuple[str, str]]
+    columns: list[tuple[str, int, int]]
+    cells: dict[tuple[str, str, tuple[str, int, int]], pd.Series]
+    caption: str
+
+    @property
+    def benchmarks(self) -> dict[str, int]:
+        """Each benchmark with its number of columns."""
+        names = [benchmark for benchmark, _, _ in self.columns]
+        return {name: names.count(name) for name in names}
+
+    def cell(self, row: tuple[str, str], column: tuple[str, int, int]) -> pd.Series | None:
+        return self.cells.get((*row, column))
+
+    def numbers(self, row: tuple[str, str]) -> list[Number | None]:
+        cells = [self.cell(row, column) for column in self.columns]
+        return [None if cell is None else number(cell) for cell in cells]
+
+
+def blocks(headline: pd.DataFrame) -> Iterator[Block]:
+    """Split HEADLINE into the tables that are printed, in its own order."""
+    for _, rows in headline.groupby(["dataset", "temperature"], sort=False):
+        yield block_of(rows)
+
+
+def block_of(rows: pd.DataFrame) -> Block:
+    """HEADLINE rows of one dataset and temperature as a block."""
+    columns = list(zip(rows["benchmark"], rows["k"], rows["m"], strict=True))
+    names = list(zip(rows["model"], rows["method"], strict=True))
+    return Block(
+        dataset=str(rows["dataset"].iloc[0]),
+        temperature=float(rows["temperature"].iloc[0]),
+        rows=list(dict.fromkeys(names)),
+        columns=list(dict.fromkeys(columns)),
+        cells={(*name, column): row for name, column, (_, row) in zip(names, columns, rows.iterrows(), strict=True)},
+        caption=_caption(rows),
+    )
+
+
+def number(row: pd.Series) -> Number:
+    """Percent and standard deviation as printed."""
+    return printed(row["percent"], row["std"], _SHOWN_DIGITS, bool(row["best"]))
+
+
+def headline_markdown(headline: pd.DataFrame) -> str:
+    return "\n".join(_markdown(block) for block in blocks(headline))
+
+
+def headline_latex(headline: pd.DataFrame) -> str:
+    """One `table*` per dataset and temperature; needs the package booktabs."""
+    return "\n".join(_latex(block) for block in blocks(headline))
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    places = rows.drop_duplicates("benchmark")
+    sizes = ", ".join(_size(place) for _, place in places.iterrows())
+    low, high = rows["runs"].min(), rows["runs"].max()
+    runs = f"{low}" if low == high else f"{low} to {high}"
+    spread = "mean ± standard deviation over runs (trial × training seed, ddof = 1)" if high > 1 else "a single run"
+    first = rows.iloc[0]
+    return (
+        f"Fine-tuned on {first['dataset']}, in percent: {sizes}; n = {rows['n'].min()} samples per problem, "
+        f"T = {first['temperature']:g}, {runs} run{'s' if high > 1 else ''} per method; {spread}. "
+        "Pass@k^(m): at least m of k samples pass. Best of each model in bold."
+    )
+
+
+def _size(place: pd.Series) -> str:
+    without = f" without {place['excluded']}, which could not be judged" if place["excluded"] else ""
+    return f"{place['benchmark']} ({place['problems']} problems{without})"
+
+
+def _markdown(block: Block) -> str:
+    titles = [f"{escape_markdown(benchmark)} {markdown_metric(k, m)}" for benchmark, k, m in block.columns]
+    rows, previous = [], None
+    for model, method in block.rows:
+        shown = "" if model == previous else escape_markdown(model)
+        rows.append([shown, escape_markdown(method), *map(markdown_number, block.numbers((model, method)))])
+        previous = model
+    table = markdown_table([("Model", False), ("Method", False), *((title, True) for title in titles)], rows)
+    title = f"**{escape_markdown(block.dataset)}**, T = {block.temperature:g}"
+    return f"{title}\n\n{table}\n{escape_markdown(block.caption)}\n"
+
+
+def _latex(block: Block) -> str:
+    spans = [latex_span(size, rf"{escape_latex(name)} (\%)") for name, size in block.benchmarks.items()]
+    header = [
+        latex_row(["", *spans]),
+        latex_rules(block.benchmarks.values()),
+        latex_row(["Method", *(mathtext(k, m) for _, k, m in block.columns)]),
+    ]
+    body, previous = [], None
+    for model, method in block.rows:
+        if model != previous:
+            heading = rf"\textbf{{{escape_latex(model)}}}"
+            body += [r"\midrule", latex_row([latex_span(len(block.columns) + 1, heading, "l")])]
+            previous = model
+        body.append(latex_row([escape_latex(method), *map(latex_number, block.numbers((model, method)))]))
+    return "\n".join(
+        [
+            r"\begin{table*}[t]",
+            r"\centering\small",
+            rf"\caption{{{_latex_caption(block.caption)}}}",
+            latex_tabular(len(block.columns), header, body),
+            r"\end{table*}",
+            "",
+        ]
+    )
+
+
+def _latex_caption(text: str) -> str:
+    return (
+        escape_latex(text)
+        .replace(escape_latex("Pass@k^(m)"), "Pass@$k^{(m)}$")
+        .replace("±", r"$\pm$")
+        .replace("×", r"$\times$")
+    )

@@ -1,160 +1,159 @@
-"""The headline table as Markdown and LaTeX, in the layout of the paper's Table 1.
+"""One writer for each form of a table: Markdown, LaTeX, a terminal and CSV. Labels are shown and obeyed by no reader.
 
-One table per dataset and temperature: methods as rows under their model, benchmarks side by side, each with its
-Pass@k and then its Pass@k^(m) columns. Best in bold; mean ± standard deviation over runs where there are several.
+The writers of Markdown and LaTeX take cells that are escaped already, as these may hold marks of their own: bold, ±.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from ibft.metrics.notation import mathtext
-from ibft.tables.escaping import escape_latex, escape_markdown
+from ibft.store.visible import visible
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]!<>|~&$]")  # emphasis, links, images, HTML, tables, entities, formulas
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "''",
+    "[": "{[}",  # after the end of a row, what follows in brackets or a star belongs to it
+    "]": "{]}",
+    "*": "{*}",
+    "⟨": r"$\langle$",
+    "⟩": r"$\rangle$",
+}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # spreadsheets run what begins so
+
+Column = tuple[str, bool]  # its title, and whether it holds numbers
 
 
 @dataclass(frozen=True)
-class Block:
-    """What is printed as one table. `columns` are (benchmark, k, m); `cells` maps (model, method, column) to a row."""
+class TextTable:
+    """A table whose cells are plain texts, which each reader of it escapes: the report, Markdown, a terminal."""
 
-    dataset: str
-    temperature: float
-    rows: list[tuple[str, str]]
-    columns: list[tuple[str, int, int]]
-    cells: dict[tuple[str, str, tuple[str, int, int]], pd.Series]
-    caption: str
-
-    @property
-    def benchmarks(self) -> list[str]:
-        return list(dict.fromkeys(benchmark for benchmark, _, _ in self.columns))
-
-    def cell(self, row: tuple[str, str], column: tuple[str, int, int]) -> pd.Series | None:
-        return self.cells.get((*row, column))
+    title: str
+    note: str
+    columns: list[Column]
+    rows: list[list[str]]
 
 
-def blocks(headline: pd.DataFrame) -> Iterator[Block]:
-    """Split HEADLINE into the tables that are printed, in its own order."""
-    for _, rows in headline.groupby(["dataset", "temperature"], sort=False):
-        columns = list(dict.fromkeys(zip(rows["benchmark"], rows["k"], rows["m"], strict=True)))
-        yield Block(
-            dataset=str(rows["dataset"].iloc[0]),
-            temperature=float(rows["temperature"].iloc[0]),
-            rows=list(dict.fromkeys(zip(rows["model"], rows["method"], strict=True))),
-            columns=columns,
-            cells={
-                (row["model"], row["method"], (row["benchmark"], row["k"], row["m"])): row for _, row in rows.iterrows()
-            },
-            caption=_caption(rows),
-        )
+@dataclass(frozen=True)
+class Number:
+    """A printed mean, its standard deviation (empty for a single run), and whether it is the best of its column."""
+
+    mean: str
+    spread: str = ""
+    best: bool = False
+
+    def __str__(self) -> str:
+        return self._with_spread(self.mean, "±")
+
+    def markdown(self) -> str:
+        return self._with_spread(f"**{self.mean}**" if self.best else self.mean, "±")
+
+    def latex(self) -> str:
+        return self._with_spread(rf"\textbf{{{self.mean}}}" if self.best else self.mean, r"$\pm$")
+
+    def _with_spread(self, mean: str, sign: str) -> str:
+        return f"{mean} {sign} {self.spread}" if self.spread else mean
 
 
-def markdown(headline: pd.DataFrame) -> str:
-    return "\n".join(_markdown(block) for block in blocks(headline))
+def printed(mean: float, spread: float, digits: int, best: bool = False) -> Number:
+    """A mean with 2 digits and its standard deviation with `digits`; NaN is no deviation."""
+    return Number(f"{mean:.2f}", "" if pd.isna(spread) else f"{spread:.{digits}f}", best)
 
 
-def latex(headline: pd.DataFrame) -> str:
-    """One `table*` per dataset and temperature; needs the package booktabs."""
-    return "\n".join(_latex(block) for block in blocks(headline))
+def markdown_number(number: Number | None) -> str:
+    return number.markdown() if number else "–"
 
 
-def number(row: pd.Series) -> tuple[str, str]:
-    """Percent and standard deviation as printed; the latter is empty for a single run."""
-    return f"{row['percent']:.2f}", "" if pd.isna(row["std"]) else f"{row['std']:.2f}"
+def latex_number(number: Number | None) -> str:
+    return number.latex() if number else "--"
 
 
-def _caption(rows: pd.DataFrame) -> str:
-    places = rows.drop_duplicates("benchmark")
-    sizes = ", ".join(_size(place) for _, place in places.iterrows())
-    low, high = rows["runs"].min(), rows["runs"].max()
-    runs = f"{low}" if low == high else f"{low} to {high}"
-    spread = "mean ± standard deviation over runs (trial × training seed, ddof = 1)" if high > 1 else "a single run"
-    first = rows.iloc[0]
-    return (
-        f"Fine-tuned on {first['dataset']}, in percent: {sizes}; n = {rows['n'].min()} samples per problem, "
-        f"T = {first['temperature']:g}, {runs} run{'s' if high > 1 else ''} per method; {spread}. "
-        "Pass@k^(m): at least m of k samples pass. Best of each model in bold."
-    )
-
-
-def _size(place: pd.Series) -> str:
-    without = f" without {place['excluded']}, which could not be judged" if place["excluded"] else ""
-    return f"{place['benchmark']} ({place['problems']} problems{without})"
-
-
-def _markdown(block: Block) -> str:
-    names = [f"{escape_markdown(benchmark)} {_html(k, m)}" for benchmark, k, m in block.columns]
-    lines = [
-        f"**{escape_markdown(block.dataset)}**, T = {block.temperature:g}\n",
-        "| Model | Method | " + " | ".join(names) + " |",
-        "|:--|:--|" + "--:|" * len(names),
-    ]
-    previous = None
-    for row in block.rows:
-        model, method = row
-        cells = [_markdown_cell(block.cell(row, column)) for column in block.columns]
-        shown = "" if model == previous else escape_markdown(model)
-        lines.append(f"| {shown} | {escape_markdown(method)} | " + " | ".join(cells) + " |")
-        previous = model
-    return "\n".join(lines) + f"\n\n{escape_markdown(block.caption)}\n"
-
-
-def _markdown_cell(row: pd.Series | None) -> str:
-    if row is None:
-        return "–"
-    percent, std = number(row)
-    mean = f"**{percent}**" if row["best"] else percent
-    return f"{mean} ± {std}" if std else mean
-
-
-def _html(k: int, m: int) -> str:
+def markdown_metric(k: int, m: int) -> str:
     return f"Pass@{k}" if m == 1 else f"Pass@{k}<sup>({m})</sup>"
 
 
-def _latex(block: Block) -> str:
-    width = len(block.columns) + 1
-    lines = [
-        r"\begin{table*}[t]",
-        r"\centering\small",
-        rf"\caption{{{_latex_caption(block.caption)}}}",
-        r"\begin{tabular}{l" + "c" * len(block.columns) + "}",
-        r"\toprule",
-        *_latex_header(block),
-    ]
-    previous = None
-    for row in block.rows:
-        model, method = row
-        if model != previous:
-            lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{escape_latex(model)}}}}} \\"]
-            previous = model
-        cells = [_latex_cell(block.cell(row, column)) for column in block.columns]
-        lines.append(" & ".join([escape_latex(method), *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
+def markdown_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown, numbers to the right. `rows` hold Markdown."""
+    lines = [_markdown_row([title for title, _ in columns])]
+    lines.append("|" + "".join("--:|" if number else ":--|" for _, number in columns))
+    return "\n".join([*lines, *map(_markdown_row, rows)]) + "\n"
 
 
-def _latex_header(block: Block) -> list[str]:
-    """Benchmarks over their columns, then the metrics."""
-    spans, rules, start = [""], [], 2
-    for benchmark in block.benchmarks:
-        size = sum(column[0] == benchmark for column in block.columns)
-        spans.append(rf"\multicolumn{{{size}}}{{c}}{{{escape_latex(benchmark)} (\%)}}")
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def latex_tabular(columns: int, header: Iterable[str], body: Iterable[str]) -> str:
+    """A `tabular` of LaTeX that needs booktabs: a column of names, and so many `columns` of numbers."""
+    begin = r"\begin{tabular}{l" + "c" * columns + "}"
+    return "\n".join([begin, r"\toprule", *header, *body, r"\bottomrule", r"\end{tabular}"])
+
+
+def latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def latex_span(columns: int, text: str, align: str = "c") -> str:
+    """A cell that spans so many columns."""
+    return rf"\multicolumn{{{columns}}}{{{align}}}{{{text}}}"
+
+
+def latex_rules(sizes: Iterable[int]) -> str:
+    """A rule under each group of columns, of which the first begins after the names."""
+    rules, start = [], 2
+    for size in sizes:
         rules.append(rf"\cmidrule(lr){{{start}-{start + size - 1}}}")
         start += size
-    metrics = ["Method", *(mathtext(k, m) for _, k, m in block.columns)]
-    return [" & ".join(spans) + r" \\", " ".join(rules), " & ".join(metrics) + r" \\"]
+    return " ".join(rules)
 
 
-def _latex_cell(row: pd.Series | None) -> str:
-    if row is None:
-        return "--"
-    percent, std = number(row)
-    mean = rf"\textbf{{{percent}}}" if row["best"] else percent
-    return rf"{mean} $\pm$ {std}" if std else mean
-
-
-def _latex_caption(text: str) -> str:
-    return (
-        escape_latex(text)
-        .replace(escape_latex("Pass@k^(m)"), "Pass@$k^{(m)}$")
-        .replace("±", r"$\pm$")
-        .replace("×", r"$\times$")
+def terminal_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
+    """A table for a terminal, numbers to the right."""
+    lines = [[title for title, _ in columns], *([visible(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, (_, number) in zip(line, widths, columns, strict=True)
+        ).rstrip()
+        for line in lines
     )
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """`frame` as CSV, in which an apostrophe stands before a text that a spreadsheet would run as a formula."""
+    texts = {name: frame[name].map(_csv_cell) for name in frame.columns if not is_numeric_dtype(frame[name])}
+    return frame.assign(**texts).to_csv(index=False, float_format="%.6g").encode()
+
+
+def _csv_cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    runs = value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
+    return f"'{visible(value)}" if runs else visible(value)
+
+
+def escape_markdown(text: str) -> str:
+    """`text` in a line of Markdown; an address in it becomes no link."""
+    escaped = _MARKDOWN.sub(lambda found: f"\\{found[0]}", visible(text))
+    return escaped.replace("://", r":\//").replace("www.", r"www\.")
+
+
+def escape_latex(text: str) -> str:
+    """`text` in a paragraph or a cell of LaTeX."""
+    return "".join(_LATEX.get(character, character) for character in visible(text))

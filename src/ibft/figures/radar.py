@@ -10,9 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ibft.config.metrics import Metrics
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
-from ibft.labels import Labels, in_order
-from ibft.metrics.notation import mathtext
-from ibft.metrics.places import compared, lowest_temperature
+from ibft.labels import Labels, compared, in_order, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError
 
 _WIDTH, _HEIGHT = 4.8, 5.0  # inches

@@ -15,8 +15,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.labels import Labels
-from ibft.metrics.places import lowest_temperature
+from ibft.labels import Labels, lowest_temperature
 
 
 @styled

@@ -1,0 +1,266 @@
+"""The paper's Tables 1 and A1 (arXiv 2510.16022): their numbers, their layout, and a run compared with them.
+
+`paper_numbers.csv` names the table and the section that a number stands in. `percent` and `spread` are the printed
+digits; the paper calls the spread "its variance over five independent trials", and Table A1 has none. Models, datasets,
+methods and benchmarks are called as `config/paper.yaml` labels them: a run takes part by calling things the same.
+
+With k = n = 10 a value of Table A1 is a share of HumanEval's 164 problems, and all are, but for the row of FT on
+DeepSeek-Coder-7B-v1.5: its values are multiples of 1/156, the number of problems of Eval-Human. They stand as printed.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from ibft.config.config import Config
+from ibft.config.metrics import Metrics
+from ibft.labels import Labels, labels_of, raised
+from ibft.runtime.errors import UserError
+from ibft.store.schemas import BESIDE_PAPER, METRICS
+from ibft.tables.headline import Block, block_of, headline
+from ibft.tables.render import (
+    Number,
+    TextTable,
+    escape_latex,
+    escape_markdown,
+    latex_number,
+    latex_row,
+    latex_rules,
+    latex_span,
+    latex_tabular,
+    markdown_metric,
+    markdown_number,
+    markdown_table,
+    printed,
+)
+
+TEMPERATURE = 0.2  # "the default choice is T = 0.2" (Section 5.2)
+N, TRIALS = 10, 5
+PROBLEMS = {"Eval-Human": 156, "Eval-Machine": 143, "HumanEval": 164}
+LABELS = Labels(
+    models={
+        name: name
+        for name in (
+            "CodeLlama-7B-Instruct",
+            "DeepSeek-Coder-7B-Instruct-v1.5",
+            "Llama-3-8B",
+            "DeepSeek-Coder-7B-v1.5",
+        )
+    },
+    methods={name: name for name in ("Base", "FT", "FT w/ GraNd", "FT w/ Min-K%", "IB-FT")},
+    kinds={"Base": "base", "FT": "ft", "FT w/ GraNd": "ft-grand", "FT w/ Min-K%": "ft-mink", "IB-FT": "ibft"},
+)
+SETTINGS = Metrics(k=(1, 5, 10), strict_k=10, strict_m=(2, 5, 10))
+
+_FILE = Path(__file__).with_name("paper_numbers.csv")
+_COLUMNS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
+_BASE = "Base"
+_PRINTED_DIGITS, _SPREAD_DIGITS = 2, 3  # of the paper's percentages
+_SAME = ["model", "dataset", "method", "benchmark", "k", "m"]
+
+
+def paper_numbers() -> pd.DataFrame:
+    """Table, section, model, dataset, method, benchmark, k, m, percent and spread (NaN in Table A1)."""
+    return pd.read_csv(_FILE)
+
+
+def paper_metrics(numbers: pd.DataFrame) -> pd.DataFrame:
+    """`numbers` as METRICS. The paper gives no intervals: `low` and `high` are the estimate itself."""
+    estimate = numbers["percent"] / 100
+    return pd.DataFrame(
+        numbers.assign(
+            temperature=TEMPERATURE,
+            n=N,
+            runs=TRIALS,
+            excluded="",
+            estimate=estimate,
+            std=numbers["spread"] / 100,
+            low=estimate,
+            high=estimate,
+            official_estimate=estimate,
+            problems=numbers["benchmark"].map(PROBLEMS),
+        ),
+        columns=METRICS.schema.names,
+    )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One of the paper's tables: methods under their model, Pass@k and Pass@10^(m) per benchmark.
+
+    Attributes:
+        base_is_model: the row of the base model is called by the model's name; else the name heads its rows.
+        spreads: whether numbers are printed with their spread.
+    """
+
+    name: str
+    dataset: str
+    benchmarks: tuple[str, ...]
+    base_is_model: bool
+    spreads: bool
+
+    @property
+    def columns(self) -> list[tuple[str, int, int]]:
+        return [(benchmark, k, m) for benchmark in self.benchmarks for k, m in _COLUMNS]
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("table_1", "OriGen", ("Eval-Human", "Eval-Machine"), base_is_model=True, spreads=True),
+        Layout("table_A1", "Evol-CodeAlpaca-V1", ("HumanEval",), base_is_model=False, spreads=False),
+    )
+}
+
+
+def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[str]:
+    """The tables that (dataset, benchmark, temperature) `cells` of `config` can fill, so labelled, with their k."""
+    labels = labels_of(config)
+    tested = {
+        (labels.dataset(dataset), labels.benchmark(benchmark))
+        for dataset, benchmark, temperature in cells
+        if temperature == TEMPERATURE
+    }
+    if not {k for k, _ in _COLUMNS} <= {*config.metrics.k, config.metrics.strict_k}:
+        return []
+    return [
+        name
+        for name, layout in LAYOUTS.items()
+        if tested >= {(layout.dataset, benchmark) for benchmark in layout.benchmarks}
+    ]
+
+
+def filled(layout: Layout, metrics: pd.DataFrame, labels: Labels) -> Block:
+    """`layout` with the numbers of METRICS, its rows in the order of `labels`.
+
+    Raises:
+        UserError: the metrics hold nothing of this table.
+    """
+    table = headline(metrics, labels, SETTINGS)
+    table = table[(table["dataset"] == layout.dataset) & table["benchmark"].isin(layout.benchmarks)]
+    table = table[_at_the_papers_temperature(table)]
+    if table.empty:
+        raise UserError(f"{layout.name} needs {layout.dataset} and {', '.join(layout.benchmarks)} at T = {TEMPERATURE}")
+    return replace(block_of(table), columns=layout.columns)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A printed row: its name, and a number for each column. Without numbers it heads a model."""
+
+    name: str
+    numbers: list[Number | None]
+    starts_model: bool
+
+
+def _lines(layout: Layout, block: Block) -> Iterator[_Line]:
+    for model in dict.fromkeys(model for model, _ in block.rows):
+        methods = [method for own, method in block.rows if own == model]
+        if not layout.base_is_model or _BASE not in methods:
+            yield _Line(model, [], starts_model=True)
+        for method in methods:
+            is_model = layout.base_is_model and method == _BASE
+            name = model if is_model else method if method == _BASE else f"+ {method}"
+            cells = [block.cell((model, method), column) for column in block.columns]
+            yield _Line(name, [None if cell is None else _number(layout, cell) for cell in cells], is_model)
+
+
+def _number(layout: Layout, cell: pd.Series) -> Number:
+    number = printed(cell["percent"], cell["std"], _SPREAD_DIGITS, bool(cell["best"]))
+    return number if layout.spreads else replace(number, spread="")
+
+
+def layout_markdown(layout: Layout, block: Block) -> str:
+    columns = [(f"{benchmark} {markdown_metric(k, m)}", True) for benchmark, k, m in block.columns]
+    rows = []
+    for line in _lines(layout, block):
+        name = escape_markdown(line.name)
+        numbers = [markdown_number(number) for number in line.numbers] or [""] * len(columns)
+        rows.append([f"**{name}**" if line.starts_model else name, *numbers])
+    return markdown_table([("Methods", False), *columns], rows)
+
+
+def layout_latex(layout: Layout, block: Block) -> str:
+    """A `tabular` that needs the package booktabs."""
+    width, half = len(block.columns), len(_COLUMNS) // 2
+    kinds = (r"Pass@$k$ $\uparrow$", r"Pass@$10^{(m)}$ $\uparrow$")
+    header = [
+        latex_row(["Methods", *(latex_span(n, rf"{escape_latex(b)} (\%)") for b, n in block.benchmarks.items())]),
+        latex_row(["", *[latex_span(half, kind) for kind in kinds] * len(block.benchmarks)]),
+        latex_rules([half] * (width // half)),
+        latex_row(["", *(f"$k = {k}$" if m == 1 else f"$m = {m}$" for _, k, m in block.columns)]),
+    ]
+    body = []
+    for line in _lines(layout, block):
+        body += [r"\midrule"] if line.starts_model else []
+        name = escape_latex(line.name)
+        cells = [name, *map(latex_number, line.numbers)] if line.numbers else [latex_span(width + 1, name)]
+        body.append(latex_row(cells))
+    return latex_tabular(width, header, body) + "\n"
+
+
+def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
+    """BESIDE_PAPER: HEADLINE at the paper's temperature and the paper's numbers; empty where no label matches.
+
+    `contains` says whether our 95% interval contains the paper's number. The interval is over problems alone: another
+    training run, prompt or engine can move a number further than that.
+    """
+    ours = headline[_at_the_papers_temperature(headline)]
+    both = ours.merge(numbers.rename(columns={"percent": "paper_percent", "spread": "paper_spread"}), on=_SAME)
+    both["difference"] = both["percent"] - both["paper_percent"]
+    low, high = (both[bound].round(_PRINTED_DIGITS) for bound in ("low", "high"))
+    both["contains"] = (low <= both["paper_percent"]) & (both["paper_percent"] <= high)
+    return pd.DataFrame(both, columns=BESIDE_PAPER.schema.names)
+
+
+def comparison_table(comparison: pd.DataFrame) -> TextTable:
+    """BESIDE_PAPER as it is printed, and how often our interval contains the paper's number."""
+    rows = [
+        [
+            row["table"],
+            row["model"],
+            row["method"],
+            row["benchmark"],
+            raised(row["k"], row["m"]),
+            f"{row['percent']:.2f}",
+            f"{row['low']:.1f} to {row['high']:.1f}",
+            str(printed(row["paper_percent"], row["paper_spread"], _SPREAD_DIGITS)),
+            f"{row['difference']:+.2f}",
+            "yes" if row["contains"] else "no",
+        ]
+        for _, row in comparison.iterrows()
+    ]
+    return TextTable(
+        "Beside the paper",
+        f"In percent. Our 95% interval contains the paper's number in {comparison['contains'].sum()} of "
+        f"{len(comparison)} cases. It is over problems alone: another training run, prompt or engine can move a number "
+        "further. The paper calls its ± the variance over five trials.",
+        [
+            ("Table", False),
+            ("Model", False),
+            ("Method", False),
+            ("Benchmark", False),
+            ("Metric", False),
+            ("Ours", True),
+            ("95% interval", True),
+            ("Paper", True),
+            ("Difference", True),
+            ("Inside", False),
+        ],
+        rows,
+    )
+
+
+def comparison_markdown(comparison: pd.DataFrame) -> str:
+    """BESIDE_PAPER as a Markdown table with its note."""
+    if comparison.empty:
+        return "No model, dataset, method and benchmark of this run is called as one of the paper's Tables 1 and A1.\n"
+    table = comparison_table(comparison)
+    rows = [[escape_markdown(cell) for cell in row] for row in table.rows]
+    return f"{markdown_table(table.columns, rows)}\n{escape_markdown(table.note)}\n"
+
+
+def _at_the_papers_temperature(table: pd.DataFrame) -> "pd.Series[bool]":
+    return (table["temperature"] - TEMPERATURE).abs() < 1e-9
