@@ -16,12 +16,12 @@ from ibft.tables.paper import (
     LAYOUTS,
     PROBLEMS,
     SETTINGS,
-    comparison_markdown,
-    comparison_table,
     fillable,
     filled,
     layout_markdown,
     paper_comparison,
+    paper_comparison_markdown,
+    paper_comparison_table,
     paper_metrics,
     paper_numbers,
 )
@@ -128,16 +128,16 @@ def test_ours_beside_the_papers_says_by_how_much_and_whether_it_is_inside() -> N
     beside = paper_comparison(headline(ours, LABELS, SETTINGS), NUMBERS)
     assert beside["difference"].round(6).eq(5).all()
     assert beside["contains"].sum() == 1
-    text = comparison_markdown(beside)
+    text = paper_comparison_markdown(beside)
     assert "| 22.56 | 0.0 to 25.6 | 17.56 ± 0.099 | +5.00 | yes |" in text
-    assert f"1 of {len(NUMBERS)} cases" in comparison_table(beside).note
+    assert f"1 of {len(NUMBERS)} cases" in paper_comparison_table(beside).note
 
 
 def test_a_run_of_other_things_has_nothing_beside_the_paper() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
     beside = paper_comparison(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
     assert beside.empty
-    assert "No model" in comparison_markdown(beside)
+    assert "No model" in paper_comparison_markdown(beside)
     assert fillable(load(synthetic_run.CONFIG), [("rtl", "rtl-mini", 0.2)]) == []
 
 

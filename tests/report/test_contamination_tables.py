@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ibft.config.contamination import Contamination
-from ibft.report.contamination import contamination_table, most_overlapping_table
+from ibft.report.data_tables import contamination_table, most_overlapping_table
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import CONTAMINATION
 from ibft.tables.render import TextTable

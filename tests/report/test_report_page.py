@@ -21,11 +21,10 @@ from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.metrics.compare import compare_methods
 from ibft.metrics.runs import run_of
-from ibft.report.facts import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
-from ibft.report.sentences import findings
-from ibft.report.warnings import truncation_warnings
+from ibft.report.sentences import findings, truncation_warnings
+from ibft.report.tables import Tally, run_time_csv, run_time_table, verdict_table
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import write_table
 from ibft.store.schemas import (

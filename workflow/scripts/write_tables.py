@@ -16,7 +16,7 @@ from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import BESIDE_PAPER, HEADLINE, METRICS
 from ibft.tables.headline import headline, headline_latex, headline_markdown
-from ibft.tables.paper import comparison_markdown, paper_comparison, paper_numbers
+from ibft.tables.paper import paper_comparison, paper_comparison_markdown, paper_numbers
 from ibft.tables.render import as_csv
 
 
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.output_dir
     for name, kind, rows, text in (
         ("headline", HEADLINE, table, headline_markdown(table)),
-        ("beside_paper", BESIDE_PAPER, beside, comparison_markdown(beside)),
+        ("beside_paper", BESIDE_PAPER, beside, paper_comparison_markdown(beside)),
     ):
         parquet.write_table(folder / f"{name}.parquet", kind, rows)
         write_output(folder / f"{name}.csv", as_csv(rows))

@@ -1,4 +1,4 @@
-"""What came out, in plain words: which method won, by how much, and whether chance could have done it."""
+"""Sentences of the report: which method won, by how much, whether chance could have done it, and what is doubtful."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,10 @@ import pandas as pd
 
 from ibft.config.metrics import Metrics
 from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised
+from ibft.report.tables import Tally
 
 SIGNIFICANCE = 0.05
+TOLERATED = 0.01  # share of a variant's samples that may hit the token limit
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,20 @@ def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, s
         setting = f"{labels.model(place.model)} fine-tuned on {labels.dataset(place.dataset)}; {_size(rows)}"
         found.append(Finding(labels.benchmark(place.benchmark), setting, sentences))
     return found
+
+
+def truncation_warnings(tally: Tally, labels: Labels) -> list[str]:
+    """One sentence per place that has variants of which more than 1% of the samples hit the token limit."""
+    shares: dict[str, list[str]] = {}
+    for cell, samples in tally.samples_of.items():
+        share = tally.cut_of[cell] / samples if samples else 0.0
+        if share > TOLERATED:
+            place = (
+                f"{labels.model(cell.model)} on {labels.dataset(cell.dataset)}, {labels.benchmark(cell.benchmark)} at "
+                f"T = {cell.temperature:g}"
+            )
+            shares.setdefault(place, []).append(f"{labels.method(cell.method)} {share:.1%}")
+    return [f"{place}: {', '.join(of_methods)}" for place, of_methods in shares.items()]
 
 
 def _sentence(rows: pd.DataFrame, compared: pd.DataFrame, labels: Labels, metric: str) -> str:

@@ -215,7 +215,7 @@ def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame(both, columns=BESIDE_PAPER.schema.names)
 
 
-def comparison_table(comparison: pd.DataFrame) -> TextTable:
+def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
     """BESIDE_PAPER as it is printed, and how often our interval contains the paper's number."""
     rows = [
         [
@@ -253,11 +253,11 @@ def comparison_table(comparison: pd.DataFrame) -> TextTable:
     )
 
 
-def comparison_markdown(comparison: pd.DataFrame) -> str:
+def paper_comparison_markdown(comparison: pd.DataFrame) -> str:
     """BESIDE_PAPER as a Markdown table with its note."""
     if comparison.empty:
         return "No model, dataset, method and benchmark of this run is called as one of the paper's Tables 1 and A1.\n"
-    table = comparison_table(comparison)
+    table = paper_comparison_table(comparison)
     rows = [[escape_markdown(cell) for cell in row] for row in table.rows]
     return f"{markdown_table(table.columns, rows)}\n{escape_markdown(table.note)}\n"
 

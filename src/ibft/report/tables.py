@@ -1,4 +1,4 @@
-"""What a reader needs to judge the numbers: data, memorization, exclusions, verdict rules, software, run times."""
+"""Tables of the report on the results: comparisons, verdicts, problems, isolation, software and run times."""
 
 import importlib.metadata
 import platform
@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.labels import Labels, raised
-from ibft.memorization.distributions import scores_at
-from ibft.memorization.separation import separation
+from ibft.config.metrics import Metrics
+from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.tables.render import TextTable
@@ -35,7 +34,6 @@ _ISOLATION = {
     "B": "Landlock, system call filter and resource limits, without namespaces",
     "C": "resource limits only: samples could read files and use the network",
 }
-_GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned model", "p2": "p2: reference data, base model"}
 
 
 class Cell(NamedTuple):
@@ -128,97 +126,41 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
     )
 
 
-def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: int, labels: Labels) -> TextTable:
-    """Quartiles of Min-K% Prob per (model, dataset, group), and how far each group lies from its p0."""
-    values = {key: scores_at(frame, k, "/".join(key)) for key, frame in scores.items()}
+def official_table(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> TextTable:
+    """One row per method, place, temperature and metric of the headline table: both estimates and their difference."""
     rows = []
-    for (model, dataset, group), own in values.items():
-        base = values.get((model, dataset, "p0"))
-        apart = separation(base, own) if group != "p0" and base is not None else None
-        quartiles = pd.Series(own).quantile([0.25, 0.5, 0.75])
-        rows.append(
-            [
-                labels.model(model),
-                labels.dataset(dataset),
-                _GROUPS.get(group, group),
-                f"{len(own):,}",
-                *(f"{value:.2f}" for value in quartiles),
-                *((str(apart.overlap), str(apart.ks), str(apart.auroc)) if apart else ("", "", "")),
-            ]
-        )
+    for place, of_place in by_place(rows_at(metrics, headline_grid(settings)), labels):
+        for method in in_order(list(of_place["method"]), labels.methods):
+            for _, row in of_place[of_place["method"] == method].iterrows():
+                rows.append(
+                    [
+                        labels.dataset(place.dataset),
+                        labels.model(place.model),
+                        labels.benchmark(place.benchmark),
+                        labels.method(method),
+                        f"{row['temperature']:g}",
+                        raised(row["k"], row["m"]),
+                        f"{100 * row['official_estimate']:.2f}",
+                        f"{100 * row['estimate']:.2f}",
+                        f"{100 * (row['estimate'] - row['official_estimate']):+.2f}",
+                    ]
+                )
     return TextTable(
-        f"Min-{k}% Prob",
-        "Lower = more memorized. Overlap, KS distance and AUROC (the chance that an example of p0 scores below one of "
-        "this group) compare each group with p0: an overlap near 1 with p1 means that fine-tuning had little left to "
-        "memorize, an AUROC near 0.5 with p2 that the base model does not know the data. In brackets: 95% bootstrap "
-        "intervals.",
+        "Pass@k by the official rule and by ours",
+        "In percent. Officially: the upstream harness's rule to the letter, over all problems; those that this machine "
+        "cannot judge count as the harness counts them. Ours: the hardened verdicts, over the problems that can be "
+        "judged. Published numbers are comparable with the first.",
         [
+            ("Dataset", False),
             ("Model", False),
-            ("Fine-tuning data", False),
-            ("Scores", False),
-            ("Examples", True),
-            ("25%", True),
-            ("Median", True),
-            ("75%", True),
-            ("Overlap", True),
-            ("KS", True),
-            ("AUROC", True),
+            ("Benchmark", False),
+            ("Method", False),
+            ("T", True),
+            ("Metric", False),
+            ("Officially", True),
+            ("Ours", True),
+            ("Difference", True),
         ],
-        rows,
-    )
-
-
-def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> TextTable:
-    rows = [
-        [
-            labels.dataset(name),
-            ", ".join(sorted(set(frame["language"]))),
-            f"{len(frame):,}",
-            f"{frame['instruction'].str.len().mean():.0f}",
-            f"{frame['response'].str.len().mean():.0f}",
-        ]
-        for name, frame in examples.items()
-    ]
-    return TextTable(
-        "Datasets",
-        "As they were scored and trained on. Lengths are means, in characters.",
-        [("Dataset", False), ("Language", False), ("Examples", True), ("Instruction", True), ("Response", True)],
-        rows,
-    )
-
-
-def selection_table(
-    kept: Mapping[tuple[str, str, str], pd.DataFrame], examples: Mapping[str, pd.DataFrame], labels: Labels
-) -> TextTable:
-    """SELECTION by (model, dataset, method). Datasets that are not in `examples` show no share."""
-    rows = []
-    for (model, dataset, name), frame in kept.items():
-        total = len(examples[dataset]) if dataset in examples else None
-        share = f"{len(frame) / total:.0%} of {total:,}" if total else ""
-        rows.append([labels.model(model), labels.dataset(dataset), labels.method(name), f"{len(frame):,}", share])
-    return TextTable(
-        "Selections",
-        "Examples that were kept for fine-tuning.",
-        [("Model", False), ("Dataset", False), ("Method", False), ("Kept", True), ("Share", True)],
-        rows,
-    )
-
-
-def problem_table(
-    excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
-) -> TextTable:
-    """Each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
-    rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
-    rows += [
-        [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
-    ]
-    return TextTable(
-        "Problems that say little or nothing",
-        "Those that do not count could not be judged on this machine, for any method. A problem that a module with "
-        "constant outputs passes counts, but a pass there shows little."
-        if rows
-        else "None: every problem could be judged, and none is passed by a constant.",
-        [("Benchmark", False), ("Problem", False), ("Counts", False), ("Reason", False)],
         rows,
     )
 
@@ -253,6 +195,25 @@ def verdict_table(tally: Tally, labels: Labels) -> TextTable:
             ("Only hardened", True),
             ("Cut", True),
         ],
+        rows,
+    )
+
+
+def problem_table(
+    excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
+) -> TextTable:
+    """Each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
+    rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
+    rows += [
+        [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
+    ]
+    return TextTable(
+        "Problems that say little or nothing",
+        "Those that do not count could not be judged on this machine, for any method. A problem that a module with "
+        "constant outputs passes counts, but a pass there shows little."
+        if rows
+        else "None: every problem could be judged, and none is passed by a constant.",
+        [("Benchmark", False), ("Problem", False), ("Counts", False), ("Reason", False)],
         rows,
     )
 

@@ -1,0 +1,233 @@
+"""The report of a run, from its tables: what stands in which section, and the samples that the browser shows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ibft.config.config import Config
+from ibft.labels import Labels
+from ibft.metrics.aggregate import judged
+from ibft.metrics.runs import constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.paths import Run
+from ibft.report import data_tables, sample_browser, tables
+from ibft.report.page import Section, picture, render
+from ibft.report.sentences import findings, truncation_warnings
+from ibft.report.tables import Tally
+from ibft.runtime.errors import UserError
+from ibft.runtime.progress import progress
+from ibft.store.parquet import read_table
+from ibft.store.schemas import (
+    BESIDE_PAPER,
+    COMPARISONS,
+    CONTAMINATION,
+    EXAMPLES,
+    GRADIENT_CORRELATIONS,
+    GRADIENT_DECILES,
+    HEADLINE,
+    MEMORIZATION,
+    METRICS,
+    PASS_COUNTS,
+    PROBLEMS,
+    SAMPLES,
+    SELECTION,
+    VERDICTS,
+)
+from ibft.tables.paper import paper_comparison_table
+from ibft.tables.render import TextTable
+
+Paths = Mapping[str, Path]
+Frames = Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files that a report is written from. Those of a mapping are optional."""
+
+    metrics: Path
+    comparisons: Path
+    pass_counts: Path
+    headline: Path
+    samples: Path  # folder of all runs
+    verdicts: Path  # folder of all runs
+    beside_paper: Path | None = None
+    problems: Paths = field(default_factory=dict)  # by BENCHMARK
+    examples: Paths = field(default_factory=dict)  # by DATASET
+    memorization: Paths = field(default_factory=dict)  # by MODEL/DATASET/GROUP
+    selection: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD
+    gradients: Paths = field(default_factory=dict)  # by MODEL/DATASET/TABLE
+    contamination: Paths = field(default_factory=dict)  # by DATASET/BENCHMARK
+    figures: Paths = field(default_factory=dict)  # by FIGURE or FIGURE/MODEL/DATASET, in the order of the report
+    benchmarks: Path | None = None  # folder of Snakemake's benchmark files, where the page shows run times
+
+
+def build(sources: Sources, config: Config, labels: Labels) -> str:
+    """The page, which shows the runs that PASS_COUNTS names.
+
+    Raises:
+        UserError: a table is missing or damaged, or one does not fit another.
+    """
+    metrics = read_table(sources.metrics, METRICS)
+    comparisons = read_table(sources.comparisons, COMPARISONS)
+    pass_counts = judged(read_table(sources.pass_counts, PASS_COUNTS))
+    problems = {name: read_table(path, PROBLEMS) for name, path in sources.problems.items()}
+    packed = _pack(sources, pass_counts, problems)
+    doubtful = _doubtful_problems(sources.verdicts, runs_of(pass_counts))
+    return render(
+        warnings=truncation_warnings(packed.tally, labels),
+        findings=findings(metrics, comparisons, labels, config.metrics),
+        headline=read_table(sources.headline, HEADLINE),
+        pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
+        sections=[
+            Section("Comparisons", "comparisons", _comparisons(comparisons, labels)),
+            Section("Paper", "paper", _paper(sources)),
+            Section("Data", "data", _data(sources, config, labels)),
+            Section("Gradients", "gradients", _gradients(sources, config, labels)),
+            Section("Contamination", "contamination", _contamination(sources, config, labels, problems)),
+            Section(
+                "Judging",
+                "judging",
+                [
+                    tables.verdict_table(packed.tally, labels),
+                    tables.official_table(metrics, labels, config.metrics),
+                    tables.problem_table(*doubtful, labels),
+                    tables.isolation_table(packed.tally),
+                ],
+            ),
+            Section("Environment", "environment", _environment(sources, packed.tally)),
+        ],
+        config=_as_yaml(config),
+        index=sample_browser.index(pass_counts, labels, packed.chunk_of_run, problems),
+        chunks=packed.chunks,
+    )
+
+
+@dataclass
+class _Packed:
+    """All samples: counted, and packed for the browser of the page."""
+
+    tally: Tally = field(default_factory=Tally)
+    chunk_of_run: dict[Run, str] = field(default_factory=dict)
+    chunks: dict[str, str] = field(default_factory=dict)
+
+
+def _pack(sources: Sources, pass_counts: pd.DataFrame, problems: Frames) -> _Packed:
+    """Read the samples and verdicts run by run, as all of them together may not fit into memory."""
+    counted = {Run._make(key): set(rows["task_id"]) for key, rows in pass_counts.groupby(list(Run._fields))}
+    packed = _Packed()
+    for run, joined in _joined_runs(sources.samples, sources.verdicts, runs_of(pass_counts)):
+        packed.tally.add(run, joined, counted[run])
+        packed.chunk_of_run[run] = f"samples-{len(packed.chunk_of_run)}"
+        packed.chunks[packed.chunk_of_run[run]] = sample_browser.sample_chunk(joined)
+    for name, frame in problems.items():
+        packed.chunks[f"problems-{name}"] = sample_browser.problem_chunk(frame)
+    return packed
+
+
+def _joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """Yield each run with its samples and their verdicts in one frame."""
+    pairs = zip(read_runs(samples, SAMPLES, runs), read_runs(verdicts, VERDICTS, runs), strict=True)
+    with progress("packing samples", unit="runs", total=len(runs)) as bar:
+        for (run, drawn), (_, verdict_rows) in pairs:
+            joined = drawn.merge(verdict_rows, on=["task_id", "sample"], validate="one_to_one")
+            if joined.empty:
+                raise UserError(f"samples and verdicts of {describe(run)} have nothing in common: rerun Snakemake")
+            yield run, joined
+            bar.advance()
+
+
+def _doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
+    """(benchmark, task_id) of problems that some run could not judge, each with why; those that a constant passes."""
+    paths = paths_of(runs, verdicts).items()
+    excluded = {
+        (run.benchmark, task_id): reason for run, path in paths for task_id, reason in excluded_problems(path).items()
+    }
+    return excluded, {(run.benchmark, task_id) for run, path in paths for task_id in constant_passes(path)}
+
+
+def _comparisons(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:
+    """There is none where the reference method was not run, as with imported samples alone."""
+    return [] if comparisons.empty else [tables.comparison_table(comparisons, labels)]
+
+
+def _paper(sources: Sources) -> list[TextTable]:
+    """The comparison with the paper, where the run has anything that the paper has."""
+    if sources.beside_paper is None:
+        return []
+    comparison = read_table(sources.beside_paper, BESIDE_PAPER)
+    return [] if comparison.empty else [paper_comparison_table(comparison)]
+
+
+def _data(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
+    examples = {name: read_table(path, EXAMPLES) for name, path in sources.examples.items()}
+    shown = []
+    if sources.memorization:
+        scores = {_three(key): read_table(path, MEMORIZATION) for key, path in sources.memorization.items()}
+        shown.append(data_tables.memorization_table(scores, config.memorization.k_selection, labels))
+    if sources.selection:
+        kept = {_three(key): read_table(path, SELECTION) for key, path in sources.selection.items()}
+        shown.append(data_tables.selection_table(kept, examples, labels))
+    if examples:
+        shown.append(data_tables.data_table(examples, labels))
+    return shown
+
+
+def _gradients(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
+    k = config.memorization.k_selection
+    paths = {_three(key): path for key, path in sources.gradients.items()}
+    found = {
+        name: {key[:2]: read_table(path, table) for key, path in paths.items() if key[2] == name}
+        for name, table in {"deciles": GRADIENT_DECILES, "correlations": GRADIENT_CORRELATIONS}.items()
+    }
+    if not paths:
+        return []
+    return [
+        data_tables.decile_table(found["deciles"], k, config.gradients, labels),
+        data_tables.correlation_table(found["correlations"], k, labels),
+    ]
+
+
+def _contamination(sources: Sources, config: Config, labels: Labels, problems: Frames) -> list[TextTable]:
+    overlaps = {_two(key): read_table(path, CONTAMINATION) for key, path in sources.contamination.items()}
+    sizes = {name: len(frame) for name, frame in problems.items()}
+    if not overlaps:
+        return []
+    return [
+        data_tables.contamination_table(overlaps, config.contamination, labels, sizes),
+        data_tables.most_overlapping_table(overlaps, labels),
+    ]
+
+
+def _environment(sources: Sources, tally: Tally) -> list[TextTable]:
+    shown = [tables.engine_table(tally), tables.version_table()]
+    return shown + ([tables.run_time_table(sources.benchmarks)] if sources.benchmarks else [])
+
+
+def _about(key: str, labels: Labels) -> str:
+    """FIGURE/MODEL/DATASET with the labels of the two; any other subject as it is."""
+    name, _, subject = key.partition("/")
+    model, _, dataset = subject.partition("/")
+    known = model in labels.models and dataset in labels.datasets
+    return f"{name}/{labels.model(model)}, {labels.dataset(dataset)}" if known else key
+
+
+def _as_yaml(config: Config) -> str:
+    """Every key but those that only say how jobs run and what is made by name."""
+    values = config.model_dump(mode="json", exclude={"compute", "targets"})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _two(key: str) -> tuple[str, str]:
+    dataset, separator, benchmark = key.partition("/")
+    if not separator:
+        raise UserError(f"the key {key!r} has not the two parts DATASET/BENCHMARK")
+    return dataset, benchmark
+
+
+def _three(key: str) -> tuple[str, str, str]:
+    parts = key.split("/")
+    if len(parts) != 3:
+        raise UserError(f"the key {key!r} has not the three parts MODEL/DATASET/NAME")
+    return parts[0], parts[1], parts[2]
