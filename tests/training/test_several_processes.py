@@ -17,7 +17,7 @@ from ibft.config.training import Training
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
 from ibft.training.deepspeed_settings import zero_settings
-from ibft.training.distributed import Processes
+from ibft.training.distributed import World
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 from tests.training.several_processes import WAYS, run
@@ -74,7 +74,7 @@ def test_saved_adapters_are_whole_and_load(trained: Path, way: str) -> None:
 
 
 def test_shares_cover_every_example_once() -> None:
-    assert Processes(1, 3).shares([9, 8, 7, 6, 5]) == [[9, 6], [8, 5], [7]]
+    assert World(1, 3).shares([9, 8, 7, 6, 5]) == [[9, 6], [8, 5], [7]]
 
 
 @pytest.mark.parametrize(
