@@ -20,7 +20,7 @@ from ibft.execution.judge import Judge, judge
 from ibft.execution.problem import Problem
 from ibft.execution.sandbox import isolation
 from ibft.execution.sandbox.cells import CellFaultError, run_one
-from ibft.execution.sandbox.isolation import HarnessError, Zygote, best_level, probe
+from ibft.execution.sandbox.isolation import ForkServer, HarnessError, best_level, probe
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import Verdict
 from ibft.execution.verdict_journal import VerdictJournal
@@ -58,7 +58,7 @@ def killer(most: int) -> Iterator[list[int]]:
 
 
 def is_cell(process: psutil.Process) -> bool:
-    """A zygote's own child that leads a session; zygotes lead theirs, but are children of a test."""
+    """A fork server's own child that leads a session; fork servers lead theirs, but are children of a test."""
     try:
         return process.ppid() != os.getpid() and os.getsid(process.pid) == process.pid
     except (psutil.NoSuchProcess, ProcessLookupError):
@@ -92,22 +92,22 @@ def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: st
     assert len(killed) == 2
 
 
-def limit(zygote: Zygote, kind: int) -> None:
-    """Lower a limit of a zygote that serves, as if others had used up the rest."""
-    for process in psutil.Process(zygote._process.pid).children(recursive=True):
+def limit(server: ForkServer, kind: int) -> None:
+    """Lower a limit of a fork server that serves, as if others had used up the rest."""
+    for process in psutil.Process(server._process.pid).children(recursive=True):
         resource.prlimit(process.pid, kind, (1, 1))
 
 
-# Each keeps a zygote of a level from starting cells; the sample then meets it.
-SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[Zygote], None]]] = {
+# Each keeps a fork server of a level from starting cells; the sample then meets it.
+SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[ForkServer], None]]] = {
     "no process is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
     "no file is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
-    "its folder is gone": ("B", VERILOG, lambda zygote: shutil.rmtree(zygote.scratch)),
+    "its folder is gone": ("B", VERILOG, lambda server: shutil.rmtree(server.scratch)),
 }
 
 
 @pytest.fixture(params=SPOILS)
-def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None], Callable[[Zygote], None]]:
+def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None], Callable[[ForkServer], None]]:
     level, problem, spoil = SPOILS[request.param]
     if refusal := probe((level,))[level]:
         pytest.skip(f"isolation level {level} is refused here: {refusal}")
@@ -117,28 +117,28 @@ def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None],
 
 
 def test_a_cell_that_cannot_be_started_is_tried_again(
-    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]],
+    spoiled: tuple[str, dict[str, str | None], Callable[[ForkServer], None]],
 ) -> None:
     level, problem, spoil = spoiled
     with Judge(frame(problem), SETTINGS, 1, level=level) as started:
-        spoil(started._pool._zygotes[0])
+        spoil(started._pool._servers[0])
         (row,) = started.verdicts([(str(problem["task_id"]), 0, str(problem["reference_solution"]))])
     assert row.verdict.passed
 
 
 def test_cells_that_cannot_be_started_stop_the_run(
-    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]], monkeypatch: pytest.MonkeyPatch
+    spoiled: tuple[str, dict[str, str | None], Callable[[ForkServer], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     level, problem, spoil = spoiled
-    greet = Zygote._greet
+    greet = ForkServer._greet
 
-    def greet_and_spoil(zygote: Zygote) -> None:
-        greet(zygote)
-        spoil(zygote)
+    def greet_and_spoil(server: ForkServer) -> None:
+        greet(server)
+        spoil(server)
 
     with Judge(frame(problem), SETTINGS, 1, level=level) as started:
-        spoil(started._pool._zygotes[0])
-        monkeypatch.setattr(Zygote, "_greet", greet_and_spoil)
+        spoil(started._pool._servers[0])
+        monkeypatch.setattr(ForkServer, "_greet", greet_and_spoil)
         with pytest.raises(HarnessError, match=r"sample 3 of .* could not be judged: a cell could not be started"):
             list(started.verdicts([(str(problem["task_id"]), 3, str(problem["reference_solution"]))]))
 
@@ -147,10 +147,10 @@ def test_a_cell_that_ends_before_it_ran_anything_is_a_fault() -> None:
     impossible = Limits(time_s=5, memory_mb=1 << 60, file_mb=1)
     payload = {"program": "", "tests": "", "entry_point": "", "timeout_s": 5}
     with (
-        Zygote(best_level(allow_unsafe=False)) as zygote,
+        ForkServer(best_level(allow_unsafe=False)) as server,
         pytest.raises(CellFaultError, match="before it ran anything"),
     ):
-        run_one(zygote, "official", payload, impossible)
+        run_one(server, "official", payload, impossible)
 
 
 def test_a_machine_without_room_is_not_taken_for_one_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
 from ibft.execution.sandbox.cells import CellFaultError
-from ibft.execution.sandbox.isolation import HarnessError, Zygote, ZygoteLostError
+from ibft.execution.sandbox.isolation import ForkServer, HarnessError, ServerLostError
 from ibft.execution.verdict import Status
 from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -110,7 +110,7 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
     alone, together, most = 0, 0, 0
     lock = threading.Lock()
 
-    def task(_: Zygote) -> str:
+    def task(_: ForkServer) -> str:
         nonlocal together, most
         with lock:
             together += 1
@@ -120,7 +120,7 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
             together -= 1
         return "slow"
 
-    def again(_: Zygote) -> str:
+    def again(_: ForkServer) -> str:
         nonlocal alone
         with lock:
             alone += together == 0
@@ -130,12 +130,12 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
         plain = [pool.submit(task) for _ in range(6)]
         calls = {"n": 0}
 
-        def faulty_task(zygote: Zygote) -> str:
+        def faulty_task(server: ForkServer) -> str:
             calls["n"] += 1
             if calls["n"] == 1:
-                task(zygote)
+                task(server)
                 raise CellFaultError("test")
-            return again(zygote)
+            return again(server)
 
         faulty = pool.submit(faulty_task)
         assert [future.result() for future in (*plain, faulty)] == ["slow"] * 7
@@ -147,15 +147,15 @@ def test_a_killed_worker_loses_nothing() -> None:
     with Judge(frame(PYTHON), SETTINGS, 2) as started:
         verdicts = started.verdicts(samples)
         first = [next(verdicts) for _ in range(5)]
-        for zygote in list(started._pool._zygotes):
-            os.kill(zygote._process.pid, signal.SIGKILL)
+        for server in list(started._pool._servers):
+            os.kill(server._process.pid, signal.SIGKILL)
         rows = [*first, *verdicts]
     assert [row.sample for row in rows if row.verdict.passed] == list(range(60))
 
 
 def test_a_worker_that_is_lost_again_stops_the_stage() -> None:
-    def lose(_: Zygote) -> str:
-        raise ZygoteLostError("test")
+    def lose(_: ForkServer) -> str:
+        raise ServerLostError("test")
 
     with Pool("C", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
         pool.submit(lose).result()

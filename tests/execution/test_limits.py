@@ -19,7 +19,7 @@ import pytest
 from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, judge
 from ibft.execution.sandbox.cells import Ended
-from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.isolation import ForkServer
 from ibft.execution.sandbox.own_time import Waits, is_accounted
 from ibft.execution.verilog import judge as verilog_judge
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -129,7 +129,7 @@ def test_waiting_counts_for_the_whole_tree_of_a_process_and_sleeping_does_not() 
 @pytest.mark.parametrize("start", ["", "$display; "])
 def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    run_one = judge.run_one
+    run_one = verilog_judge.run_one
 
     def counted(*arguments: Any) -> Ended:
         runs.append(arguments)
@@ -147,27 +147,27 @@ def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
 @pytest.mark.parametrize("level", ["B"], indirect=True)
-@pytest.mark.parametrize("victim", ["zygote", "judge"])
+@pytest.mark.parametrize("victim", ["server", "judge"])
 def test_no_scratch_folder_stays_behind(
     level: str, victim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o777)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     hanging = ("v/register", 0, "\tinitial while (1) q = q + 1;\nendmodule")
-    if victim == "zygote":
+    if victim == "server":
         with Judge(frame(VERILOG), Execution(verilog_timeout_s=2), 1, level=level) as started:
-            threading.Timer(1, started._pool._zygotes[0].kill).start()
+            threading.Timer(1, started._pool._servers[0].kill).start()
             (row,) = started.verdicts([hanging])
             assert row.verdict.status == "timeout"
     else:
         child = os.fork()
         if child == 0:
-            Zygote(level)
+            ForkServer(level)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
         (left,) = tmp_path.iterdir()
         os.utime(left, (0, 0))  # it was made long ago
-        Zygote(level).close()
+        ForkServer(level).close()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ alone, enters the requested isolation level, runs a cell as a proof, says hello,
                "wall_s": 0.01}, or {"fault": "why no cell could be run"}
 
 All cells of a request start together; the request ends with its first cell, or when their time is used up, and then
-every cell is killed. Time that they wait for a processor is not theirs (see `own_time`). The zygote never reads a
+every cell is killed. Time that they wait for a processor is not theirs (see `own_time`). The server never reads a
 payload, so no completion can find another one's, or any test, in its memory.
 """
 

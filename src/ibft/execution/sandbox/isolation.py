@@ -1,4 +1,4 @@
-"""Where completions run: isolation levels A, B and C, found by starting them, and the client of their zygotes.
+"""Where completions run: isolation levels A, B and C, found by starting them, and the client of their fork servers.
 
 A   namespaces: no network, no host files, no other process in sight; each sample in a cell of its own
 B   where user namespaces are refused: Landlock for files, system-call filter for everything else
@@ -39,8 +39,8 @@ _PROGRAM = (
 )
 
 
-class ZygoteLostError(Exception):
-    """The zygote ended; start another one."""
+class ServerLostError(Exception):
+    """The server ended; start another one."""
 
 
 class LevelRefusedError(Exception):
@@ -51,8 +51,8 @@ class HarnessError(UserError):
     """The harness failed, not a completion: the stage stops, so that no sample is counted wrongly."""
 
 
-class Zygote:
-    """A started zygote at one isolation level. Used by one thread."""
+class ForkServer:
+    """A started fork server at one isolation level. Used by one thread."""
 
     def __init__(self, level: str) -> None:
         """Start it, which proves the level.
@@ -91,30 +91,30 @@ class Zygote:
         self._greet()
 
     def start(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> None:
-        """Start `cells` (see `zygote`), which get their own copies of `descriptors`.
+        """Start `cells` (see `fork_server`), which get their own copies of `descriptors`.
 
         Raises:
-            ZygoteLostError: the zygote ended.
+            ServerLostError: the server ended.
         """
         request = json.dumps({"cells": cells, "limits": asdict(limits)}).encode()
         try:
             socket.send_fds(self._control, [request], descriptors)
         except OSError as error:
-            raise ZygoteLostError(str(error)) from None
+            raise ServerLostError(str(error)) from None
 
     def wait(self, limits: Limits) -> dict[str, Any]:
-        """Wait until the first of the started cells ends; the zygote's reply.
+        """Wait until the first of the started cells ends; the server's reply.
 
         Raises:
-            ZygoteLostError: the zygote did not answer.
+            ServerLostError: the server did not answer.
         """
         try:
             self._control.settimeout(limits.wall_s + _START_S)
             reply = self._control.recv(_MAX_REPLY)
         except OSError as error:
-            raise ZygoteLostError(str(error)) from None
+            raise ServerLostError(str(error)) from None
         if not reply:
-            raise ZygoteLostError("it ended")
+            raise ServerLostError("it ended")
         answer: dict[str, Any] = json.loads(reply)
         return answer
 
@@ -128,7 +128,7 @@ class Zygote:
         self._process.kill()
         self._process.wait()
         if self._process.stderr:
-            self._process.stderr.read()  # ends when the last process of the zygote does
+            self._process.stderr.read()  # ends when the last process of the server does
             self._process.stderr.close()
         self._remove_scratch()
 
@@ -179,7 +179,7 @@ def probe(levels: tuple[str, ...] = LEVELS) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for level in levels:
         try:
-            Zygote(level).close()
+            ForkServer(level).close()
             found[level] = None
         except LevelRefusedError as refusal:
             found[level] = str(refusal)

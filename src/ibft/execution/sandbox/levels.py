@@ -29,13 +29,13 @@ from ibft.execution.sandbox.limits import (
 from ibft.execution.sandbox.own_time import Waits
 from ibft.execution.sandbox.seccomp import Filter, install, prepare
 
-CELL_FOLDER = "cell"  # below the zygote's scratch folder
+CELL_FOLDER = "cell"  # below the server's scratch folder
 _SCRATCH_MB = 64
-_MOST_THREADS = 256  # of a completion, its own first one and the zygote's two processes included
+_MOST_THREADS = 256  # of a completion, its own first one and the server's two processes included
 
 
 class Sandbox:
-    """One isolation level, as seen by a zygote and its cells."""
+    """One isolation level, as seen by a fork server and its cells."""
 
     def __init__(self, level: str, shown: list[str], hidden: list[str], scratch: str) -> None:
         """Note what the level will do.
@@ -54,7 +54,7 @@ class Sandbox:
         self.rulesets: dict[Filter, int] = {}  # level B: Landlock's rules for each sort of process, made once
 
     def enter(self) -> None:
-        """Once, in the worker's zygote.
+        """Once, in the worker's server.
 
         Raises:
             OSError: this machine refuses the level.
@@ -82,7 +82,7 @@ class Sandbox:
             self._python = Filter.PYTHON if processes_are_limited() else Filter.THREADLESS
 
     def fork(self, trusted: bool) -> int:
-        """Start a cell: 0 in it, its process id in the zygote.
+        """Start a cell: 0 in it, its process id in the server.
 
         A cell that runs only the problem's own tests needs no namespaces: the untrusted cell beside it, in namespaces
         of its own, can neither see nor signal it.
@@ -90,7 +90,7 @@ class Sandbox:
         return namespaces.clone_cell() if self.level == "A" and not trusted else kernel.clone()
 
     def make_scratch(self, which: Filter, trusted: bool) -> str | None:
-        """In the zygote, before the fork: where the cell's folder is. A cell that may not write needs none."""
+        """In the server, before the fork: where the cell's folder is. A cell that may not write needs none."""
         if self.level == "A":
             return None if trusted else namespaces.SCRATCH
         if which is not Filter.TOOLCHAIN:
@@ -125,7 +125,7 @@ class Sandbox:
             os.close(self.rulesets[which])
 
     def clean_up(self, cell: int, scratch: str | None) -> None:
-        """In the zygote, after the cell's first process was reaped: end what it left behind."""
+        """In the server, after the cell's first process was reaped: end what it left behind."""
         if self.level == "A":
             return  # its namespaces are gone, and all that was in them
         _kill_group(cell)

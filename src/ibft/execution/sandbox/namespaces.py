@@ -86,15 +86,15 @@ def mount_scratch(megabytes: int) -> None:
 
 
 def _become_first_process() -> None:
-    """Go on as process 1 of a process namespace, so that no cell outlives the zygote, however that ends.
+    """Go on as process 1 of a process namespace, so that no cell outlives the server, however that ends.
 
-    The process that came here stays behind, only to wait and to be killed in the zygote's place.
+    The process that came here stays behind, only to wait and to be killed in the server's place.
     """
     kernel.unshare(CLONE_NEWPID)
-    zygote = os.fork()
-    if zygote != 0:
+    server = os.fork()
+    if server != 0:
         os.closerange(0, MAX_DESCRIPTORS)
-        os.waitpid(zygote, 0)
+        os.waitpid(server, 0)
         os._exit(0)
     die_with_parent()
 
