@@ -74,7 +74,7 @@ def is_asleep_within(process: psutil.Process) -> bool:
     return "\nSeccomp:\t2\n" in status and "\nState:\tS" in status
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
     with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(1) as killed:
         (row,) = started.verdicts([("py/total", 0, SLOW)])
@@ -82,7 +82,7 @@ def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
     assert row.verdict.status == "passed"
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: str) -> None:
     with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(2) as killed:
         rows = started.verdicts([("py/total", 0, RIGHT), ("py/total", 7, SLOW)])
@@ -100,9 +100,9 @@ def limit(server: ForkServer, kind: int) -> None:
 
 # Each keeps a fork server of a level from starting cells; the sample then meets it.
 SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[ForkServer], None]]] = {
-    "no process is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
-    "no file is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
-    "its folder is gone": ("B", VERILOG, lambda server: shutil.rmtree(server.scratch)),
+    "no process is left": ("namespaces", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
+    "no file is left": ("namespaces", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
+    "its folder is gone": ("landlock", VERILOG, lambda server: shutil.rmtree(server.scratch)),
 }
 
 
@@ -207,7 +207,7 @@ def test_a_compiler_that_cannot_fork_stops_the_run_and_excludes_no_problem(
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_sample_whose_compiler_cannot_fork_is_named(level: str, toolchain: Callable[[str], None]) -> None:
     toolchain(":")
     right = str(VERILOG["reference_solution"])
@@ -262,5 +262,5 @@ def test_a_sample_that_the_judge_fails_on_is_named_and_the_others_are_judged(
 
 def test_death_by_a_signal_without_a_name_is_a_verdict() -> None:
     dying = "import os\ndef total(values, extra): os.kill(os.getpid(), 40)\n"
-    (row,) = judge(frame(PYTHON), [("py/total", 0, dying)], SETTINGS, 1, level="C")
+    (row,) = judge(frame(PYTHON), [("py/total", 0, dying)], SETTINGS, 1, level="rlimits")
     assert (row.verdict.status, row.verdict.detail) == ("runtime_error", "it was killed by signal 40")

@@ -28,7 +28,7 @@ def statuses(completions: list[str], problem: dict[str, str | None] = PYTHON, le
     return [row.verdict.status for row in judge(frame(problem), samples, SETTINGS, 2, level=level)]
 
 
-@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock", "rlimits"], indirect=True)
 def test_every_python_ending_has_its_status(level: str) -> None:
     endings = {
         RIGHT: "passed",
@@ -48,7 +48,7 @@ def test_every_python_ending_has_its_status(level: str) -> None:
 
 
 @needs_iverilog
-@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock", "rlimits"], indirect=True)
 def test_every_verilog_ending_has_its_status(level: str) -> None:
     endings = {
         "\talways @(posedge clk) if (reset) q <= 0; else q <= d;\nendmodule": "passed",
@@ -126,7 +126,7 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
             alone += together == 0
         return task(_)
 
-    with Pool("C", 3) as pool:
+    with Pool("rlimits", 3) as pool:
         plain = [pool.submit(task) for _ in range(6)]
         calls = {"n": 0}
 
@@ -157,7 +157,7 @@ def test_a_worker_that_is_lost_again_stops_the_stage() -> None:
     def lose(_: ForkServer) -> str:
         raise ServerLostError("test")
 
-    with Pool("C", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
+    with Pool("rlimits", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
         pool.submit(lose).result()
 
 
@@ -244,7 +244,7 @@ def test_a_program_that_may_notice_the_tests_is_run_by_upstreams_rule_as_well(no
 
 
 def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "A")
+    monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "namespaces")
     monkeypatch.setattr("ibft.execution.sandbox.isolation._PROGRAM", "raise SystemExit('no interpreter')")
     with pytest.raises(HarnessError, match="no interpreter"):
         list(judge(frame(PYTHON), [("py/total", 0, RIGHT)], SETTINGS, 1))
@@ -253,11 +253,11 @@ def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pyte
 def test_level_c_needs_consent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "ibft.execution.sandbox.isolation.probe",
-        lambda levels: {level: "refused" if level != "C" else None for level in levels},
+        lambda levels: {level: "refused" if level != "rlimits" else None for level in levels},
     )
     with pytest.raises(UserError, match="allow_unsafe"):
         Judge(frame(PYTHON), SETTINGS, 1)
     with Judge(frame(PYTHON), Execution(allow_unsafe=True), 1) as started:
-        assert started.isolation == "C"
+        assert started.isolation == "rlimits"
         (row,) = started.verdicts([("py/total", 0, RIGHT)])
-    assert (row.verdict.status, row.verdict.isolation) == (Status.PASSED, "C")
+    assert (row.verdict.status, row.verdict.isolation) == (Status.PASSED, "rlimits")

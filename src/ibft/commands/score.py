@@ -55,11 +55,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
     parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
     parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
-    parser.add_argument("--isolation", choices=("A", "B", "C"), help="instead of the strongest level that starts")
+    parser.add_argument(
+        "--isolation", choices=("namespaces", "landlock", "rlimits"), help="instead of the strongest level that starts"
+    )
     for name, kind in (("python_timeout_s", float), ("verilog_timeout_s", float), ("memory_mb", int)):
         default = Execution.model_fields[name].default
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"(default: {default})")
-    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level C")
+    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level rlimits")
     parser.set_defaults(run=run)
 
 
@@ -94,8 +96,8 @@ def checked_settings(arguments: argparse.Namespace) -> Execution:
     except ValidationError as error:
         told = [each.partition(":") for each in sentences(error, Execution)]
         raise UserError("; ".join(f"--{key.replace('_', '-')}:{why}" for key, _, why in told)) from None
-    if arguments.isolation == "C" and not settings.allow_unsafe:
-        raise UserError("isolation level C sets resource limits only: it needs --allow-unsafe")
+    if arguments.isolation == "rlimits" and not settings.allow_unsafe:
+        raise UserError("isolation level rlimits sets resource limits only: it needs --allow-unsafe")
     return settings
 
 

@@ -101,8 +101,8 @@ def _fault(cell: dict[str, Any], limits: Limits, level: str) -> str | None:
     code = os.waitstatus_to_exitcode(cell["status"])
     if not cell["shut_in"]:
         return f"a cell ended before it ran anything ({f'exit status {code}' if code >= 0 else signal_name(-code)})"
-    # No completion can send this signal, and the server did not. At level C a completion can.
-    if code == -signal.SIGKILL and not cell["killed"] and not _is_out_of_cpu(cell, limits) and level != "C":
+    # No completion can send this signal, and the server did not. At level `rlimits` a completion can.
+    if code == -signal.SIGKILL and not cell["killed"] and not _is_out_of_cpu(cell, limits) and level != "rlimits":
         return "a cell was killed by the system, probably for want of memory"
     return None
 

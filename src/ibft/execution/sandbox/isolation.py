@@ -1,8 +1,8 @@
-"""Where completions run: isolation levels A, B and C, found by starting them, and the client of their fork servers.
+"""Where completions run: isolation levels, found by starting them, and the client of their fork servers.
 
-A   namespaces: no network, no host files, no other process in sight; each sample in a cell of its own
-B   where user namespaces are refused: Landlock for files, system-call filter for everything else
-C   resource limits only; taken only where the user sets `allow_unsafe`
+namespaces   no network, no host files, no other process in sight; each sample in a cell of its own
+landlock     where user namespaces are refused: Landlock for files, system-call filter for everything else
+rlimits      resource limits only; taken only where the user sets `allow_unsafe`
 """
 
 import errno
@@ -24,7 +24,7 @@ from ibft.execution.sandbox.limits import Limits
 from ibft.execution.sandbox.scratch import Scratch
 from ibft.runtime.errors import UserError
 
-LEVELS = ("A", "B", "C")
+LEVELS = ("namespaces", "landlock", "rlimits")
 _MAX_REPLY = 1 << 16
 _START_S = 60.0
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
@@ -62,7 +62,7 @@ class ForkServer:
             HarnessError: the machine has no process, memory or file left to start it.
         """
         self.level = level
-        self._scratch = None if level == "A" else Scratch()
+        self._scratch = None if level == "namespaces" else Scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         shown = _shown()
         place = {
@@ -134,7 +134,7 @@ class ForkServer:
 
     @property
     def scratch(self) -> str:
-        """The folder on the disk, of another name each time, below which levels B and C work; at level A empty."""
+        """The folder on the disk, of another name each time, below which cells work; empty at level `namespaces`."""
         return self._scratch.path if self._scratch else ""
 
     def __enter__(self) -> Self:
@@ -190,7 +190,7 @@ def best_level(allow_unsafe: bool) -> str:
     """The strongest level that starts here.
 
     Raises:
-        UserError: only level C does, and it is not allowed.
+        UserError: only level `rlimits` does, and it is not allowed.
     """
     refusals = []
     for level in LEVELS if allow_unsafe else LEVELS[:2]:

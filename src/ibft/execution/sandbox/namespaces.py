@@ -1,4 +1,4 @@
-"""Isolation level A: a world of its own for each worker (once), and for each sample (a cell).
+"""Isolation level `namespaces`: a world of its own for each worker (once), and for each sample (a cell).
 
 The worker's world has no network, no /proc and a read-only root that holds nothing but the interpreter and the
 Verilog toolchain. A cell adds process, mount and IPC namespaces and an empty scratch folder; its first process is
@@ -39,7 +39,7 @@ def enter_world(shown: list[str], hidden: list[str]) -> None:
     The folders in `hidden` are empty there.
 
     Raises:
-        OSError: the kernel refuses one of the steps, so level A is not to be had here.
+        OSError: the kernel refuses one of the steps, so level `namespaces` is not to be had here.
     """
     if os.geteuid() == 0:
         # Real root builds the world with real privileges and becomes nobody only then: folders above the interpreter
