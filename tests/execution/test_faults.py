@@ -16,11 +16,12 @@ import pytest
 
 from ibft.config.execution import Execution
 from ibft.execution import judge as judge_module
+from ibft.execution.isolation import best_level, probe, start_server
 from ibft.execution.judge import Judge, judge
 from ibft.execution.problem import Problem
-from ibft.execution.sandbox import isolation
+from ibft.execution.sandbox import client
 from ibft.execution.sandbox.cells import CellFaultError, run_one
-from ibft.execution.sandbox.isolation import ForkServer, HarnessError, best_level, probe
+from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import Verdict
 from ibft.execution.verdict_journal import VerdictJournal
@@ -147,7 +148,7 @@ def test_a_cell_that_ends_before_it_ran_anything_is_a_fault() -> None:
     impossible = Limits(time_s=5, memory_mb=1 << 60, file_mb=1)
     payload = {"program": "", "tests": "", "entry_point": "", "timeout_s": 5}
     with (
-        ForkServer(best_level(allow_unsafe=False)) as server,
+        start_server(best_level(allow_unsafe=False)) as server,
         pytest.raises(CellFaultError, match="before it ran anything"),
     ):
         run_one(server, "official", payload, impossible)
@@ -157,7 +158,7 @@ def test_a_machine_without_room_is_not_taken_for_one_without_namespaces(monkeypa
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("ibft.execution.sandbox.isolation.subprocess.Popen", refuse)
+    monkeypatch.setattr("ibft.execution.sandbox.client.subprocess.Popen", refuse)
     with pytest.raises(HarnessError, match="no processes, memory or open files left"):
         best_level(allow_unsafe=True)
 
@@ -185,7 +186,7 @@ def toolchain(
 
     monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
     # The real one finds its parts through its own folder, which is shown as that of the one on the path would be.
-    monkeypatch.setattr(isolation, "_shown", functools.partial(shown_with, isolation._shown, real))
+    monkeypatch.setattr(client, "_shown", functools.partial(shown_with, client._shown, real))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield put
     _toolchain.cache_clear()

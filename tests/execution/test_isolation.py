@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.execution.sandbox.isolation import probe
+from ibft.execution.isolation import probe
 
 
 @pytest.mark.parametrize("level", ["namespaces", "landlock"])

@@ -13,7 +13,7 @@ from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
 from ibft.execution.sandbox.cells import CellFaultError
-from ibft.execution.sandbox.isolation import ForkServer, HarnessError, ServerLostError
+from ibft.execution.sandbox.client import ForkServer, HarnessError, ServerLostError
 from ibft.execution.verdict import Status
 from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -245,14 +245,14 @@ def test_a_program_that_may_notice_the_tests_is_run_by_upstreams_rule_as_well(no
 
 def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "namespaces")
-    monkeypatch.setattr("ibft.execution.sandbox.isolation._PROGRAM", "raise SystemExit('no interpreter')")
+    monkeypatch.setattr("ibft.execution.sandbox.client._PROGRAM", "raise SystemExit('no interpreter')")
     with pytest.raises(HarnessError, match="no interpreter"):
         list(judge(frame(PYTHON), [("py/total", 0, RIGHT)], SETTINGS, 1))
 
 
-def test_level_c_needs_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resource_limits_alone_need_consent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "ibft.execution.sandbox.isolation.probe",
+        "ibft.execution.isolation.probe",
         lambda levels: {level: "refused" if level != "rlimits" else None for level in levels},
     )
     with pytest.raises(UserError, match="allow_unsafe"):

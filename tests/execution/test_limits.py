@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from ibft.config.execution import Execution
+from ibft.execution.isolation import start_server
 from ibft.execution.judge import Judge, judge
 from ibft.execution.sandbox.cells import Ended
-from ibft.execution.sandbox.isolation import ForkServer
 from ibft.execution.sandbox.own_time import Waits, is_accounted
 from ibft.execution.verilog import judge as verilog_judge
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -162,12 +162,12 @@ def test_no_scratch_folder_stays_behind(
     else:
         child = os.fork()
         if child == 0:
-            ForkServer(level)
+            start_server(level)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
         (left,) = tmp_path.iterdir()
         os.utime(left, (0, 0))  # it was made long ago
-        ForkServer(level).close()
+        start_server(level).close()
     assert list(tmp_path.iterdir()) == []
 
 

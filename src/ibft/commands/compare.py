@@ -24,8 +24,8 @@ from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.schemas import PASS_COUNTS
-from ibft.store.visible import visible
 from ibft.tables.escaping import as_csv
+from ibft.visible import visible
 
 LEVEL = 0.05
 COLUMNS = [

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ibft.execution.isolation import probe
 from ibft.execution.references import iverilog_version
-from ibft.execution.sandbox.isolation import probe
 from ibft.execution.sandbox.own_time import is_accounted
 from ibft.runtime.errors import UserError
 

@@ -28,7 +28,7 @@ from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import journal_path
 from ibft.store.manifests import sha256
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 logger = logging.getLogger(__name__)
 

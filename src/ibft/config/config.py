@@ -18,13 +18,13 @@ from ibft.config.memorization import Memorization
 from ibft.config.messages import sentences
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
-from ibft.config.results import why_not
 from ibft.config.samples import ImportedSamples
 from ibft.config.sampling import Profile, Sampling
 from ibft.config.section import Name, Section, Seed
 from ibft.config.targets import PAPER_TARGETS, Target
 from ibft.config.tracks import Track
 from ibft.config.training import Training
+from ibft.store.results_folder import why_not
 
 
 @dataclass(frozen=True, order=True)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
+from ibft.execution.isolation import start_server
 from ibft.execution.sandbox.cells import CellFaultError
-from ibft.execution.sandbox.isolation import ForkServer, HarnessError, LevelRefusedError, ServerLostError
+from ibft.execution.sandbox.client import ForkServer, HarnessError, LevelRefusedError, ServerLostError
 
 Result = TypeVar("Result")
 
@@ -74,7 +75,7 @@ class Pool:
     def _server(self) -> ForkServer:
         if not hasattr(self._local, "server"):
             try:
-                self._local.server = ForkServer(self.level)
+                self._local.server = start_server(self.level)
             except LevelRefusedError as error:
                 raise HarnessError(f"the sandbox does not start at isolation level {self.level}: {error}") from None
             self._servers.append(self._local.server)

@@ -20,7 +20,7 @@ from ibft.config.execution import Execution
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.python.judge import judge_python
-from ibft.execution.sandbox.isolation import ForkServer, HarnessError
+from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.verilog.judge import Reference, measure_reference
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes

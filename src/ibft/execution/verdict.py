@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 
 class Status(StrEnum):

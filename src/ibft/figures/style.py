@@ -25,7 +25,7 @@ from ibft.labels import Kind, Labels, in_order
 from ibft.metrics.places import Place, by_place, compared
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import write_output
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 Arguments = ParamSpec("Arguments")
 

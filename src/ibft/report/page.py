@@ -21,8 +21,8 @@ from ibft.report.facts import FactTable
 from ibft.report.sentences import Finding
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import verify
-from ibft.store.visible import SPELLED, visible
 from ibft.tables.render import blocks, number
+from ibft.visible import SPELLED, visible
 
 _FOLDER = Path(__file__).parent
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}

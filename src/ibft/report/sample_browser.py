@@ -16,7 +16,7 @@ import pandas as pd
 from ibft.labels import Labels, in_order
 from ibft.metrics.places import by_place
 from ibft.metrics.runs import Run, runs_of
-from ibft.store.visible import UNSEEN
+from ibft.visible import UNSEEN
 
 _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solution")
 

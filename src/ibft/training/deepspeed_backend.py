@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ibft.config.deepspeed import own_settings
 from ibft.config.training import Training
 from ibft.store.files import write_bytes
 from ibft.training.backend import Rows, make_optimizer
@@ -29,6 +30,27 @@ def start_deepspeed() -> Any:
     return deepspeed
 
 
+def deepspeed_settings(deepspeed: str, training: Training, processes: int) -> dict[str, Any]:
+    """Return the DeepSpeed configuration for `deepspeed`: zero2, zero3, or path:FILE for the user's own.
+
+    `training` and `processes` complete it. The training loop makes the batches, whatever DeepSpeed believes them to
+    be: it is told that every process takes one example.
+
+    Raises:
+        UserError: as `ibft.config.deepspeed.own_settings`.
+    """
+    own = own_settings(deepspeed, training, processes)
+    zero = own or {"zero_optimization": {"stage": int(deepspeed.removeprefix("zero"))}}
+    return zero | {
+        "train_batch_size": processes,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": training.max_gradient_norm,
+        "bf16": {"enabled": training.precision == "bfloat16"},
+        "fp16": {"enabled": training.precision == "float16"},
+    }
+
+
 class DeepSpeedBackend:
     """The same step as `TorchBackend`, by a DeepSpeed engine. Checkpoints are folders beside the file of the other."""
 
@@ -38,15 +60,20 @@ class DeepSpeedBackend:
         training: Training,
         world: World,
         checkpoints: Checkpoints,
-        settings: dict[str, Any],
+        deepspeed: str,
     ) -> None:
-        """`settings`: as `ibft.training.deepspeed_settings` makes them."""
-        deepspeed = start_deepspeed()
+        """Start the engine; `deepspeed` is the value of `compute.deepspeed`.
+
+        Raises:
+            UserError: as `ibft.config.deepspeed.own_settings`.
+        """
+        settings = deepspeed_settings(deepspeed, training, world.size)
+        package = start_deepspeed()
         self._whole = importlib.import_module("deepspeed.utils").safe_get_full_fp32_param
         self._ib_model = ib_model
         self._world = world
         self._checkpoints = checkpoints
-        self._engine, self._optimizer, _, _ = deepspeed.initialize(
+        self._engine, self._optimizer, _, _ = package.initialize(
             model=ib_model, optimizer=make_optimizer(ib_model, training), config=settings, dist_init_required=False
         )
 

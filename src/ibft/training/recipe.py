@@ -24,7 +24,6 @@ from ibft.training.backend import Backend, TorchBackend
 from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import DeepSpeedBackend
-from ibft.training.deepspeed_settings import zero_settings
 from ibft.training.distributed import ALONE, World
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.loop import Trained, train
@@ -124,8 +123,7 @@ def _make_backend(
         raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
     if deepspeed is None:
         return TorchBackend(ib_model, training, world, checkpoints)
-    settings = zero_settings(deepspeed, training, world.size)
-    return DeepSpeedBackend(ib_model, training, world, checkpoints, settings)
+    return DeepSpeedBackend(ib_model, training, world, checkpoints, deepspeed)
 
 
 def encode(

@@ -10,7 +10,7 @@ from ibft.execution.problem import Problem
 from ibft.execution.python import upstream
 from ibft.execution.python.source import is_pure
 from ibft.execution.sandbox.cells import CellFaultError, Ended, run_graded, run_one, signal_name
-from ibft.execution.sandbox.isolation import ForkServer
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ibft.execution.sandbox.isolation import ForkServer
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.limits import MIB, Limits
 
 

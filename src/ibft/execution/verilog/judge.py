@@ -12,7 +12,7 @@ from typing import Any
 from ibft.config.execution import Execution
 from ibft.execution.problem import Problem
 from ibft.execution.sandbox.cells import CellFaultError, Ended, run_one, signal_name
-from ibft.execution.sandbox.isolation import ForkServer
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.levels import CELL_FOLDER
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.sandbox.namespaces import SCRATCH
