@@ -68,7 +68,7 @@ def test_a_killed_stage_resumes_to_the_same_bytes(stage: Path) -> None:
     subprocess.run(execute(stage, resumed, workers=1), check=True)
     assert resumed.read_bytes() == whole.read_bytes()
     assert not journal.exists()
-    assert "samples are already judged" in resumed.with_suffix(".log").read_text()
+    assert "entries are already finished" in resumed.with_suffix(".log").read_text()
     verdicts = read_table(resumed, VERDICTS)
     assert len(verdicts) == 155
     assert list(verdicts["passed"]) == [i % 3 < 2 for i in range(150)] + [i % 3 < 2 for i in range(5)]

@@ -24,9 +24,9 @@ from ibft.execution.sandbox.cells import CellFaultError, run_one
 from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import Verdict
-from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import judge_resumably
 from ibft.execution.verilog.judge import _toolchain
+from ibft.store.journal import Journal
 from tests.execution.problems import PYTHON, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=10.0)
@@ -246,19 +246,18 @@ def test_a_sample_that_the_judge_fails_on_is_named_and_the_others_are_judged(
         return judge_python(problem, program, *rest)
 
     samples = [("py/total", i, RIGHT + f"    # {'odd' if i == 2 else i}\n") for i in range(5)]
-    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, Journal(tmp_path / "journal", "key") as journal:
         monkeypatch.setattr(judge_module, "judge_python", fail)
         rows = []
         with pytest.raises(HarnessError, match=r"the judge failed on sample 2 of py/total \(ValueError: 40 is not"):
             rows.extend(judge_resumably(started, samples, journal))
         monkeypatch.setattr(judge_module, "judge_python", judge_python)
-    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
-        assert journal.count == 5
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, Journal(tmp_path / "journal", "key") as journal:
+        assert journal.finished == 5
         again = list(judge_resumably(started, samples, journal))
     assert [row.verdict.passed for row in again] == [True] * 5
-    assert [row.verdict.wall_s for row in again if row.sample != 2] == [
-        verdict.wall_s for verdict in journal.finished() if verdict.passed
-    ]
+    times = [wall_s for status, *_, wall_s in journal.entries() if status == "passed"]
+    assert [row.verdict.wall_s for row in again if row.sample != 2] == times
 
 
 def test_death_by_a_signal_without_a_name_is_a_verdict() -> None:

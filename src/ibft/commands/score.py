@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import tempfile
-from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -21,12 +19,9 @@ from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
-from ibft.execution.verdict_journal import VerdictJournal
-from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.execution.verdict_table import Tally, write_verdicts
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import progress
-from ibft.store.journal import journal_path
 from ibft.store.manifests import sha256
 from ibft.visible import visible
 
@@ -119,27 +114,15 @@ def judge_all(
     arguments: argparse.Namespace, settings: Execution, problems: pd.DataFrame, answers: Answers, total: int
 ) -> None:
     known = set(problems["task_id"])
-    tally, counts = Tally(), _Counts()
-    with ExitStack() as stack:
-        secret = tests_key(arguments.out.with_name(FILE_NAME))
-        judge = Judge(
-            problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
-        )
-        stack.enter_context(judge)
+    secret = tests_key(arguments.out.with_name(FILE_NAME))
+    with Judge(
+        problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
+    ) as judge:
         decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
         key = json.dumps([sha256(answers.path), *decisive])
-        journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
-        with verdict_writer(arguments.out, with_wall_s=True) as write:
-            verdicts = judge_resumably(judge, answers.read(known), journal)
-            with progress("judging", unit="samples", total=total) as bar:
-                for judged in verdicts:
-                    tally.add(judged.verdict)
-                    counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
-                    write(judged)
-                    bar.advance()
-        write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
-        journal.remove()
-    print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")
+        samples = answers.read(known)
+        tally = write_verdicts(arguments.out, judge, samples, settings, key, total=total, with_times=True)
+    print(summary(judge, tally), f"written to {arguments.out}", sep="\n")
 
 
 def benchmark(name: str, folder: Path | None) -> Benchmark:
@@ -159,31 +142,17 @@ def benchmark(name: str, folder: Path | None) -> Benchmark:
     )
 
 
-class _Counts:
-    """Samples, hardened passes and official passes per problem."""
-
-    def __init__(self) -> None:
-        self.n: Counter[str] = Counter()
-        self.c: Counter[str] = Counter()
-        self.official_c: Counter[str] = Counter()
-
-    def add(self, task_id: str, passed: bool, official_passed: bool) -> None:
-        self.n[task_id] += 1
-        self.c[task_id] += passed
-        self.official_c[task_id] += official_passed
-
-
-def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
+def summary(judge: Judge, tally: Tally) -> str:
     """Both verdicts' metrics, each over the problems that it counts, and what a reader must know of them."""
-    judged = [task_id for task_id in counts.n if task_id not in judge.excluded]
+    judged = [task_id for task_id in tally.n if task_id not in judge.excluded]
     rows = [
-        _metrics("hardened verdict", [(counts.n[t], counts.c[t]) for t in judged]),
-        _metrics("official verdict", [(counts.n[t], counts.official_c[t]) for t in counts.n]),
+        _metrics("hardened verdict", [(tally.n[t], tally.c[t]) for t in judged]),
+        _metrics("official verdict", [(tally.n[t], tally.official_c[t]) for t in tally.n]),
     ]
     statuses = [f"{status}: {tally.statuses[status]}" for status in Status if tally.statuses[status]]
     lines = [pd.DataFrame(rows).set_index("").T.to_string()]
     lines += [f"status counts: {', '.join(statuses)}"]
-    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
+    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(tally.n.values())} samples"]
     lines += [
         f"excluded, because it cannot be judged here: {visible(task_id)} ({reason})"
         for task_id, reason in judge.excluded.items()
