@@ -10,9 +10,10 @@ from torch import Tensor
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
 from ibft.models.attention import packed_arguments
+from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
-from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
+from ibft.training.batches import Batch, collate, micro_batches, pack
 from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED, count_tokens
 from ibft.training.recipe import Recipe, attention_for, make_bottleneck
@@ -20,10 +21,11 @@ from tests.tiny_model import make_tiny_llama, make_tiny_model
 from tests.training.test_loop import TRAINING, run
 
 EXAMPLES = [
-    EncodedExample((11, 12, 13), (14, 15, 16, 17), 4),
-    EncodedExample((20,), (21, 22), 0),
-    EncodedExample((), (23, 24, 25), 9),  # nothing predicts its first token, least of all the example before it
-    EncodedExample((30, 31), (32, 33, 32, 34, 35, 36), 7),
+    EncodedExample.join((11, 12, 13), (14, 15, 16, 17), index=4),
+    EncodedExample.join((20,), (21, 22), index=0),
+    # Nothing predicts the first token of this one, least of all the example before it.
+    EncodedExample.join((), (23, 24, 25), index=9),
+    EncodedExample.join((30, 31), (32, 33, 32, 34, 35, 36), index=7),
 ]
 
 
@@ -83,7 +85,7 @@ def test_a_packed_row_has_labels_on_responses_only() -> None:
 
 
 def test_packed_runs_fill_the_token_budget() -> None:
-    examples = [EncodedExample((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
+    examples = [EncodedExample.join((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
     assert [[len(e) for e in r] for r in micro_batches(examples, 60, packed=True)] == [[6, 10, 13, 31], [101]]
 
 

@@ -10,8 +10,9 @@ from transformers import LlamaForCausalLM
 
 from ibft.config.methods import Method
 from ibft.config.training import Training
+from ibft.models.encoding import EncodedExample
 from ibft.training import model as training_model
-from ibft.training.batches import EncodedExample, collate
+from ibft.training.batches import collate
 from ibft.training.model import Bottleneck, IBModel
 from ibft.training.objective import count_tokens
 from ibft.training.recipe import Recipe, make_bottleneck
@@ -19,9 +20,9 @@ from tests.tiny_model import make_tiny_llama
 
 PAD, MAX_LENGTH, LAYER = 7, 20, 2
 EXAMPLES = [
-    EncodedExample((11, 12, 13), (14, 15, 16, 17)),
-    EncodedExample((20,), (21, 22)),
-    EncodedExample((30, 31), (32,) * 9),
+    EncodedExample.join((11, 12, 13), (14, 15, 16, 17)),
+    EncodedExample.join((20,), (21, 22)),
+    EncodedExample.join((30, 31), (32,) * 9),
 ]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ibft.config.geometry import Geometry
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
-from ibft.models.encoding import encode
+from ibft.models.encoding import encode_plain
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage, stage_parser
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
     drawn = examples_of(pairs, read_table(arguments.examples, EXAMPLES))
 
     model, tokenizer = load_model(arguments.model, arguments.adapter, arguments.precision, merge=True)
-    texts = encode(tokenizer, drawn["instruction"], drawn["response"], arguments.max_length)
+    texts = encode_plain(tokenizer, drawn["instruction"], drawn["response"], arguments.max_length)
     states = pooled_states(
         model, [text.ids for text in texts], arguments.layer, settings.pooling, arguments.batch_tokens
     )

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ibft.config.training import Training
+from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.training.backend import Backend
-from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
+from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
 from ibft.training.distributed import World
 from ibft.training.model import IBModel
 from ibft.training.objective import Loss, TokenCounts, count_tokens
@@ -168,7 +169,7 @@ def _backward(
 
 
 def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not example.response for example in examples)
+    empty = sum(not len(example.response) for example in examples)
     if empty:
         raise UserError(
             f"training.max_length: {empty} of {len(examples)} examples have no response token within "

@@ -16,12 +16,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.methods import Method
 from ibft.config.training import Training
 from ibft.models.attention import can_pack, packed_attention
+from ibft.models.encoding import encode_with_profile
 from ibft.models.lora import add_lora
-from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
 from ibft.training.backend import Backend, TorchBackend
-from ibft.training.batches import EncodedExample, truncate
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import DeepSpeedBackend
 from ibft.training.distributed import ALONE, World
@@ -85,7 +84,7 @@ def fine_tune(
         trained = train(
             ib_model,
             _make_backend(ib_model, training, world, checkpoints, deepspeed),
-            encode(examples, tokenizer, recipe.profile, training.max_length),
+            encode_with_profile(tokenizer, examples, recipe.profile, training.max_length),
             training,
             seed=recipe.seed,
             pad_token=tokenizer.pad_token_id or 0,
@@ -124,18 +123,6 @@ def _make_backend(
     if deepspeed is None:
         return TorchBackend(ib_model, training, world, checkpoints)
     return DeepSpeedBackend(ib_model, training, world, checkpoints, deepspeed)
-
-
-def encode(
-    examples: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, profile: str, max_length: int
-) -> list[EncodedExample]:
-    """Token ids of every example in the words of `profile`, cut to `max_length`."""
-    encode_example = get_profile(profile).encode_example
-    encoded = []
-    for index, row in enumerate(examples.itertuples()):
-        prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
-        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response), index), max_length))
-    return encoded
 
 
 def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
