@@ -70,7 +70,7 @@ def write_verdicts(folder: Path, runs: list[Run]) -> int:
                 "official_passed": passed.ravel(),
                 "stderr_clean": True,
                 "program": [PROGRAM.format(i) for i in random.integers(0, 10**9, count)],
-                "isolation": "A",
+                "isolation": "namespaces",
             }
         )
         place = f"{run.model}/{run.dataset}/{run.method}/seed{run.seed}/{run.benchmark}/T{run.temperature:g}"

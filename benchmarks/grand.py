@@ -19,9 +19,10 @@ from transformers import PreTrainedModel
 
 from ibft.config.training import LoRA
 from ibft.gradients.grand import Encoder
-from ibft.gradients.lora_gradients import LabelledText, example_gradients
+from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import length_batches
+from ibft.models.encoding import EncodedExample
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store.parquet import read_table
@@ -49,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"largest relative difference: {np.abs(found / expected - 1).max():.1e}")
 
 
-def ours(model: PreTrainedModel, texts: Sequence[LabelledText], batch_tokens: int) -> np.ndarray:
+def ours(model: PreTrainedModel, texts: Sequence[EncodedExample], batch_tokens: int) -> np.ndarray:
     """(gradient norm, EL2N) of each example."""
     scores = np.zeros((len(texts), 2))
     for batch in length_batches([len(text) for text in texts], batch_tokens):
@@ -57,7 +58,7 @@ def ours(model: PreTrainedModel, texts: Sequence[LabelledText], batch_tokens: in
     return scores
 
 
-def plain_autograd(model: PreTrainedModel, texts: Sequence[LabelledText]) -> np.ndarray:
+def plain_autograd(model: PreTrainedModel, texts: Sequence[EncodedExample]) -> np.ndarray:
     """(gradient norm, EL2N) of each example, from parameter gradients and the full logits of the response."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     scores = []

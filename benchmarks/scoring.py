@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from ibft.config.memorization import Scoring
 from ibft.memorization.scoring import score, scores
-from ibft.models.encoding import EncodedText, encode
+from ibft.models.encoding import EncodedExample, encode_plain
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store.journal import Journal
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     examples = read_table(arguments.examples, EXAMPLES).head(arguments.number)
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
     settings = Scoring(k=(K,), batch_tokens=arguments.batch_tokens)
-    texts = encode(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+    texts = encode_plain(tokenizer, examples["instruction"], examples["response"], settings.max_length)
 
     def ours() -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", "") as journal:
@@ -56,7 +56,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def published(model: PreTrainedModel, texts: list[EncodedText]) -> np.ndarray:
+def published(model: PreTrainedModel, texts: list[EncodedExample]) -> np.ndarray:
     """(Min-K% Prob, Min-K%++) of each text, written like the two papers' released loops."""
     scores = []
     for text in texts:

@@ -37,15 +37,15 @@ from trl import SFTConfig, SFTTrainer
 
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
+from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.loading import load_model, use_threads
 from ibft.models.lora import add_lora
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.schemas import EXAMPLES
-from ibft.training.batches import EncodedExample
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, encode, fine_tune
+from ibft.training.recipe import Recipe, fine_tune
 
 Work = Callable[[], object]
 Way = Callable[
@@ -75,7 +75,7 @@ def run(way: str, arguments: argparse.Namespace) -> dict[str, float]:
     use_threads(arguments.threads)
     records = read_records(arguments.examples, arguments.baseline_records if way in SLOW else arguments.records)
     model, tokenizer = load_model(arguments.model, None, arguments.precision)
-    encoded = encode(records, tokenizer, PROFILE, arguments.max_length)
+    encoded = encode_with_profile(tokenizer, records, PROFILE, arguments.max_length)
     loaded_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     work = WAYS[way](model, tokenizer, records, encoded, arguments)
     wall, cpu = time.perf_counter(), time.process_time()

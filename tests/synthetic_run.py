@@ -93,7 +93,7 @@ def verdicts(run: Run, problems: int = 44, n: int = 10) -> pd.DataFrame:
             "official_passed": bool(passed[p, sample]) or (p == 3 and sample == 0),
             "stderr_clean": True,
             "program": "module top; endmodule",
-            "isolation": "A",
+            "isolation": "namespaces",
         }
         for p, task_id in enumerate(task_ids(run.benchmark, problems))
         for sample in range(n)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibft.models.batching import length_batches, pad_right, windows
-from ibft.models.encoding import encode
+from ibft.models.encoding import encode_plain
 from tests.tiny_model import make_tiny_tokenizer
 
 
@@ -27,7 +27,7 @@ def test_the_longest_batch_comes_first() -> None:
 
 def test_real_examples_need_little_padding(shared_data: Path) -> None:
     rows = json.loads((shared_data / "code_alpaca_2k.json").read_text())
-    texts = encode(make_tiny_tokenizer(), [r["instruction"] for r in rows], [r["output"] for r in rows], 2048)
+    texts = encode_plain(make_tiny_tokenizer(), [r["instruction"] for r in rows], [r["output"] for r in rows], 2048)
     lengths = [len(text) for text in texts]
     padded = sum(len(batch) * lengths[batch[0]] for batch in length_batches(lengths, budget=4096))
     assert 1 - sum(lengths) / padded < 0.05

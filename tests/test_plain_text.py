@@ -4,7 +4,7 @@ import pytest
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase
 
-from ibft.models.encoding import beginning, encode
+from ibft.models.encoding import beginning, encode_plain
 from tests.tiny_model import make_tiny_tokenizer
 
 
@@ -22,7 +22,7 @@ def tokenizer_with_bos() -> PreTrainedTokenizerBase:
 
 
 def test_the_text_is_instruction_line_break_response(tokenizer: PreTrainedTokenizerBase) -> None:
-    (text,) = encode(tokenizer, ["Add two numbers."], ["return a + b"], 100)
+    (text,) = encode_plain(tokenizer, ["Add two numbers."], ["return a + b"], 100)
     assert tokenizer.decode(text.ids) == "Add two numbers.\nreturn a + b"
     assert tokenizer.decode(text.ids[text.response_from :]) == "return a + b"
     assert not text.truncated
@@ -32,18 +32,18 @@ def test_bos_is_added_exactly_where_the_tokenizer_has_the_habit(
     tokenizer: PreTrainedTokenizerBase, tokenizer_with_bos: PreTrainedTokenizerBase
 ) -> None:
     assert beginning(tokenizer) == []
-    (plain,) = encode(tokenizer, ["Add."], ["a + b"], 100)
-    (led,) = encode(tokenizer_with_bos, ["Add."], ["a + b"], 100)
+    (plain,) = encode_plain(tokenizer, ["Add."], ["a + b"], 100)
+    (led,) = encode_plain(tokenizer_with_bos, ["Add."], ["a + b"], 100)
     assert led.ids.tolist() == [tokenizer_with_bos.bos_token_id, *plain.ids.tolist()]
     assert led.response_from == plain.response_from + 1
 
 
 def test_a_token_across_the_border_belongs_to_the_response(tokenizer: PreTrainedTokenizerBase) -> None:
     """The byte-level tokenizer merges the line break with the indentation that follows it."""
-    (text,) = encode(tokenizer, ["Add."], ["    return first + second"], 100)
+    (text,) = encode_plain(tokenizer, ["Add."], ["    return first + second"], 100)
     assert tokenizer.decode(text.ids[text.response_from :]) == "\n    return first + second"
 
 
 def test_a_response_that_is_cut_off_begins_at_the_end(tokenizer: PreTrainedTokenizerBase) -> None:
-    (text,) = encode(tokenizer, ["A long instruction"], ["x"], 3)
+    (text,) = encode_plain(tokenizer, ["A long instruction"], ["x"], 3)
     assert (len(text), text.response_from, text.truncated) == (3, 3, True)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ibft.commands.clean import run
 from ibft.commands.verify import outputs_of
 from ibft.runtime.errors import UserError
 from ibft.store.clock import date_back
 from ibft.store.output_records import KEPT
-from ibft.store.results_folder import FILES, FOLDERS, mark, run
+from ibft.store.results_folder import FILES, FOLDERS, mark
 from tests.conftest import REPOSITORY
 
 AHEAD = time.time() + 10_000

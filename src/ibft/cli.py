@@ -6,9 +6,8 @@ Nothing here imports torch.
 import argparse
 from pathlib import Path
 
-from ibft.commands import compare, doctor, jobs, plan, resume, score, verify
+from ibft.commands import clean, compare, doctor, jobs, plan, resume, score, verify
 from ibft.runtime.stage import run_stage
-from ibft.store import results_folder
 
 
 def main() -> None:
@@ -16,6 +15,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ibft", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--log", type=Path, help="append progress and errors here as well")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, plan, jobs, resume, verify, compare, doctor, results_folder):
+    for command in (score, plan, jobs, resume, verify, compare, doctor, clean):
         command.add_parser(commands)
     run_stage(lambda arguments: arguments.run(arguments), parser)

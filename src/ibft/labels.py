@@ -15,7 +15,7 @@ from ibft.config.inputs import Benchmark, Model
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
 from ibft.config.section import Section
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 _SECTIONS = ("models", "datasets", "methods", "benchmarks")
 Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]

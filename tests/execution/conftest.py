@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.execution.sandbox.isolation import probe
+from ibft.execution.isolation import probe
 
 
 @pytest.fixture(scope="session", autouse=True)

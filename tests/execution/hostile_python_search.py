@@ -207,7 +207,7 @@ import sys
 def total(values, extra):
     frame = sys._getframe(1)
     while frame:
-        for name in ("payload", "tests", "reference", "examiner", "seed", "check"):
+        for name in ("payload", "tests", "reference", "grader", "seed", "check"):
             if name in frame.f_locals and name != "payload": raise SystemExit("LEAK " + name)
         frame.f_globals.update(_MUTABLE=(), encode=lambda *_: 6)
         frame = frame.f_back

@@ -101,7 +101,7 @@ PYTHON_OF_MANY_TYPES = [
     ),
 ]
 
-# Right answers to these cannot be given in the examiner's process.
+# Right answers to these cannot be given in the grader's process.
 PYTHON_OF_MORE_THAN_VALUES = [
     _small(
         "lengths",

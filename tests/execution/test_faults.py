@@ -16,16 +16,17 @@ import pytest
 
 from ibft.config.execution import Execution
 from ibft.execution import judge as judge_module
+from ibft.execution.isolation import best_level, probe, start_server
 from ibft.execution.judge import Judge, judge
 from ibft.execution.problem import Problem
-from ibft.execution.sandbox import isolation
+from ibft.execution.sandbox import client
 from ibft.execution.sandbox.cells import CellFaultError, run_one
-from ibft.execution.sandbox.isolation import HarnessError, Zygote, best_level, probe
+from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import Verdict
-from ibft.execution.verdict_journal import VerdictJournal
 from ibft.execution.verdict_table import judge_resumably
 from ibft.execution.verilog.judge import _toolchain
+from ibft.store.journal import Journal
 from tests.execution.problems import PYTHON, VERILOG, frame
 
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=10.0)
@@ -58,7 +59,7 @@ def killer(most: int) -> Iterator[list[int]]:
 
 
 def is_cell(process: psutil.Process) -> bool:
-    """A zygote's own child that leads a session; zygotes lead theirs, but are children of a test."""
+    """A fork server's own child that leads a session; fork servers lead theirs, but are children of a test."""
     try:
         return process.ppid() != os.getpid() and os.getsid(process.pid) == process.pid
     except (psutil.NoSuchProcess, ProcessLookupError):
@@ -74,7 +75,7 @@ def is_asleep_within(process: psutil.Process) -> bool:
     return "\nSeccomp:\t2\n" in status and "\nState:\tS" in status
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
     with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(1) as killed:
         (row,) = started.verdicts([("py/total", 0, SLOW)])
@@ -82,7 +83,7 @@ def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
     assert row.verdict.status == "passed"
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: str) -> None:
     with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(2) as killed:
         rows = started.verdicts([("py/total", 0, RIGHT), ("py/total", 7, SLOW)])
@@ -92,22 +93,22 @@ def test_a_cell_that_the_system_kills_again_stops_the_run_and_is_named(level: st
     assert len(killed) == 2
 
 
-def limit(zygote: Zygote, kind: int) -> None:
-    """Lower a limit of a zygote that serves, as if others had used up the rest."""
-    for process in psutil.Process(zygote._process.pid).children(recursive=True):
+def limit(server: ForkServer, kind: int) -> None:
+    """Lower a limit of a fork server that serves, as if others had used up the rest."""
+    for process in psutil.Process(server._process.pid).children(recursive=True):
         resource.prlimit(process.pid, kind, (1, 1))
 
 
-# Each keeps a zygote of a level from starting cells; the sample then meets it.
-SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[Zygote], None]]] = {
-    "no process is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
-    "no file is left": ("A", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
-    "its folder is gone": ("B", VERILOG, lambda zygote: shutil.rmtree(zygote.scratch)),
+# Each keeps a fork server of a level from starting cells; the sample then meets it.
+SPOILS: dict[str, tuple[str, dict[str, str | None], Callable[[ForkServer], None]]] = {
+    "no process is left": ("namespaces", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NPROC)),
+    "no file is left": ("namespaces", PYTHON, functools.partial(limit, kind=resource.RLIMIT_NOFILE)),
+    "its folder is gone": ("landlock", VERILOG, lambda server: shutil.rmtree(server.scratch)),
 }
 
 
 @pytest.fixture(params=SPOILS)
-def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None], Callable[[Zygote], None]]:
+def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None], Callable[[ForkServer], None]]:
     level, problem, spoil = SPOILS[request.param]
     if refusal := probe((level,))[level]:
         pytest.skip(f"isolation level {level} is refused here: {refusal}")
@@ -117,28 +118,28 @@ def spoiled(request: pytest.FixtureRequest) -> tuple[str, dict[str, str | None],
 
 
 def test_a_cell_that_cannot_be_started_is_tried_again(
-    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]],
+    spoiled: tuple[str, dict[str, str | None], Callable[[ForkServer], None]],
 ) -> None:
     level, problem, spoil = spoiled
     with Judge(frame(problem), SETTINGS, 1, level=level) as started:
-        spoil(started._pool._zygotes[0])
+        spoil(started._pool._servers[0])
         (row,) = started.verdicts([(str(problem["task_id"]), 0, str(problem["reference_solution"]))])
     assert row.verdict.passed
 
 
 def test_cells_that_cannot_be_started_stop_the_run(
-    spoiled: tuple[str, dict[str, str | None], Callable[[Zygote], None]], monkeypatch: pytest.MonkeyPatch
+    spoiled: tuple[str, dict[str, str | None], Callable[[ForkServer], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     level, problem, spoil = spoiled
-    greet = Zygote._greet
+    greet = ForkServer._greet
 
-    def greet_and_spoil(zygote: Zygote) -> None:
-        greet(zygote)
-        spoil(zygote)
+    def greet_and_spoil(server: ForkServer) -> None:
+        greet(server)
+        spoil(server)
 
     with Judge(frame(problem), SETTINGS, 1, level=level) as started:
-        spoil(started._pool._zygotes[0])
-        monkeypatch.setattr(Zygote, "_greet", greet_and_spoil)
+        spoil(started._pool._servers[0])
+        monkeypatch.setattr(ForkServer, "_greet", greet_and_spoil)
         with pytest.raises(HarnessError, match=r"sample 3 of .* could not be judged: a cell could not be started"):
             list(started.verdicts([(str(problem["task_id"]), 3, str(problem["reference_solution"]))]))
 
@@ -147,17 +148,17 @@ def test_a_cell_that_ends_before_it_ran_anything_is_a_fault() -> None:
     impossible = Limits(time_s=5, memory_mb=1 << 60, file_mb=1)
     payload = {"program": "", "tests": "", "entry_point": "", "timeout_s": 5}
     with (
-        Zygote(best_level(allow_unsafe=False)) as zygote,
+        start_server(best_level(allow_unsafe=False)) as server,
         pytest.raises(CellFaultError, match="before it ran anything"),
     ):
-        run_one(zygote, "official", payload, impossible)
+        run_one(server, "official", payload, impossible)
 
 
 def test_a_machine_without_room_is_not_taken_for_one_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("ibft.execution.sandbox.isolation.subprocess.Popen", refuse)
+    monkeypatch.setattr("ibft.execution.sandbox.client.subprocess.Popen", refuse)
     with pytest.raises(HarnessError, match="no processes, memory or open files left"):
         best_level(allow_unsafe=True)
 
@@ -185,7 +186,7 @@ def toolchain(
 
     monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
     # The real one finds its parts through its own folder, which is shown as that of the one on the path would be.
-    monkeypatch.setattr(isolation, "_shown", functools.partial(shown_with, isolation._shown, real))
+    monkeypatch.setattr(client, "_shown", functools.partial(shown_with, client._shown, real))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield put
     _toolchain.cache_clear()
@@ -207,7 +208,7 @@ def test_a_compiler_that_cannot_fork_stops_the_run_and_excludes_no_problem(
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_sample_whose_compiler_cannot_fork_is_named(level: str, toolchain: Callable[[str], None]) -> None:
     toolchain(":")
     right = str(VERILOG["reference_solution"])
@@ -245,22 +246,21 @@ def test_a_sample_that_the_judge_fails_on_is_named_and_the_others_are_judged(
         return judge_python(problem, program, *rest)
 
     samples = [("py/total", i, RIGHT + f"    # {'odd' if i == 2 else i}\n") for i in range(5)]
-    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, Journal(tmp_path / "journal", "key") as journal:
         monkeypatch.setattr(judge_module, "judge_python", fail)
         rows = []
         with pytest.raises(HarnessError, match=r"the judge failed on sample 2 of py/total \(ValueError: 40 is not"):
             rows.extend(judge_resumably(started, samples, journal))
         monkeypatch.setattr(judge_module, "judge_python", judge_python)
-    with Judge(frame(PYTHON), SETTINGS, 2) as started, VerdictJournal(tmp_path / "journal", "key") as journal:
-        assert journal.count == 5
+    with Judge(frame(PYTHON), SETTINGS, 2) as started, Journal(tmp_path / "journal", "key") as journal:
+        assert journal.finished == 5
         again = list(judge_resumably(started, samples, journal))
     assert [row.verdict.passed for row in again] == [True] * 5
-    assert [row.verdict.wall_s for row in again if row.sample != 2] == [
-        verdict.wall_s for verdict in journal.finished() if verdict.passed
-    ]
+    times = [wall_s for status, *_, wall_s in journal.entries() if status == "passed"]
+    assert [row.verdict.wall_s for row in again if row.sample != 2] == times
 
 
 def test_death_by_a_signal_without_a_name_is_a_verdict() -> None:
     dying = "import os\ndef total(values, extra): os.kill(os.getpid(), 40)\n"
-    (row,) = judge(frame(PYTHON), [("py/total", 0, dying)], SETTINGS, 1, level="C")
+    (row,) = judge(frame(PYTHON), [("py/total", 0, dying)], SETTINGS, 1, level="rlimits")
     assert (row.verdict.status, row.verdict.detail) == ("runtime_error", "it was killed by signal 40")

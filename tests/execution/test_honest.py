@@ -22,7 +22,7 @@ from tests.execution.problems import PYTHON, PYTHON_OF_MANY_TYPES, PYTHON_OF_MOR
 SETTINGS = Execution(python_timeout_s=5.0, verilog_timeout_s=15.0)
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_honest_python_passes(level: str) -> None:
     humaneval = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
     problems = pd.concat([frame(PYTHON, *PYTHON_OF_MANY_TYPES), humaneval], ignore_index=True)
@@ -32,7 +32,7 @@ def test_honest_python_passes(level: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_honest_verilog_passes(level: str) -> None:
     mini = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog"))
     check_all(pd.concat([frame(VERILOG), mini], ignore_index=True), honest_verilog.SAMPLES, level, at_least=100)

@@ -56,7 +56,7 @@ class Host:
         install_benchmark(self.packages)
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
-        self.scratch.chmod(0o777)  # whatever the umask says: at level B root's cells may belong to nobody
+        self.scratch.chmod(0o777)  # whatever the umask says: at level `landlock` root's cells may belong to nobody
         self.connections = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -125,7 +125,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     made.close()
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_hostile_python_gains_nothing(level: str, host: Host) -> None:
     attacks = {name: host.aimed(text) for name, text in together(PYTHON_ATTACKS).items()}
     honest = "def total(values, extra):\n    return sum(values) + extra  # after {}\n"
@@ -134,7 +134,7 @@ def test_hostile_python_gains_nothing(level: str, host: Host) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_hostile_verilog_gains_nothing(level: str, host: Host) -> None:
     attacks = {name: host.aimed(text) for name, text in together(VERILOG_ATTACKS).items()}
     honest = "\talways @(posedge clk) if (reset) q <= 0; else q <= d; // after {}\nendmodule\n"
@@ -235,7 +235,7 @@ def test_what_is_mounted_below_a_shown_folder_is_read_only() -> None:
     completion = f"def total(values, extra): open('{place}/escaped', 'w')\n"
     program = (
         "from tests.execution.test_hostile import PYTHON, Execution, Judge, frame\n"
-        "with Judge(frame(PYTHON), Execution(), 1, level='A') as judge:\n"
+        "with Judge(frame(PYTHON), Execution(), 1, level='namespaces') as judge:\n"
         f"    print(*(row.verdict.detail for row in judge.verdicts([('py/total', 0, {completion!r})])))\n"
     )
     inside = f'mount -t tmpfs -o mode=1777 none "{place}" && exec "$0" -c "$1"'

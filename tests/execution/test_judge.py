@@ -13,7 +13,7 @@ from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
 from ibft.execution.sandbox.cells import CellFaultError
-from ibft.execution.sandbox.isolation import HarnessError, Zygote, ZygoteLostError
+from ibft.execution.sandbox.client import ForkServer, HarnessError, ServerLostError
 from ibft.execution.verdict import Status
 from ibft.runtime.errors import UserError
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -28,7 +28,7 @@ def statuses(completions: list[str], problem: dict[str, str | None] = PYTHON, le
     return [row.verdict.status for row in judge(frame(problem), samples, SETTINGS, 2, level=level)]
 
 
-@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock", "rlimits"], indirect=True)
 def test_every_python_ending_has_its_status(level: str) -> None:
     endings = {
         RIGHT: "passed",
@@ -48,7 +48,7 @@ def test_every_python_ending_has_its_status(level: str) -> None:
 
 
 @needs_iverilog
-@pytest.mark.parametrize("level", ["A", "B", "C"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock", "rlimits"], indirect=True)
 def test_every_verilog_ending_has_its_status(level: str) -> None:
     endings = {
         "\talways @(posedge clk) if (reset) q <= 0; else q <= d;\nendmodule": "passed",
@@ -110,7 +110,7 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
     alone, together, most = 0, 0, 0
     lock = threading.Lock()
 
-    def task(_: Zygote) -> str:
+    def task(_: ForkServer) -> str:
         nonlocal together, most
         with lock:
             together += 1
@@ -120,22 +120,22 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
             together -= 1
         return "slow"
 
-    def again(_: Zygote) -> str:
+    def again(_: ForkServer) -> str:
         nonlocal alone
         with lock:
             alone += together == 0
         return task(_)
 
-    with Pool("C", 3) as pool:
+    with Pool("rlimits", 3) as pool:
         plain = [pool.submit(task) for _ in range(6)]
         calls = {"n": 0}
 
-        def faulty_task(zygote: Zygote) -> str:
+        def faulty_task(server: ForkServer) -> str:
             calls["n"] += 1
             if calls["n"] == 1:
-                task(zygote)
+                task(server)
                 raise CellFaultError("test")
-            return again(zygote)
+            return again(server)
 
         faulty = pool.submit(faulty_task)
         assert [future.result() for future in (*plain, faulty)] == ["slow"] * 7
@@ -147,17 +147,17 @@ def test_a_killed_worker_loses_nothing() -> None:
     with Judge(frame(PYTHON), SETTINGS, 2) as started:
         verdicts = started.verdicts(samples)
         first = [next(verdicts) for _ in range(5)]
-        for zygote in list(started._pool._zygotes):
-            os.kill(zygote._process.pid, signal.SIGKILL)
+        for server in list(started._pool._servers):
+            os.kill(server._process.pid, signal.SIGKILL)
         rows = [*first, *verdicts]
     assert [row.sample for row in rows if row.verdict.passed] == list(range(60))
 
 
 def test_a_worker_that_is_lost_again_stops_the_stage() -> None:
-    def lose(_: Zygote) -> str:
-        raise ZygoteLostError("test")
+    def lose(_: ForkServer) -> str:
+        raise ServerLostError("test")
 
-    with Pool("C", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
+    with Pool("rlimits", 1) as pool, pytest.raises(HarnessError, match="lost twice"):
         pool.submit(lose).result()
 
 
@@ -244,20 +244,20 @@ def test_a_program_that_may_notice_the_tests_is_run_by_upstreams_rule_as_well(no
 
 
 def test_no_completion_counts_as_failed_when_the_harness_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "A")
-    monkeypatch.setattr("ibft.execution.sandbox.isolation._PROGRAM", "raise SystemExit('no interpreter')")
+    monkeypatch.setattr("ibft.execution.judge.best_level", lambda _: "namespaces")
+    monkeypatch.setattr("ibft.execution.sandbox.client._PROGRAM", "raise SystemExit('no interpreter')")
     with pytest.raises(HarnessError, match="no interpreter"):
         list(judge(frame(PYTHON), [("py/total", 0, RIGHT)], SETTINGS, 1))
 
 
-def test_level_c_needs_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resource_limits_alone_need_consent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "ibft.execution.sandbox.isolation.probe",
-        lambda levels: {level: "refused" if level != "C" else None for level in levels},
+        "ibft.execution.isolation.probe",
+        lambda levels: {level: "refused" if level != "rlimits" else None for level in levels},
     )
     with pytest.raises(UserError, match="allow_unsafe"):
         Judge(frame(PYTHON), SETTINGS, 1)
     with Judge(frame(PYTHON), Execution(allow_unsafe=True), 1) as started:
-        assert started.isolation == "C"
+        assert started.isolation == "rlimits"
         (row,) = started.verdicts([("py/total", 0, RIGHT)])
-    assert (row.verdict.status, row.verdict.isolation) == (Status.PASSED, "C")
+    assert (row.verdict.status, row.verdict.isolation) == (Status.PASSED, "rlimits")

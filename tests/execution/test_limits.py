@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from ibft.config.execution import Execution
+from ibft.execution.isolation import start_server
 from ibft.execution.judge import Judge, judge
 from ibft.execution.sandbox.cells import Ended
-from ibft.execution.sandbox.isolation import Zygote
 from ibft.execution.sandbox.own_time import Waits, is_accounted
 from ibft.execution.verilog import judge as verilog_judge
 from tests.execution.problems import PYTHON, VERILOG, frame
@@ -46,15 +46,15 @@ def total(values, extra):
 """
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 @pytest.mark.parametrize("stack", ["0", "ctypes.addressof(stack) + 32768"])
 def test_a_completion_starts_no_more_than_256_threads(level: str, stack: str) -> None:
     attack = CLONE_WITHOUT_END.replace("STACK", stack)
     (row,) = judge(frame(PYTHON), [("py/total", 0, attack)], Execution(), 1, level=level)
     assert row.verdict.detail.startswith("ValueError: started "), row.verdict.detail
     started = int(row.verdict.detail.split()[-1])
-    # At level B as many more as the machine had before.
-    assert started <= 256 if level == "A" else started < 1500
+    # At level `landlock` as many more as the machine had before.
+    assert started <= 256 if level == "namespaces" else started < 1500
 
 
 THREADS = """
@@ -65,7 +65,7 @@ def total(values, extra):
 """
 
 
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_an_honest_completion_may_use_threads(level: str) -> None:
     (row,) = judge(frame(PYTHON), [("py/total", 0, THREADS)], Execution(), 1, level=level)
     assert (row.verdict.status, row.verdict.detail) == ("passed", "")
@@ -95,7 +95,7 @@ def busy_machine(processes: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(not is_accounted(), reason="this kernel does not tell how long a process has waited")
-@pytest.mark.parametrize("level", ["A", "B"], indirect=True)
+@pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_busy_machine_changes_no_verdict(level: str) -> None:
     completions = [BUSY, "    import time; time.sleep(30)\n", "    while True: pass\n"]
     samples = [("py/total", i, text) for i, text in enumerate(completions)]
@@ -146,32 +146,32 @@ def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-@pytest.mark.parametrize("level", ["B"], indirect=True)
-@pytest.mark.parametrize("victim", ["zygote", "judge"])
+@pytest.mark.parametrize("level", ["landlock"], indirect=True)
+@pytest.mark.parametrize("victim", ["server", "judge"])
 def test_no_scratch_folder_stays_behind(
     level: str, victim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o777)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     hanging = ("v/register", 0, "\tinitial while (1) q = q + 1;\nendmodule")
-    if victim == "zygote":
+    if victim == "server":
         with Judge(frame(VERILOG), Execution(verilog_timeout_s=2), 1, level=level) as started:
-            threading.Timer(1, started._pool._zygotes[0].kill).start()
+            threading.Timer(1, started._pool._servers[0].kill).start()
             (row,) = started.verdicts([hanging])
             assert row.verdict.status == "timeout"
     else:
         child = os.fork()
         if child == 0:
-            Zygote(level)
+            start_server(level)
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
         (left,) = tmp_path.iterdir()
         os.utime(left, (0, 0))  # it was made long ago
-        Zygote(level).close()
+        start_server(level).close()
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("level", ["B"], indirect=True)
+@pytest.mark.parametrize("level", ["landlock"], indirect=True)
 def test_equal_runs_have_equal_details_whatever_their_folders_are_called(level: str) -> None:
     telling = [
         "import os\ndef total(values, extra): raise ValueError(os.getcwd())\n",

@@ -52,7 +52,7 @@ def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--verilog-timeout-s", "0"], "--verilog-timeout-s: .*greater than 0"),
         (["--memory-mb", "0"], "--memory-mb: .*1"),
         (["--memory-mb", "99999999999999999999"], "--memory-mb: .*1048576"),
-        (["--isolation", "C"], "--allow-unsafe"),
+        (["--isolation", "rlimits"], "--allow-unsafe"),
         (["--problems", "absent"], "--problems: humaneval is part of ibft"),
         (["--benchmark", "eval-human", "--problems", "absent"], r"absent/VerilogEval_Human.jsonl cannot be read"),
         (["--out", "."], "--out: . is no file"),

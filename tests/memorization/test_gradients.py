@@ -13,8 +13,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
 from ibft.gradients.grand import GradientScoring, score_gradients
-from ibft.gradients.lora_gradients import LabelledText, example_gradients, lora_linears
+from ibft.gradients.lora_gradients import example_gradients, lora_linears
 from ibft.gradients.warm_up import fresh_adapter, warm_up
+from ibft.models.encoding import EncodedExample
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
 from ibft.store.journal import Journal
@@ -36,19 +37,19 @@ def model(tiny_folder: Path) -> Iterator[PreTrainedModel]:
 
 
 @pytest.fixture(scope="session")
-def texts() -> list[LabelledText]:
+def texts() -> list[EncodedExample]:
     """Random texts of very different lengths, so that most of a batch of them is padding."""
     random = np.random.default_rng(0)
     lengths = (3, 5, 9, 17, 40, 90)
-    return [LabelledText(random.integers(3, 300, n).astype(np.int32), response_from=n // 3) for n in lengths]
+    return [EncodedExample(random.integers(3, 300, n).astype(np.int32), response_from=n // 3) for n in lengths]
 
 
-def reference(model: PreTrainedModel, text: LabelledText, reduction: str) -> tuple[float, float]:
+def reference(model: PreTrainedModel, text: EncodedExample, reduction: str) -> tuple[float, float]:
     """(gradient norm over all trainable parameters, mean EL2N) of one example, from the model's own logits."""
     ids = torch.tensor(text.ids.tolist())
     model.zero_grad()
-    logits = model(ids[None]).logits[0, text.first_loss - 1 : -1]
-    targets = ids[text.first_loss :]
+    logits = model(ids[None]).logits[0, text.first_predicted - 1 : -1]
+    targets = ids[text.first_predicted :]
     cross_entropy(logits, targets, reduction=reduction).backward()
     squared = sum(p.grad.double().square().sum() for p in model.parameters() if p.grad is not None)
     error = logits.detach().softmax(-1) - one_hot(targets, logits.shape[-1])
@@ -57,7 +58,7 @@ def reference(model: PreTrainedModel, text: LabelledText, reduction: str) -> tup
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_padded_batch_equals_autograd_on_each_example(
-    reduction: str, model: PreTrainedModel, texts: list[LabelledText]
+    reduction: str, model: PreTrainedModel, texts: list[EncodedExample]
 ) -> None:
     assert len(lora_linears(model)) == 2 * PROJECTIONS * model.config.num_hidden_layers
     grand, el2n = example_gradients(model, texts, reduction)
@@ -65,7 +66,7 @@ def test_a_padded_batch_equals_autograd_on_each_example(
     np.testing.assert_allclose(np.stack([grand, el2n], axis=1), expected, rtol=1e-4)
 
 
-def test_each_projection_takes_part(model: PreTrainedModel, texts: list[LabelledText]) -> None:
+def test_each_projection_takes_part(model: PreTrainedModel, texts: list[EncodedExample]) -> None:
     """Dropping any of the seven from the sum would be seen: each has a gradient of its own."""
     everything = example_gradients(model, texts[-1:], "mean")[0].item()
     for projection in LORA.target_modules:
@@ -77,7 +78,7 @@ def test_each_projection_takes_part(model: PreTrainedModel, texts: list[Labelled
             parameter.requires_grad_(True)
 
 
-def test_at_initialisation_the_gradient_of_a_is_zero(tiny: Tiny, texts: list[LabelledText]) -> None:
+def test_at_initialisation_the_gradient_of_a_is_zero(tiny: Tiny, texts: list[EncodedExample]) -> None:
     with fresh_adapter(tiny[0], LORA, seed=0):
         reference(tiny[0], texts[-1], "mean")
         of_a = [p.grad.norm().item() for name, p in tiny[0].named_parameters() if "lora_A" in name]
@@ -86,7 +87,7 @@ def test_at_initialisation_the_gradient_of_a_is_zero(tiny: Tiny, texts: list[Lab
         np.testing.assert_allclose(grand, [reference(tiny[0], text, "mean")[0] for text in texts], rtol=1e-4)
 
 
-def test_an_adapter_leaves_the_model_as_it_was(tiny: Tiny, texts: list[LabelledText]) -> None:
+def test_an_adapter_leaves_the_model_as_it_was(tiny: Tiny, texts: list[EncodedExample]) -> None:
     model = tiny[0]
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     with fresh_adapter(model, LORA, seed=0):
@@ -96,7 +97,7 @@ def test_an_adapter_leaves_the_model_as_it_was(tiny: Tiny, texts: list[LabelledT
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_warming_up_lowers_the_loss_and_parts_do_not_change_it(tiny: Tiny, texts: list[LabelledText]) -> None:
+def test_warming_up_lowers_the_loss_and_parts_do_not_change_it(tiny: Tiny, texts: list[EncodedExample]) -> None:
     """A group that does not fit one forward pass runs in parts, with the same gradient."""
     lora = LoRA(rank=4, dropout=0)
     errors = []

@@ -12,7 +12,7 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, Pre
 from ibft.config.memorization import Scoring
 from ibft.config.training import LoRA
 from ibft.memorization.scoring import head_statistics, score, scores
-from ibft.models.encoding import encode
+from ibft.models.encoding import encode_plain
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
@@ -52,7 +52,7 @@ def test_scores_of_real_examples_equal_the_batch_1_reference(
     scope: str, tiny: Tiny, real_examples: pd.DataFrame, tmp_path: Path
 ) -> None:
     frame = scored(tiny, real_examples, tmp_path, k=KS, scope=scope, max_length=512, batch_tokens=2048)
-    texts = encode(tiny[1], real_examples["instruction"], real_examples["response"], 512)
+    texts = encode_plain(tiny[1], real_examples["instruction"], real_examples["response"], 512)
     firsts = [1 if scope == "sequence" else text.response_from for text in texts]
     expected = [
         pair for t, first in zip(texts, firsts, strict=True) for pair in batch_1_reference(tiny, t.ids.tolist(), first)
@@ -81,7 +81,7 @@ def test_a_model_that_cannot_be_packed_reads_one_text_at_a_time(
     chosen = examples.head(6)
     frame = scored((model, tiny[1]), chosen, tmp_path, k=KS, batch_tokens=4096)
     assert "one text at a time" in caplog.text
-    texts = encode(tiny[1], chosen["instruction"], chosen["response"], 512)
+    texts = encode_plain(tiny[1], chosen["instruction"], chosen["response"], 512)
     assert max(len(text) for text in texts) > 40
     expected = [pair for text in texts for pair in batch_1_reference((model, tiny[1]), text.ids.tolist(), 1)]
     np.testing.assert_allclose(frame[["min_k_prob", "min_k_plus_plus"]], expected, atol=1e-4, rtol=0)
@@ -122,7 +122,7 @@ def test_statistics_of_certain_predictions_stay_exact() -> None:
 
 def test_truncation_is_recorded_and_applied(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
     frame = scored(tiny, examples, tmp_path, k=(20,), max_length=40)
-    whole = [len(text) for text in encode(tiny[1], examples["instruction"], examples["response"], 10_000)]
+    whole = [len(text) for text in encode_plain(tiny[1], examples["instruction"], examples["response"], 10_000)]
     assert frame["truncated"].tolist() == [length > 40 for length in whole]
     assert frame["tokens"].tolist() == [min(length, 40) - 1 for length in whole]
 

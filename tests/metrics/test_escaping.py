@@ -8,8 +8,8 @@ import pytest
 
 from ibft.config.samples import ImportedSamples
 from ibft.execution.verdict import one_line
-from ibft.store.visible import UNSEEN, visible
 from ibft.tables.render import as_csv, escape_latex, escape_markdown
+from ibft.visible import UNSEEN, visible
 
 ESCAPE, OVERRIDE, LINE, NULL, BELL, CSI = "\x1b", "\u202e", "\u2028", "\0", "\x07", "\x9b"
 

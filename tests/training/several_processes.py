@@ -13,7 +13,7 @@ from ibft.models.loading import load_model, use_threads
 from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import start_deepspeed
-from ibft.training.distributed import ALONE, Processes, join_processes
+from ibft.training.distributed import ALONE, World, join_world
 from ibft.training.recipe import Recipe, fine_tune
 from tests.training.test_loop import EXAMPLES, dies_after
 
@@ -22,7 +22,7 @@ SETTINGS = Training(epochs=2, batch_size=4, learning_rate=1e-2, micro_batch_toke
 WAYS = {"plain": None, "zero2": "zero2", "zero3": "zero3"}
 
 
-def run(base: Path, folder: Path, deepspeed: str | None = None, processes: Processes = ALONE) -> None:
+def run(base: Path, folder: Path, deepspeed: str | None = None, world: World = ALONE) -> None:
     """IB-FT with its noise, its log written to `folder`."""
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind="ibft", bottleneck=8), layer=2, profile="chat", training=SETTINGS, seed=3)
@@ -34,16 +34,16 @@ def run(base: Path, folder: Path, deepspeed: str | None = None, processes: Proce
         recipe,
         folder / "adapter",
         checkpoints,
-        processes=processes,
+        world=world,
         deepspeed=deepspeed,
     )
-    if processes.leads:
+    if world.is_main:
         (folder / "log.json").write_text(json.dumps(trained.log))
 
 
 def main(base: Path, output: Path) -> None:
     use_threads(1)
-    processes = join_processes()
+    world = join_world()
     try:
         start_deepspeed()
     except Exception as error:
@@ -51,14 +51,14 @@ def main(base: Path, output: Path) -> None:
         return
     progress = loop.progress
     for way, deepspeed in WAYS.items():
-        run(base, output / way, deepspeed, processes)
+        run(base, output / way, deepspeed, world)
         loop.progress = dies_after(3)
         try:
-            run(base, output / f"{way}-resumed", deepspeed, processes)
+            run(base, output / f"{way}-resumed", deepspeed, world)
         except KeyboardInterrupt:
             loop.progress = progress
-        run(base, output / f"{way}-resumed", deepspeed, processes)
-    processes.leave()
+        run(base, output / f"{way}-resumed", deepspeed, world)
+    world.leave()
 
 
 if __name__ == "__main__":

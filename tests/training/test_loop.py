@@ -13,16 +13,17 @@ from peft import PeftModel
 
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
+from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.schemas import TRAINING_LOG
 from ibft.training import loop
-from ibft.training.batches import EncodedExample, batch_order, collate, micro_batches, truncate
+from ibft.training.batches import batch_order, collate, micro_batches
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, encode, fine_tune, make_bottleneck
+from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
 from ibft.training.telemetry import check_trackers
 from tests.tiny_model import make_tiny_model
 
@@ -190,8 +191,8 @@ def test_a_diverging_run_stops_at_once(base: Path, tmp_path: Path) -> None:
 
 def test_labels_cover_exactly_the_response(base: Path) -> None:
     _, tokenizer = load_model(base, None, "float32")
-    example = encode(EXAMPLES.head(1), tokenizer, "chat", 512)[0]
-    batch = collate([example, EncodedExample((5,), (6, 7))], pad_token=0)
+    example = encode_with_profile(tokenizer, EXAMPLES.head(1), "chat", 512)[0]
+    batch = collate([example, EncodedExample.join((5,), (6, 7))], pad_token=0)
     assert batch.labels_BT[0].tolist() == [IGNORED] * len(example.prompt) + list(example.response)
     assert batch.labels_BT[1, :4].tolist() == [IGNORED, 6, 7, IGNORED]
     assert batch.valid_BT.sum(-1).tolist() == [len(example), 3]
@@ -207,15 +208,15 @@ def test_every_epoch_holds_every_example_once_in_batches_of_like_length() -> Non
 
 
 def test_micro_batches_respect_the_token_budget() -> None:
-    examples = [EncodedExample((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
+    examples = [EncodedExample.join((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
     runs = list(micro_batches(examples, 40))
     assert sorted(len(e) for run in runs for e in run) == [6, 10, 13, 31, 101]
     assert all(len(run) == 1 or len(run) * max(map(len, run)) <= 40 for run in runs)
 
 
 def test_truncation_cuts_the_response_only() -> None:
-    cut = truncate(EncodedExample((1, 2, 3), (4, 5, 6)), 4)
-    assert (cut.prompt, cut.response) == ((1, 2, 3), (4,))
+    cut = EncodedExample.join((1, 2, 3), (4, 5, 6), max_length=4)
+    assert (cut.prompt.tolist(), cut.response.tolist()) == ([1, 2, 3], [4])
 
 
 def test_lora_is_float32_and_alone_trainable(base: Path) -> None:

@@ -10,24 +10,26 @@ from torch import Tensor
 from ibft.config.methods import Method
 from ibft.config.training import LoRA, Training
 from ibft.models.attention import packed_arguments
+from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
-from ibft.training.batches import Batch, EncodedExample, collate, micro_batches, pack
-from ibft.training.model import Learner
+from ibft.training.batches import Batch, collate, micro_batches, pack
+from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED, count_tokens
 from ibft.training.recipe import Recipe, attention_for, make_bottleneck
 from tests.tiny_model import make_tiny_llama, make_tiny_model
 from tests.training.test_loop import TRAINING, run
 
 EXAMPLES = [
-    EncodedExample((11, 12, 13), (14, 15, 16, 17), 4),
-    EncodedExample((20,), (21, 22), 0),
-    EncodedExample((), (23, 24, 25), 9),  # nothing predicts its first token, least of all the example before it
-    EncodedExample((30, 31), (32, 33, 32, 34, 35, 36), 7),
+    EncodedExample.join((11, 12, 13), (14, 15, 16, 17), index=4),
+    EncodedExample.join((20,), (21, 22), index=0),
+    # Nothing predicts the first token of this one, least of all the example before it.
+    EncodedExample.join((), (23, 24, 25), index=9),
+    EncodedExample.join((30, 31), (32, 33, 32, 34, 35, 36), index=7),
 ]
 
 
-def make_learner(scope: str) -> Learner:
+def make_ib_model(scope: str) -> IBModel:
     model = make_tiny_llama(64).double()
     torch.manual_seed(5)
     add_lora(model.requires_grad_(False), LoRA(rank=4, dropout=0)).double()
@@ -39,16 +41,16 @@ def make_learner(scope: str) -> Learner:
     )
     assert bottleneck is not None
     bottleneck.head.double()
-    return Learner(model, bottleneck)
+    return IBModel(model, bottleneck)
 
 
 def loss_and_gradients(batches: list[Batch], scope: str, *, packed: bool) -> tuple[Tensor, list[Tensor]]:
-    learner = make_learner(scope)
+    ib_model = make_ib_model(scope)
     each = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for batch in batches]
     counts = type(each[0])(sum(c.response for c in each), sum(c.kl for c in each))
-    with attention_for(learner.model, packing=packed):
-        total = torch.stack([learner(batch, counts, (1, 2)).total for batch in batches]).sum()
-    return total, list(torch.autograd.grad(total, list(learner.trained().values())))
+    with attention_for(ib_model.model, packing=packed):
+        total = torch.stack([ib_model(batch, counts, (1, 2)).total for batch in batches]).sum()
+    return total, list(torch.autograd.grad(total, list(ib_model.trained().values())))
 
 
 @pytest.mark.parametrize("scope", ["response", "sequence"])
@@ -62,7 +64,7 @@ def test_packed_and_padded_and_alone_are_the_same(scope: str) -> None:
 
 
 def test_no_example_sees_another() -> None:
-    model = make_learner("response").model
+    model = make_ib_model("response").model
     spans = tuple(len(example) for example in EXAMPLES)
 
     def states(first_token: int) -> Tensor:
@@ -83,7 +85,7 @@ def test_a_packed_row_has_labels_on_responses_only() -> None:
 
 
 def test_packed_runs_fill_the_token_budget() -> None:
-    examples = [EncodedExample((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
+    examples = [EncodedExample.join((1,) * n, (2,)) for n in (30, 5, 9, 100, 12)]
     assert [[len(e) for e in r] for r in micro_batches(examples, 60, packed=True)] == [[6, 10, 13, 31], [101]]
 
 

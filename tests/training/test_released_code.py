@@ -10,18 +10,19 @@ from transformers import LlamaForCausalLM
 
 from ibft.config.methods import Method
 from ibft.config.training import Training
+from ibft.models.encoding import EncodedExample
 from ibft.training import model as training_model
-from ibft.training.batches import EncodedExample, collate
-from ibft.training.model import Bottleneck, Learner
+from ibft.training.batches import collate
+from ibft.training.model import Bottleneck, IBModel
 from ibft.training.objective import count_tokens
 from ibft.training.recipe import Recipe, make_bottleneck
 from tests.tiny_model import make_tiny_llama
 
 PAD, MAX_LENGTH, LAYER = 7, 20, 2
 EXAMPLES = [
-    EncodedExample((11, 12, 13), (14, 15, 16, 17)),
-    EncodedExample((20,), (21, 22)),
-    EncodedExample((30, 31), (32,) * 9),
+    EncodedExample.join((11, 12, 13), (14, 15, 16, 17)),
+    EncodedExample.join((20,), (21, 22)),
+    EncodedExample.join((30, 31), (32,) * 9),
 ]
 
 
@@ -75,7 +76,7 @@ def test_loss_and_gradients_equal_the_released_formula(
     expected = transcribed(model, bottleneck, noise_BTZ, alpha=0.2, beta=0.01)
     expected_gradients = torch.autograd.grad(expected, wanted)
     monkeypatch.setattr(training_model, "draw_noise", lambda *_: noise_BTZ.flatten(0, 1))
-    loss = Learner(model, bottleneck)(batch, counts, (0, 1))
+    loss = IBModel(model, bottleneck)(batch, counts, (0, 1))
     gradients = torch.autograd.grad(loss.total, wanted)
 
     limits = bottleneck.head.encode(model.model.embed_tokens.weight)[1].abs() == 4

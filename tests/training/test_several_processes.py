@@ -13,11 +13,12 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
+from ibft.config.deepspeed import own_settings
 from ibft.config.training import Training
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
-from ibft.training.deepspeed_settings import zero_settings
-from ibft.training.distributed import Processes
+from ibft.training.deepspeed_backend import deepspeed_settings
+from ibft.training.distributed import World
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 from tests.training.several_processes import WAYS, run
@@ -74,7 +75,7 @@ def test_saved_adapters_are_whole_and_load(trained: Path, way: str) -> None:
 
 
 def test_shares_cover_every_example_once() -> None:
-    assert Processes(1, 3).shares([9, 8, 7, 6, 5]) == [[9, 6], [8, 5], [7]]
+    assert World(1, 3).shares([9, 8, 7, 6, 5]) == [[9, 6], [8, 5], [7]]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_deepspeed_file_that_contradicts_ours_is_refused(tmp_path: Path, own: 
     file = tmp_path / "deepspeed.json"
     file.write_text(json.dumps({"zero_optimization": {"stage": 2}} | own))
     with pytest.raises(UserError, match=rf"compute\.deepspeed: .*{told}"):
-        zero_settings(f"path:{file}", Training(), 2)
+        own_settings(f"path:{file}", Training(), 2)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +108,13 @@ def test_a_deepspeed_file_that_is_none_is_refused(tmp_path: Path, make: Callable
     file = tmp_path / "deepspeed.json"
     make(file)
     with pytest.raises(UserError, match=rf"compute\.deepspeed: .*deepspeed\.json .*{told}"):
-        zero_settings(f"path:{file}", Training(), 2)
+        own_settings(f"path:{file}", Training(), 2)
 
 
 def test_a_deepspeed_file_without_batches_is_taken(tmp_path: Path) -> None:
     file = tmp_path / "deepspeed.json"
     file.write_text(json.dumps({"zero_optimization": {"stage": 3}, "train_batch_size": "auto"}))
-    settings = zero_settings(f"path:{file}", Training(precision="bfloat16"), 2)
+    settings = deepspeed_settings(f"path:{file}", Training(precision="bfloat16"), 2)
     assert (settings["train_batch_size"], settings["bf16"], settings["fp16"]) == (
         2,
         {"enabled": True},

@@ -16,7 +16,7 @@ import yaml
 
 from ibft.store.parquet import read_table
 from ibft.store.schemas import VERDICTS
-from ibft.store.visible import LINES, visible
+from ibft.visible import LINES, visible
 from tests.conftest import REPOSITORY
 from tests.execution import hostile_python, hostile_python_host
 from tests.warm_python import python

@@ -18,12 +18,10 @@ from ibft.config.jobs import Execute, job_parser
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.tests_key import FILE_NAME, tests_key
-from ibft.execution.verdict_journal import VerdictJournal
-from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
-from ibft.runtime.progress import progress
+from ibft.execution.verdict_table import write_verdicts
 from ibft.runtime.stage import run_stage
-from ibft.store.journal import journal_key, journal_path
-from ibft.store.parquet import check_table, read_table
+from ibft.store.journal import journal_key
+from ibft.store.parquet import check_table, count_rows, read_table
 from ibft.store.schemas import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)
@@ -50,23 +48,13 @@ def main(arguments: argparse.Namespace) -> None:
     problems = read_table(arguments.problems, PROBLEMS)
     check_table(arguments.samples, SAMPLES)
     tools = iverilog_version() if "verilog" in set(problems["language"]) else ""
-    tally = Tally()
     secret = tests_key(arguments.tests_key or arguments.output.with_name(FILE_NAME))
     with Judge(problems, settings, arguments.workers, key=secret, as_is=job.as_is) as judge:
         inputs = [arguments.problems, arguments.samples]
         decisive = (settings.as_json(), repr(job.as_is), tools, judge.isolation, secret.hex())
         key = journal_key(Path(__file__), inputs, *decisive)
-        with VerdictJournal(journal_path(arguments.output), key) as journal:
-            total = pq.read_metadata(arguments.samples).num_rows
-            with verdict_writer(arguments.output) as write:
-                verdicts = judge_resumably(judge, read_samples(arguments.samples), journal)
-                with progress("judging", unit="samples", total=total) as bar:
-                    for judged in verdicts:
-                        tally.add(judged.verdict)
-                        write(judged)
-                        bar.advance()
-            write_verdict_manifest(arguments.output, judge, tally, settings=settings.model_dump(mode="json"))
-            journal.remove()
+        samples = read_samples(arguments.samples)
+        write_verdicts(arguments.output, judge, samples, settings, key, total=count_rows(arguments.samples))
         for task_id, reason in judge.excluded.items():
             logger.warning("%s is excluded: %s", task_id, reason)
 

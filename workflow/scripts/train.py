@@ -24,7 +24,7 @@ from ibft.store.journal import journal_key
 from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.distributed import join_processes
+from ibft.training.distributed import join_world
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.telemetry import check_trackers, open_trackers
 
@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     check_trackers(arguments.tensorboard, arguments.wandb)
-    processes = join_processes()
-    use_threads(max(1, arguments.threads // processes.count))
+    world = join_world()
+    use_threads(max(1, arguments.threads // world.size))
     started = time.monotonic()
     examples = parquet.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
     key = journal_key(Path(__file__), inputs, recipe.key, job.precision)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
-    trackers = open_trackers(events, arguments.wandb, vars(arguments)) if processes.leads else []
+    trackers = open_trackers(events, arguments.wandb, vars(arguments)) if world.is_main else []
     trained = fine_tune(
         model,
         tokenizer,
@@ -72,23 +72,23 @@ def main(arguments: argparse.Namespace) -> None:
         recipe,
         arguments.output,
         checkpoints,
-        processes=processes,
+        world=world,
         deepspeed=arguments.deepspeed,
         trackers=trackers,
     )
-    if processes.leads:
+    if world.is_main:
         parquet.write_table(arguments.training_log, TRAINING_LOG, trained.log)
         write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
         write_manifest(
             arguments.output,
             examples=len(examples),
             steps=len(trained.log),
-            processes=processes.count,
+            processes=world.size,
             deepspeed=arguments.deepspeed,
             seconds=round(time.monotonic() - started, 1),
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         )
-    processes.leave()
+    world.leave()
 
 
 if __name__ == "__main__":

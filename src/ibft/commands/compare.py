@@ -18,8 +18,8 @@ from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.schemas import PASS_COUNTS
-from ibft.store.visible import visible
 from ibft.tables.render import as_csv, terminal_table
+from ibft.visible import visible
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

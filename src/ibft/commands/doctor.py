@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from ibft.execution.isolation import probe
 from ibft.execution.references import iverilog_version
-from ibft.execution.sandbox.isolation import probe
 from ibft.execution.sandbox.own_time import is_accounted
 from ibft.runtime.errors import UserError
 
@@ -49,13 +49,13 @@ def isolation() -> Finding:
     refused = "; ".join(f"{name} refused: {reason}" for name, reason in refusals.items() if reason)
     found = f"level {level}" + (f" ({refused})" if refused else "")
     remedies = {
-        "A": "",
-        "B": "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, "
-        "kernel.apparmor_restrict_unprivileged_userns=0) for level A; B is safe as well",
-        "C": "neither namespaces nor Landlock: completions run only with execution.allow_unsafe: true",
+        "namespaces": "",
+        "landlock": "allow user namespaces for level namespaces (sysctl kernel.unprivileged_userns_clone=1, "
+        "user.max_user_namespaces above 0, kernel.apparmor_restrict_unprivileged_userns=0); landlock is safe as well",
+        "rlimits": "neither namespaces nor Landlock: completions run only with execution.allow_unsafe: true",
         None: "no sandbox starts, so nothing can be judged",
     }
-    return Finding("isolation", level in ("A", "B"), found, remedies[level])
+    return Finding("isolation", level in ("namespaces", "landlock"), found, remedies[level])
 
 
 def time_limits() -> Finding:

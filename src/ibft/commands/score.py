@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import tempfile
-from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -21,16 +19,13 @@ from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
-from ibft.execution.verdict_journal import VerdictJournal
-from ibft.execution.verdict_table import Tally, judge_resumably, verdict_writer, write_verdict_manifest
+from ibft.execution.verdict_table import Tally, write_verdicts
 from ibft.labels import plain
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.runtime.errors import UserError
-from ibft.runtime.progress import progress
-from ibft.store.journal import journal_path
 from ibft.store.manifests import sha256
-from ibft.store.visible import visible
 from ibft.tables.render import terminal_table
+from ibft.visible import visible
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +52,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
     parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
     parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
-    parser.add_argument("--isolation", choices=("A", "B", "C"), help="instead of the strongest level that starts")
+    parser.add_argument(
+        "--isolation", choices=("namespaces", "landlock", "rlimits"), help="instead of the strongest level that starts"
+    )
     for name, kind in (("python_timeout_s", float), ("verilog_timeout_s", float), ("memory_mb", int)):
         default = Execution.model_fields[name].default
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help=f"(default: {default})")
-    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level C")
+    parser.add_argument("--allow-unsafe", action="store_true", help="accept isolation level rlimits")
     parser.set_defaults(run=run)
 
 
@@ -96,8 +93,8 @@ def checked_settings(arguments: argparse.Namespace) -> Execution:
     except ValidationError as error:
         told = [each.partition(":") for each in sentences(error, Execution)]
         raise UserError("; ".join(f"--{key.replace('_', '-')}:{why}" for key, _, why in told)) from None
-    if arguments.isolation == "C" and not settings.allow_unsafe:
-        raise UserError("isolation level C sets resource limits only: it needs --allow-unsafe")
+    if arguments.isolation == "rlimits" and not settings.allow_unsafe:
+        raise UserError("isolation level rlimits sets resource limits only: it needs --allow-unsafe")
     return settings
 
 
@@ -119,27 +116,15 @@ def judge_all(
     arguments: argparse.Namespace, settings: Execution, problems: pd.DataFrame, answers: Answers, total: int
 ) -> None:
     known = set(problems["task_id"])
-    tally, counts = Tally(), _Counts()
-    with ExitStack() as stack:
-        secret = tests_key(arguments.out.with_name(FILE_NAME))
-        judge = Judge(
-            problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
-        )
-        stack.enter_context(judge)
+    secret = tests_key(arguments.out.with_name(FILE_NAME))
+    with Judge(
+        problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
+    ) as judge:
         decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
         key = json.dumps([sha256(answers.path), *decisive])
-        journal = stack.enter_context(VerdictJournal(journal_path(arguments.out), key))
-        with verdict_writer(arguments.out, with_wall_s=True) as write:
-            verdicts = judge_resumably(judge, answers.read(known), journal)
-            with progress("judging", unit="samples", total=total) as bar:
-                for judged in verdicts:
-                    tally.add(judged.verdict)
-                    counts.add(judged.task_id, judged.verdict.passed, judged.verdict.official_passed)
-                    write(judged)
-                    bar.advance()
-        write_verdict_manifest(arguments.out, judge, tally, settings=settings.model_dump(mode="json"))
-        journal.remove()
-    print(summary(counts, judge, tally), f"written to {arguments.out}", sep="\n")
+        samples = answers.read(known)
+        tally = write_verdicts(arguments.out, judge, samples, settings, key, total=total, with_times=True)
+    print(summary(judge, tally), f"written to {arguments.out}", sep="\n")
 
 
 def benchmark(name: str, folder: Path | None) -> Benchmark:
@@ -159,33 +144,19 @@ def benchmark(name: str, folder: Path | None) -> Benchmark:
     )
 
 
-class _Counts:
-    """Samples, hardened passes and official passes per problem."""
-
-    def __init__(self) -> None:
-        self.n: Counter[str] = Counter()
-        self.c: Counter[str] = Counter()
-        self.official_c: Counter[str] = Counter()
-
-    def add(self, task_id: str, passed: bool, official_passed: bool) -> None:
-        self.n[task_id] += 1
-        self.c[task_id] += passed
-        self.official_c[task_id] += official_passed
-
-
-def summary(counts: _Counts, judge: Judge, tally: Tally) -> str:
+def summary(judge: Judge, tally: Tally) -> str:
     """Both verdicts' metrics, each over the problems that it counts, and what a reader must know of them."""
-    judged = [task_id for task_id in counts.n if task_id not in judge.excluded]
+    judged = [task_id for task_id in tally.n if task_id not in judge.excluded]
     verdicts = {
-        "hardened verdict": _metrics([(counts.n[t], counts.c[t]) for t in judged]),
-        "official verdict": _metrics([(counts.n[t], counts.official_c[t]) for t in counts.n]),
+        "hardened verdict": _metrics([(tally.n[t], tally.c[t]) for t in judged]),
+        "official verdict": _metrics([(tally.n[t], tally.official_c[t]) for t in tally.n]),
     }
     names = dict.fromkeys(name for metrics in verdicts.values() for name in metrics)
     rows = [[name, *(metrics.get(name, "–") for metrics in verdicts.values())] for name in names]
     statuses = [f"{status}: {tally.statuses[status]}" for status in Status if tally.statuses[status]]
     lines = [terminal_table([("", False), *((verdict, True) for verdict in verdicts)], rows)]
     lines += [f"status counts: {', '.join(statuses)}"]
-    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(counts.n.values())} samples"]
+    lines += [f"hardened and official verdict differ on {tally.disagreements} of {sum(tally.n.values())} samples"]
     lines += [
         f"excluded, because it cannot be judged here: {visible(task_id)} ({reason})"
         for task_id, reason in judge.excluded.items()

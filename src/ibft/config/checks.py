@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ibft.config.deepspeed import own_settings
 from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
 from ibft.config.messages import suggestion
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.config.tracks import Track
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
-from ibft.training.deepspeed_settings import zero_settings
 
 if TYPE_CHECKING:  # the configuration imports this module to check itself
     from ibft.config.config import Config
@@ -101,7 +101,7 @@ def _training_possible(config: "Config", track_name: str, track: Track) -> Itera
         )
     if config.compute.deepspeed:
         try:
-            zero_settings(config.compute.deepspeed, training, config.compute.processes)
+            own_settings(config.compute.deepspeed, training, config.compute.processes)
         except UserError as error:
             yield str(error)
     for method in track.methods:

@@ -17,7 +17,6 @@ from ibft.config.memorization import Memorization
 from ibft.config.messages import sentences
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
-from ibft.config.results import why_not
 from ibft.config.samples import ImportedSamples
 from ibft.config.sampling import Profile, Sampling
 from ibft.config.section import Name, Section, Seed
@@ -25,6 +24,7 @@ from ibft.config.targets import ALL, PAPER_TARGETS, WHOLE_RUN, Target
 from ibft.config.tracks import Track
 from ibft.config.training import Training
 from ibft.paths import Variant
+from ibft.store.results_folder import why_not
 
 
 class Config(Section):

@@ -13,7 +13,7 @@ from ibft.config.reading import read_yaml
 from ibft.config.sweeps import expand_sweeps
 from ibft.labels import ambiguous_labels
 from ibft.runtime.errors import UserError
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 _NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}
 

@@ -9,7 +9,7 @@ import yaml
 
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
-from ibft.store.visible import LINES, visible
+from ibft.visible import LINES, visible
 
 _MOST_VALUES = 100_000  # references counted as often as they stand, so that a few lines cannot stand for billions
 _TEMPLATE = "__use_yte__"  # Snakemake then runs the Python that stands in values

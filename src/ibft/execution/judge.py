@@ -13,11 +13,12 @@ from typing import NamedTuple, Self
 import pandas as pd
 
 from ibft.config.execution import Execution
+from ibft.execution.isolation import best_level
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.python.judge import judge_python
 from ibft.execution.references import References, measure
-from ibft.execution.sandbox.isolation import HarnessError, Zygote, best_level
+from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.sandbox.limits import check_room
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 from ibft.execution.verilog.judge import judge_verilog
@@ -165,7 +166,7 @@ class Judge:
 
     def _submit(self, task_id: str, program: str) -> Future[Verdict]:
         problem = self._problems[task_id]
-        run: Callable[[Zygote], Verdict]
+        run: Callable[[ForkServer], Verdict]
         if problem.language == "verilog":
             reference = self._references.measured.get(task_id)
             run = functools.partial(judge_verilog, problem, program, self._settings, reference)

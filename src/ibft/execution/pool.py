@@ -1,4 +1,4 @@
-"""Worker threads, each with a zygote of its own, and the rule that a fault is only believed when it happens alone."""
+"""Worker threads, each with its own fork server. A fault is only believed when it happens alone."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,26 +7,27 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
+from ibft.execution.isolation import start_server
 from ibft.execution.sandbox.cells import CellFaultError
-from ibft.execution.sandbox.isolation import HarnessError, LevelRefusedError, Zygote, ZygoteLostError
+from ibft.execution.sandbox.client import ForkServer, HarnessError, LevelRefusedError, ServerLostError
 
 Result = TypeVar("Result")
 
 
 class Pool:
-    """Runs tasks on zygotes. A task that meets a fault of the machine or the harness is run again, alone, once."""
+    """Runs tasks on fork servers. A task that meets a fault of the machine or the harness is run again, alone, once."""
 
     def __init__(self, level: str, workers: int) -> None:
         self.level = level
         self.workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
         self._local = threading.local()
-        self._zygotes: list[Zygote] = []
+        self._servers: list[ForkServer] = []
         self._turn = _Turn()
         self._closing = False
 
-    def submit(self, task: Callable[[Zygote], Result]) -> Future[Result]:
-        """Run `task` on some zygote.
+    def submit(self, task: Callable[[ForkServer], Result]) -> Future[Result]:
+        """Run `task` on some fork server.
 
         The future raises `HarnessError` where the machine or the harness failed twice, the second time with nothing
         else running.
@@ -37,11 +38,11 @@ class Pool:
         """Cancel what waits, kill what runs."""
         self._closing = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for zygote in self._zygotes:
-            zygote.kill()
+        for server in self._servers:
+            server.kill()
         self._threads.shutdown(wait=True)
-        for zygote in self._zygotes:
-            zygote.close()
+        for server in self._servers:
+            server.close()
 
     def __enter__(self) -> Self:
         return self
@@ -51,42 +52,42 @@ class Pool:
     ) -> None:
         self.close()
 
-    def _run(self, task: Callable[[Zygote], Result]) -> Result:
+    def _run(self, task: Callable[[ForkServer], Result]) -> Result:
         try:
             with self._turn.together():
-                return task(self._zygote())
-        except (ZygoteLostError, CellFaultError):  # it counts if it happens again
+                return task(self._server())
+        except (ServerLostError, CellFaultError):  # it counts if it happens again
             if self._closing:
                 raise
         with self._turn.alone():
             self._replace()
             try:
-                return task(self._zygote())
+                return task(self._server())
             except CellFaultError as error:
                 if error.otherwise is not None:
                     otherwise: Result = error.otherwise
                     return otherwise
                 fault = str(error)
-            except ZygoteLostError as error:
+            except ServerLostError as error:
                 fault = f"the sandbox was lost twice ({error}); is the machine out of memory?"
         raise HarnessError(f"{fault}; nothing is counted, and a rerun continues from here")
 
-    def _zygote(self) -> Zygote:
-        if not hasattr(self._local, "zygote"):
+    def _server(self) -> ForkServer:
+        if not hasattr(self._local, "server"):
             try:
-                self._local.zygote = Zygote(self.level)
+                self._local.server = start_server(self.level)
             except LevelRefusedError as error:
                 raise HarnessError(f"the sandbox does not start at isolation level {self.level}: {error}") from None
-            self._zygotes.append(self._local.zygote)
-        zygote: Zygote = self._local.zygote
-        return zygote
+            self._servers.append(self._local.server)
+        server: ForkServer = self._local.server
+        return server
 
     def _replace(self) -> None:
-        """Take a new zygote, whatever state the old one is in."""
-        if hasattr(self._local, "zygote"):
-            self._zygotes.remove(self._local.zygote)
-            self._local.zygote.close()
-            del self._local.zygote
+        """Take a new fork server, whatever state the old one is in."""
+        if hasattr(self._local, "server"):
+            self._servers.remove(self._local.server)
+            self._local.server.close()
+            del self._local.server
 
 
 class _Turn:

@@ -20,7 +20,7 @@ from ibft.config.execution import Execution
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.python.judge import judge_python
-from ibft.execution.sandbox.isolation import HarnessError, Zygote
+from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.verilog.judge import Reference, measure_reference
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
@@ -71,14 +71,14 @@ def iverilog_version() -> str:
     return answer.stdout.partition("\n")[0].strip()
 
 
-def _known(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str | None:
+def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str | None:
     """The reference's measure, why it has none, or null (Python needs none), from the cache or measured now."""
     tools = iverilog_version() if problem.language == "verilog" else ""
     path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.as_json())}.json"
     if path.exists():
         entry = json.loads(path.read_text())
         return Reference(**entry) if isinstance(entry, dict) else entry
-    found = _measure(problem, settings, zygote)
+    found = _measure(problem, settings, server)
     if not _is_timeout(found):
         try:
             write_bytes(path, json.dumps(asdict(found) if isinstance(found, Reference) else found).encode())
@@ -87,10 +87,10 @@ def _known(problem: Problem, settings: Execution, zygote: Zygote) -> Reference |
     return found
 
 
-def _measure(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str | None:
+def _measure(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str | None:
     if problem.language == "verilog":
-        return measure_reference(problem, settings, zygote)
-    verdict = judge_python(problem, problem.reference_program, settings, b"", True, zygote)
+        return measure_reference(problem, settings, server)
+    verdict = judge_python(problem, problem.reference_program, settings, b"", True, server)
     return None if verdict.passed else f"its own reference solution does not pass: {verdict.status}, {verdict.detail}"
 
 

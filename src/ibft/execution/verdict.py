@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 
 class Status(StrEnum):
@@ -30,7 +30,7 @@ class Verdict:
     official_passed: bool  # the upstream harness's rule, to the letter
     stderr_clean: bool  # Verilog: neither compiler nor simulator wrote to standard error. Python: always true
     program: str  # exactly what was run
-    isolation: str  # A | B | C
+    isolation: str  # namespaces | landlock | rlimits
     wall_s: float
 
     @property

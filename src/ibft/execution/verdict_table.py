@@ -3,37 +3,46 @@
 import statistics
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ibft.config.execution import Execution
 from ibft.execution.judge import Judge, Judged, Sample
 from ibft.execution.references import iverilog_version
-from ibft.execution.verdict import Verdict
-from ibft.execution.verdict_journal import VerdictJournal
-from ibft.store.files import atomic
-from ibft.store.manifests import write_manifest
-from ibft.store.schemas import VERDICTS
+from ibft.execution.verdict import Status, Verdict
+from ibft.runtime.progress import progress
+from ibft.store.journal import Journal, journal_path
+from ibft.store.parquet import table_writer
+from ibft.store.schemas import VERDICTS, Table
 
 _ROWS_PER_GROUP = 4096
-WALL_S = pa.field("wall_s", pa.float64(), nullable=False)
+TIMED_VERDICTS = Table(
+    VERDICTS.name, VERDICTS.version, VERDICTS.schema.append(pa.field("wall_s", pa.float64(), nullable=False))
+)
 
 
 class Tally:
-    """What a manifest or a terminal says about a stream of verdicts."""
+    """Counts and times of a stream of verdicts, for manifests and terminals."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.disagreements = 0  # hardened and official verdict differ
+        self.n: Counter[str] = Counter()  # samples of each problem
+        self.c: Counter[str] = Counter()  # of which passed
+        self.official_c: Counter[str] = Counter()  # of which the upstream harness's rule passes
         self._wall_s = array("d")
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, judged: Judged) -> None:
+        task_id, verdict = judged.task_id, judged.verdict
         self.statuses[verdict.status] += 1
         self.disagreements += verdict.official_passed != verdict.passed
+        self.n[task_id] += 1
+        self.c[task_id] += verdict.passed
+        self.official_c[task_id] += verdict.official_passed
         self._wall_s.append(verdict.wall_s)
 
     def facts(self) -> dict[str, Any]:
@@ -43,57 +52,76 @@ class Tally:
         return {"statuses": dict(self.statuses), "disagreements": self.disagreements, "wall_s": wall_s}
 
 
-def judge_resumably(judge: Judge, samples: Iterable[Sample], journal: VerdictJournal) -> Iterator[Judged]:
+def write_verdicts(
+    path: Path,
+    judge: Judge,
+    samples: Iterable[Sample],
+    settings: Execution,
+    key: str,
+    *,
+    total: int,
+    with_times: bool = False,
+) -> Tally:
+    """Judge `samples` and write the table of verdicts to `path`, where a killed run with this `key` goes on.
+
+    The manifest names the problems that this machine cannot judge (`excluded`), and why.
+
+    Args:
+        total: how many samples there are.
+        with_times: add a column of times, which makes equal runs differ.
+    """
+    tally = Tally()
+    table = TIMED_VERDICTS if with_times else VERDICTS
+    with Journal(journal_path(path), key) as journal:
+        with (
+            table_writer(path, table, settings=settings.model_dump(mode="json")) as writer,
+            progress("judging", unit="samples", total=total) as bar,
+        ):
+            rows: list[dict[str, Any]] = []
+            for judged in judge_resumably(judge, samples, journal):
+                tally.add(judged)
+                rows.append(_row(judged, table))
+                if len(rows) == _ROWS_PER_GROUP:
+                    writer.append(rows)
+                    rows.clear()
+                bar.advance()
+            writer.append(rows)
+            writer.facts |= _facts(judge) | tally.facts()
+        journal.remove()
+    return tally
+
+
+def judge_resumably(judge: Judge, samples: Iterable[Sample], journal: Journal) -> Iterator[Judged]:
     """The verdicts on `samples`: first those that `journal` holds, then new ones, which are appended to it."""
-    for number, judged in enumerate(judge.verdicts(samples, journal.finished())):
-        if number >= journal.count:
-            journal.append(judged.verdict)
+    finished = journal.finished
+    known = (_verdict(entry) for entry in islice(journal.entries(), finished))
+    for number, judged in enumerate(judge.verdicts(samples, known)):
+        if number >= finished:
+            journal.append(_entry(judged.verdict))
         yield judged
 
 
-@contextmanager
-def verdict_writer(path: Path, *, with_wall_s: bool = False) -> Iterator[Callable[[Judged], None]]:
-    """A function that appends one row to the verdicts table at `path`, which appears when the block is left.
-
-    The caller writes the manifest afterwards. `with_wall_s` adds a column of times, and makes equal runs differ.
-    """
-    fields = [*VERDICTS.schema, WALL_S] if with_wall_s else list(VERDICTS.schema)
-    metadata = {"ibft.table": VERDICTS.name, "ibft.version": str(VERDICTS.version)}
-    schema = pa.schema(fields, metadata=metadata)
-    rows: list[dict[str, Any]] = []
-    with atomic(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-
-        def flush() -> None:
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-            rows.clear()
-
-        def append(judged: Judged) -> None:
-            rows.append(_row(judged, schema.names))
-            if len(rows) == _ROWS_PER_GROUP:
-                flush()
-
-        yield append
-        flush()
+def _facts(judge: Judge) -> dict[str, Any]:
+    return {
+        "excluded": judge.excluded,
+        "constant_passes": judge.constant_passes,
+        "isolation": judge.isolation,
+        "iverilog": iverilog_version() if "verilog" in judge.languages else None,
+    }
 
 
-def write_verdict_manifest(path: Path, judge: Judge, tally: Tally, **facts: Any) -> None:
-    """Describe the finished table, with the problems that this machine cannot judge (`excluded`) and why."""
-    languages = judge.languages
-    write_manifest(
-        path,
-        table=VERDICTS.name,
-        schema_version=VERDICTS.version,
-        rows=sum(tally.statuses.values()),
-        excluded=judge.excluded,
-        constant_passes=judge.constant_passes,
-        isolation=judge.isolation,
-        iverilog=iverilog_version() if "verilog" in languages else None,
-        **tally.facts(),
-        **facts,
-    )
-
-
-def _row(judged: Judged, names: list[str]) -> dict[str, Any]:
-    verdict = judged.verdict
+def _row(judged: Judged, table: Table) -> dict[str, Any]:
     row = {"task_id": judged.task_id, "sample": judged.sample}
-    return row | {name: getattr(verdict, name) for name in names if name not in row}
+    return row | {name: getattr(judged.verdict, name) for name in table.schema.names if name not in row}
+
+
+def _entry(verdict: Verdict) -> list[Any]:
+    """A verdict as the journal keeps it: without its program, which follows from the sample."""
+    facts = (verdict.official_passed, verdict.stderr_clean, verdict.isolation, verdict.wall_s)
+    return [verdict.status, verdict.detail, *facts]
+
+
+def _verdict(entry: list[Any]) -> Verdict:
+    """The verdict of a journal's entry, with an empty program."""
+    status, detail, official_passed, stderr_clean, isolation, wall_s = entry
+    return Verdict(Status(status), detail, official_passed, stderr_clean, "", isolation, wall_s)

@@ -24,7 +24,7 @@ from matplotlib.ticker import PercentFormatter
 from ibft.labels import Kind, Labels, Place, by_place, compared, in_order
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import write_output
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 Arguments = ParamSpec("Arguments")
 

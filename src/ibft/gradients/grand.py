@@ -18,10 +18,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.gradients import Gradients
 from ibft.config.training import LoRA
-from ibft.gradients.lora_gradients import LabelledText, example_gradients
+from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import WHOLE, Shard, length_batches, windows
-from ibft.prompts import get_profile
+from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
@@ -56,19 +56,14 @@ class Encoder:
     profile: str
     max_length: int
 
-    def encode(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+    def encode(self, positions: Sequence[int]) -> dict[int, EncodedExample]:
         """The examples at `positions`, by position. One whose prompt fills the maximal length has no response token."""
-        encode_example = get_profile(self.profile).encode_example
-        texts = {}
-        for position, row in zip(positions, self.examples.iloc[list(positions)].itertuples(), strict=True):
-            prompt, response = encode_example(
-                self.tokenizer, str(row.instruction), str(row.response), str(row.language)
-            )
-            ids = np.asarray([*prompt, *response][: self.max_length], dtype=np.int32)
-            texts[position] = LabelledText(ids, response_from=len(prompt))
-        return texts
+        examples = encode_with_profile(
+            self.tokenizer, self.examples.iloc[list(positions)], self.profile, self.max_length
+        )
+        return dict(zip(positions, examples, strict=True))
 
-    def learnable(self, positions: Sequence[int]) -> dict[int, LabelledText]:
+    def learnable(self, positions: Sequence[int]) -> dict[int, EncodedExample]:
         """Those of `encode` that have a response token."""
         return {position: text for position, text in self.encode(positions).items() if text.response_tokens}
 
@@ -131,7 +126,7 @@ def _score_initialisation(
 
 
 def _score_batch(
-    model: PreTrainedModel, batch: dict[int, LabelledText], settings: Gradients
+    model: PreTrainedModel, batch: dict[int, EncodedExample], settings: Gradients
 ) -> list[tuple[int, int, float, float]]:
     tokens = [text.response_tokens for text in batch.values()]
     if not any(tokens):
@@ -140,13 +135,13 @@ def _score_batch(
     return list(zip(batch, tokens, norm_B.tolist(), el2n_B.tolist(), strict=True))
 
 
-def _warm_up_groups(encoder: Encoder, steps: int, random: np.random.Generator) -> list[list[LabelledText]]:
+def _warm_up_groups(encoder: Encoder, steps: int, random: np.random.Generator) -> list[list[EncodedExample]]:
     """Examples for each warm-up step."""
     drawn = list(islice(_shuffled_forever(encoder, random), steps * WARMUP_BATCH))
     return [drawn[start : start + WARMUP_BATCH] for start in range(0, len(drawn), WARMUP_BATCH)]
 
 
-def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator[LabelledText]:
+def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator[EncodedExample]:
     """Learnable examples as training draws them: each once per epoch, in a new order each epoch."""
     while True:
         learnable = 0
@@ -160,7 +155,7 @@ def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator
 
 def _unfinished_batches(
     encoder: Encoder, batch_tokens: int, finished: set[int], shard: Shard
-) -> Iterator[dict[int, LabelledText]]:
+) -> Iterator[dict[int, EncodedExample]]:
     """This shard's batches, by position in the dataset. They depend on the input alone, never on what is finished."""
     for number, window in enumerate(windows(len(encoder.examples))):
         texts = encoder.encode(window)
@@ -169,7 +164,7 @@ def _unfinished_batches(
                 yield {position: texts[position] for position in positions}
 
 
-def _batches(texts: dict[int, LabelledText], batch_tokens: int) -> list[list[int]]:
+def _batches(texts: dict[int, EncodedExample], batch_tokens: int) -> list[list[int]]:
     """Positions in batches. Examples that have nothing to learn make up one of their own, which costs nothing."""
     learnable = [position for position, text in texts.items() if text.response_tokens]
     rest = [position for position, text in texts.items() if not text.response_tokens]

@@ -14,37 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ibft.models.batching import pad_right
-
-CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
+from ibft.models.encoding import EncodedExample
+from ibft.models.head import accumulating, chunk_of, logit_chunks, subtract_one_hot_
 
 Reduction = Literal["mean", "sum"]
-
-
-@dataclass(frozen=True)
-class LabelledText:
-    """Token ids of one example; the loss is taken on the tokens from `response_from` on."""
-
-    ids: NDArray[np.int32]
-    response_from: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def first_loss(self) -> int:
-        """The first token of the response that has a context to be predicted from."""
-        return max(1, self.response_from)
-
-    @property
-    def response_tokens(self) -> int:
-        return max(0, len(self.ids) - self.first_loss)
 
 
 @dataclass(frozen=True)
@@ -56,7 +34,7 @@ class HeadGradient:
 
 
 def example_gradients(
-    model: PreTrainedModel, texts: Sequence[LabelledText], reduction: Reduction
+    model: PreTrainedModel, texts: Sequence[EncodedExample], reduction: Reduction
 ) -> tuple[Tensor, Tensor]:
     """(norm_B, el2n_B): l2 norm of each example's gradient over all LoRA weights, and its mean EL2N, in float64.
 
@@ -81,10 +59,10 @@ def example_gradients(
     return squared_B.sqrt().cpu(), (el2n_B / tokens_B).cpu()
 
 
-def response_mask(texts: Sequence[LabelledText], ids_BT: Tensor) -> Tensor:
+def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:
     """True on the tokens that the loss is taken on: [B, T]."""
     index_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
-    first_B1 = torch.tensor([text.first_loss for text in texts], device=ids_BT.device)[:, None]
+    first_B1 = torch.tensor([text.first_predicted for text in texts], device=ids_BT.device)[:, None]
     length_B1 = torch.tensor([len(text) for text in texts], device=ids_BT.device)[:, None]
     return (index_T >= first_B1) & (index_T < length_B1)
 
@@ -97,14 +75,10 @@ def head_gradient(model: PreTrainedModel, hidden_ND: Tensor, targets_N: Tensor, 
     logits, which exist a chunk at a time.
     """
     head = cast(nn.Linear, model.get_output_embeddings())
-    accumulate = torch.promote_types(hidden_ND.dtype, torch.float32)
     gradient_ND = torch.empty_like(hidden_ND)
-    error_N = hidden_ND.new_empty(len(hidden_ND), dtype=accumulate)
-    chunk = max(1, CHUNK_BYTES // (4 * head.out_features))
-    for start in range(0, len(hidden_ND), chunk):
-        rows = slice(start, start + chunk)
-        error_nV = head(hidden_ND[rows]).to(accumulate).softmax(-1)
-        error_nV.scatter_add_(1, targets_N[rows, None], error_nV.new_full((len(error_nV), 1), -1.0))
+    error_N = hidden_ND.new_empty(len(hidden_ND), dtype=accumulating(hidden_ND))
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.out_features)):
+        error_nV = subtract_one_hot_(torch.softmax(logits_nV, -1, out=logits_nV), targets_N[rows])
         error_N[rows] = torch.linalg.vector_norm(error_nV, dim=-1)
         error_nV *= weight_N[rows, None]
         gradient_ND[rows] = error_nV.to(head.weight.dtype) @ head.weight

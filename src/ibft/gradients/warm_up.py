@@ -7,8 +7,9 @@ import torch
 from transformers import PreTrainedModel
 
 from ibft.config.training import LoRA
-from ibft.gradients.lora_gradients import LabelledText, head_gradient, response_mask
+from ibft.gradients.lora_gradients import head_gradient, response_mask
 from ibft.models.batching import length_batches, pad_right
+from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 
 
@@ -26,7 +27,7 @@ def fresh_adapter(model: PreTrainedModel, lora: LoRA, seed: int) -> Iterator[Non
 
 
 def warm_up(
-    model: PreTrainedModel, steps: Sequence[Sequence[LabelledText]], learning_rate: float, batch_tokens: int
+    model: PreTrainedModel, steps: Sequence[Sequence[EncodedExample]], learning_rate: float, batch_tokens: int
 ) -> None:
     """Fine-tune the adapter of `model` with AdamW at a constant rate, one optimizer step for each group in `steps`.
 
@@ -45,7 +46,7 @@ def warm_up(
     model.eval()
 
 
-def _backward(model: PreTrainedModel, texts: Sequence[LabelledText], token_weight: float) -> None:
+def _backward(model: PreTrainedModel, texts: Sequence[EncodedExample], token_weight: float) -> None:
     ids_BT = pad_right([text.ids for text in texts], model.device)
     loss_BT = response_mask(texts, ids_BT)
     hidden_BTD = model.get_decoder()(input_ids=ids_BT, use_cache=False).last_hidden_state

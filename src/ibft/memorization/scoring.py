@@ -25,14 +25,13 @@ from ibft.config.memorization import Scoring
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.models.batching import WHOLE, Shard, length_batches
-from ibft.models.encoding import EncodedText, encode
+from ibft.models.encoding import EncodedExample, encode_plain
+from ibft.models.head import accumulating, chunk_of, logit_chunks
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
 
 logger = logging.getLogger(__name__)
-
-CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class WindowBatch:
 
     window: int
     example_ids: Mapping[int, str]
-    texts: Mapping[int, EncodedText]
+    texts: Mapping[int, EncodedExample]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -145,12 +144,9 @@ def head_statistics(head: nn.Linear, hidden_ND: Tensor, targets_N: Tensor) -> Te
 
     The logits are computed in the head's precision and reduced in float32 (float64 for a float64 head).
     """
-    accumulate = torch.promote_types(hidden_ND.dtype, torch.float32)
-    chunk = max(1, CHUNK_BYTES // (4 * head.out_features))
-    statistics_3N = hidden_ND.new_empty((3, len(targets_N)), dtype=accumulate)
-    for start in range(0, len(targets_N), chunk):
-        rows = slice(start, start + chunk)
-        statistics_3N[:, rows] = _moments(head(hidden_ND[rows]).to(accumulate), targets_N[rows])
+    statistics_3N = hidden_ND.new_empty((3, len(targets_N)), dtype=accumulating(hidden_ND))
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.out_features)):
+        statistics_3N[:, rows] = _moments(logits_nV, targets_N[rows])
     return statistics_3N
 
 
@@ -183,7 +179,7 @@ def _unfinished_batches(
     for number, examples in enumerate(windows):
         if number < reached:
             continue
-        texts = encode(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+        texts = encode_plain(tokenizer, examples["instruction"], examples["response"], settings.max_length)
         batches = length_batches([len(text) for text in texts], budget)
         ids = examples["example_id"].tolist()
         for positions in shard.of(batches, number):
@@ -204,11 +200,11 @@ def _reached(journal: Journal) -> tuple[int, set[int]]:
     return window, finished
 
 
-def _first_scored(text: EncodedText, settings: Scoring) -> int:
-    return max(1, text.response_from) if settings.scope == "response" else 1
+def _first_scored(text: EncodedExample, settings: Scoring) -> int:
+    return text.first_predicted if settings.scope == "response" else 1
 
 
-def _refuse_unscorable(example_id: str, text: EncodedText, settings: Scoring) -> None:
+def _refuse_unscorable(example_id: str, text: EncodedExample, settings: Scoring) -> None:
     """A score of no tokens has no value that would be fair to compare, so none is made up."""
     if _first_scored(text, settings) < len(text):
         return

@@ -1,32 +1,64 @@
-"""The plain text of a fine-tuning example, as tokens: what scoring and geometry show a model.
+"""Fine-tuning examples as tokens: as plain text, and in the words of a prompt profile.
 
-Memorization is asked of the text itself, so there is no chat template and no end-of-sequence token: the instruction, a
-line break, the response (the paper's x and y), and the BOS token where the tokenizer begins every text with one.
+Memorization and geometry are asked of the text itself, so there is no chat template and no end-of-sequence token: the
+instruction, a line break, the response (the paper's x and y), and the BOS token where the tokenizer begins every text
+with one. Training and gradients see an example as the profile writes it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from ibft.prompts import get_profile
 
-@dataclass(frozen=True)
-class EncodedText:
-    """One example. The first token has no context, so it can be no one's prediction: it is BOS, or else left out."""
+
+@dataclass(frozen=True, eq=False)
+class EncodedExample:
+    """Token ids of one example, cut to a maximal length. `index` is its place in the dataset."""
 
     ids: NDArray[np.int32]
-    response_from: int  # index of the first token that holds a character of the response; len(ids) if it was cut off
-    truncated: bool
+    response_from: int  # index of the first token of the response; len(ids) if it was cut off
+    truncated: bool = False
+    index: int = 0
+
+    @classmethod
+    def join(
+        cls, prompt: Sequence[int], response: Sequence[int], *, max_length: int | None = None, index: int = 0
+    ) -> Self:
+        """Put prompt and response together, and cut what is beyond `max_length` tokens."""
+        whole = np.asarray([*prompt, *response], dtype=np.int32)
+        cut = whole[:max_length]
+        return cls(cut, min(len(prompt), len(cut)), truncated=len(cut) < len(whole), index=index)
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def prompt(self) -> NDArray[np.int32]:
+        return self.ids[: self.response_from]
 
-def encode(
+    @property
+    def response(self) -> NDArray[np.int32]:
+        return self.ids[self.response_from :]
+
+    @property
+    def first_predicted(self) -> int:
+        """The first token of the response that has a context to be predicted from."""
+        return max(1, self.response_from)
+
+    @property
+    def response_tokens(self) -> int:
+        return max(0, len(self.ids) - self.first_predicted)
+
+
+def encode_plain(
     tokenizer: PreTrainedTokenizerBase, instructions: Iterable[str], responses: Iterable[str], max_length: int
-) -> list[EncodedText]:
+) -> list[EncodedExample]:
     """Encode every pair of instruction and response, cut after `max_length` tokens (BOS included).
 
     A token that spans the border, such as a line break merged with the response's indentation, counts as response.
@@ -35,13 +67,23 @@ def encode(
     texts = [lead + response for lead, response in zip(leads, responses, strict=True)]
     encoding = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False)
     bos = beginning(tokenizer)
-    encoded = []
+    encoded: list[EncodedExample] = []
     for lead, ids, offsets in zip(leads, encoding["input_ids"], encoding["offset_mapping"], strict=True):
         inside = (index for index, (_, end) in enumerate(offsets) if end > len(lead))
-        response_from = len(bos) + next(inside, len(ids))
-        whole = np.asarray(bos + ids, dtype=np.int32)
-        cut = whole[:max_length]
-        encoded.append(EncodedText(cut, min(response_from, len(cut)), truncated=len(cut) < len(whole)))
+        border = next(inside, len(ids))
+        encoded.append(EncodedExample.join(bos + ids[:border], ids[border:], max_length=max_length))
+    return encoded
+
+
+def encode_with_profile(
+    tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, profile: str, max_length: int
+) -> list[EncodedExample]:
+    """Encode every row of table EXAMPLES in the words of `profile`, cut after `max_length` tokens."""
+    encode_example = get_profile(profile).encode_example
+    encoded = []
+    for index, row in enumerate(examples.itertuples()):
+        prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
+        encoded.append(EncodedExample.join(prompt, response, max_length=max_length, index=index))
     return encoded
 
 

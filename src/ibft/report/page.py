@@ -20,9 +20,9 @@ from ibft.figures.catalogue import CATALOGUE
 from ibft.report.sentences import Finding
 from ibft.runtime.errors import UserError
 from ibft.store.manifests import verify
-from ibft.store.visible import SPELLED, visible
 from ibft.tables.headline import blocks, number
 from ibft.tables.render import TextTable
+from ibft.visible import SPELLED, visible
 
 _FOLDER = Path(__file__).parent
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}

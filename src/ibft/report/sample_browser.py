@@ -16,7 +16,7 @@ import pandas as pd
 from ibft.labels import Labels, by_place, in_order
 from ibft.metrics.runs import runs_of
 from ibft.paths import Run
-from ibft.store.visible import UNSEEN
+from ibft.visible import UNSEEN
 
 _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solution")
 

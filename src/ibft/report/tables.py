@@ -30,9 +30,9 @@ _PACKAGES = (
     "snakemake",
 )
 _ISOLATION = {
-    "A": "namespaces: own file system, processes and network, dropped privileges, system call filter, resource limits",
-    "B": "Landlock, system call filter and resource limits, without namespaces",
-    "C": "resource limits only: samples could read files and use the network",
+    "namespaces": "own file system, processes and network, dropped privileges, system call filter, resource limits",
+    "landlock": "Landlock, system call filter and resource limits, without namespaces",
+    "rlimits": "resource limits only: samples could read files and use the network",
 }
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import psutil
 
 from ibft.runtime.errors import UserError
-from ibft.store.files import write_bytes
 
 _LOCKS = Path(".snakemake") / "locks"
 _HOLDER = Path(".snakemake") / "ibft-holder.json"
 
 
 def note_holder(folder: Path) -> None:
-    """Say who works in `folder`: called by a workflow when it has got the lock."""
-    write_bytes(folder / _HOLDER, json.dumps({"host": platform.node(), "process": os.getpid()}).encode())
+    """Say who works in `folder`: called by a workflow when it has got the lock, and so by one at a time."""
+    new = (folder / _HOLDER).with_suffix(".new")
+    new.parent.mkdir(exist_ok=True)
+    new.write_text(json.dumps({"host": platform.node(), "process": os.getpid()}))
+    new.replace(folder / _HOLDER)
 
 
 def lock_notice(folder: Path) -> str | None:

@@ -22,7 +22,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from ibft.runtime.errors import UserError
-from ibft.store.visible import LINES, visible
+from ibft.visible import LINES, visible
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@
         journal.remove()
 
 A journal is a text file: one line with the key, then one line per entry, each led by a checksum of its content. A line
-that was half-written when the process died fails its checksum and is cut off. Floats survive the trip through JSON
+that was half-written when the process died fails its checksum and is cut off. Entries are read as a stream, and new
+ones may be appended meanwhile. Floats survive the trip through JSON
 exactly, so a resumed stage ends with the same bytes as an undisturbed one.
 """
 
@@ -26,20 +27,23 @@ from ibft.store.manifests import read_manifest
 
 logger = logging.getLogger(__name__)
 
-Entry = dict[str, Any]
+Entry = Any  # whatever JSON can say
 
 
 class Journal:
     """The finished part of one output, valid only for the inputs that `key` digests; held by one process at a time.
 
     Opening it discards a journal that has another key and cuts a torn tail off.
+
+    Attributes:
+        finished: how many entries earlier runs have left.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
-        finished, intact_bytes = _intact(path, key)
-        if finished:
-            logger.info("%d entries are already finished in %s; continuing after them", finished, path)
+        self.finished, intact_bytes = _intact(path, key)
+        if self.finished:
+            logger.info("%d entries are already finished in %s; continuing after them", self.finished, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = path.open("ab")
         self._stream.truncate(intact_bytes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ _ROW_GROUP = 65_536  # rows that a reader of windows has to hold in compressed f
 
 @dataclass
 class TableWriter:
-    """An open table, and how many rows it has so far."""
+    """An open table, how many rows it has so far, and what its manifest will say besides."""
 
     table: Table
     file: pq.ParquetWriter
+    facts: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
 
     def append(self, rows: pd.DataFrame | list[dict[str, Any]]) -> None:
@@ -39,13 +40,16 @@ class TableWriter:
 
 @contextmanager
 def table_writer(path: Path, table: Table, **facts: Any) -> Iterator[TableWriter]:
-    """Write `table` to `path` frame by frame, and `facts` to its manifest: for tables that need not fit into memory."""
+    """Write `table` to `path` frame by frame: for tables that need not fit into memory.
+
+    `facts` go to the manifest, with those that the writer has got until the block is left.
+    """
     metadata = {"ibft.table": table.name, "ibft.version": str(table.version)}
     schema = table.schema.with_metadata(metadata)
     with atomic(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as file:
-        writer = TableWriter(table, file)
+        writer = TableWriter(table, file, facts)
         yield writer
-    write_manifest(path, table=table.name, schema_version=table.version, rows=writer.rows, **facts)
+    write_manifest(path, table=table.name, schema_version=table.version, rows=writer.rows, **writer.facts)
 
 
 def write_table(path: Path, table: Table, rows: pd.DataFrame | list[dict[str, Any]], **facts: Any) -> None:

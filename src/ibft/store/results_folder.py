@@ -1,16 +1,16 @@
-"""The files and folders of a results folder that are ibft's own: only these are ever dated or deleted."""
+"""The results folder: where it may be, and which files and folders in it are ibft's own.
 
-import argparse
-import shutil
+Only these are ever dated or deleted.
+"""
+
 from collections.abc import Iterator
 from pathlib import Path
 
-from ibft.config.results import why_not
-from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
 from ibft.store.output_records import KEPT
+from ibft.visible import visible
 
-_MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
+MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
     "benchmarks",
     "contamination",
@@ -33,39 +33,51 @@ FOLDERS = (
 )
 FILES = ("pins.yaml", "report.html")
 _MARKED = b"The results of an ibft run. `ibft clean` deletes them, and nothing that was put beside them.\n"
+_CHECKOUT = Path(__file__).resolve().parents[3]
+_SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "benchmarks", ".git", ".venv")
+_NO_BEGINNING = {"-": "is read as an option", "@": "is read as a file of options", "~": "is not replaced by your home"}
+_NO_PART = "{}*?[]<>"  # Snakemake and shells look for other files by these
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("clean", help="delete the results of a run", description=__doc__)
-    parser.add_argument("results", type=Path, nargs="?", default=Path("results"), help="results folder of the run")
-    parser.set_defaults(run=run)
+def why_not(results: str) -> str | None:
+    """Why this folder cannot hold the results; None where it can."""
+    if not results.strip():
+        return "a folder is needed, such as results"
+    if results[0] in _NO_BEGINNING:
+        return f"{results!r} begins with {results[0]!r}, which {_NO_BEGINNING[results[0]]}; give another path"
+    if visible(results) != results or any(character in _NO_PART for character in results):
+        return f"{results!r} holds a control character or one of {_NO_PART}; give another path"
+    try:
+        place = Path(results).resolve()
+        if place.exists() and not place.is_dir():
+            return f"{results} is a file; give a folder"
+    except (OSError, RuntimeError) as error:
+        return f"{results} cannot be used; {error}"
+    return _why_not_there(results, place)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Delete what ibft has written to the folder, and the folder where nothing else is in it.
+def _why_not_there(results: str, place: Path) -> str | None:
+    """The folders of others: what lies beside them must not be mixed with results, and not be cleared with them."""
+    others = {"your home": _home(), "the folder where Snakemake is started": Path.cwd(), "ibft itself": _CHECKOUT}
+    for whose, folder in others.items():
+        if folder is not None and folder.resolve().is_relative_to(place):
+            return f"{results} is {whose}, or holds it; give a folder that holds nothing else"
+    if any(place.is_relative_to(_CHECKOUT / name) for name in _SOURCES):
+        return f"{results} is part of ibft itself; give a folder that holds nothing else"
+    return None
 
-    Raises:
-        UserError: no workflow has written results there.
-    """
-    results: Path = arguments.results
-    if reason := why_not(str(results)):
-        raise UserError(reason)
-    if not (results / _MARK).is_file():
-        raise UserError(f"{results} holds no results: no workflow has left its mark ({_MARK}) there")
-    for path in own(results):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    shutil.rmtree(results / KEPT)
-    left = sorted(path.name for path in results.iterdir())
-    if left:
-        print(f"left in {results}, because ibft did not make it: {', '.join(left)}")
-    elif not results.is_symlink():
-        results.rmdir()
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def mark(results: Path) -> None:
     """Note that a workflow writes to this folder."""
-    if not (results / _MARK).exists():
-        write_bytes(results / _MARK, _MARKED)
+    if not (results / MARK).exists():
+        write_bytes(results / MARK, _MARKED)
 
 
 def own(results: Path) -> Iterator[Path]:

@@ -165,7 +165,7 @@ SAMPLES = _table(
 
 VERDICTS = _table(
     "verdicts",
-    1,
+    2,
     task_id=_text,
     sample=_count,
     status=_text,  # ibft.execution.verdict.Status
@@ -174,7 +174,7 @@ VERDICTS = _table(
     official_passed=_flag,  # the upstream harness's rule, to the letter
     stderr_clean=_flag,
     program=_text,  # exactly what was run
-    isolation=_text,  # A | B | C
+    isolation=_text,  # namespaces | landlock | rlimits
 )
 
 PASS_COUNTS = _table(

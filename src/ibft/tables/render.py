@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ibft.store.visible import visible
+from ibft.visible import visible
 
 _MARKDOWN = re.compile(r"[\\`*_\[\]!<>|~&$]")  # emphasis, links, images, HTML, tables, entities, formulas
 _LATEX = {

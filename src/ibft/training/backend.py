@@ -1,4 +1,4 @@
-"""From the losses of one step's micro-batches to new parameters: the plain way, for one or several processes."""
+"""Turn the losses of one step's micro-batches into new parameters: with torch alone, in one or several processes."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from ibft.config.training import Training
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
-from ibft.training.distributed import Processes
-from ibft.training.model import Learner, StepSeed
+from ibft.training.distributed import World
+from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
 
 Rows = list[dict[str, Any]]
 
 
-class Updates(Protocol):
-    """How gradients become updates, and where their state is kept. `deepspeed_backend` has the other way."""
+class Backend(Protocol):
+    """The optimizer of a run, with the state that it keeps: `TorchBackend` here, `DeepSpeedBackend` with ZeRO."""
 
     def resume(self) -> tuple[int, Rows]:
         """Restore the last checkpoint; return the finished steps and the rows that were saved with it."""
@@ -38,36 +38,36 @@ class Updates(Protocol):
         """The trained parameters, whole, in float32 on the CPU; every process must ask."""
 
 
-def make_optimizer(learner: Learner, settings: Training) -> torch.optim.AdamW:
-    parameters = list(learner.trained().values())
+def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:
+    parameters = list(ib_model.trained().values())
     return torch.optim.AdamW(
         parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
     )
 
 
-class PlainUpdates:
+class TorchBackend:
     """AdamW on parameters that every process holds; gradients are added up over the processes."""
 
-    def __init__(self, learner: Learner, settings: Training, processes: Processes, checkpoints: Checkpoints) -> None:
-        self._learner = learner
-        self._parameters = learner.trained()
+    def __init__(self, ib_model: IBModel, settings: Training, world: World, checkpoints: Checkpoints) -> None:
+        self._ib_model = ib_model
+        self._parameters = ib_model.trained()
         self._settings = settings
-        self._processes = processes
+        self._world = world
         self._checkpoints = checkpoints
-        self._optimizer = make_optimizer(learner, settings)
-        self._scaler = torch.amp.GradScaler(learner.device.type, enabled=settings.precision == "float16")
+        self._optimizer = make_optimizer(ib_model, settings)
+        self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=settings.precision == "float16")
 
     def resume(self) -> tuple[int, Rows]:
         return load_checkpoint(self._checkpoints.path, self._checkpoints.key, self._parameters, self._optimizer)
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
-        loss: Loss = self._learner(batch, counts, seed)
+        loss: Loss = self._ib_model(batch, counts, seed)
         if not idle:
             self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
         return loss
 
     def update(self, rate: float) -> float:
-        _add_gradients(list(self._parameters.values()), self._processes)
+        _add_gradients(list(self._parameters.values()), self._world)
         self._scaler.unscale_(self._optimizer)
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.max_gradient_norm)
         for group in self._optimizer.param_groups:
@@ -78,21 +78,21 @@ class PlainUpdates:
         return float(norm)
 
     def save(self, step: int, rows: Rows) -> None:
-        if self._processes.leads:
+        if self._world.is_main:
             save_checkpoint(
                 self._checkpoints.path, self._checkpoints.key, step, self._parameters, self._optimizer, rows
             )
-        self._processes.wait()
+        self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:
         return {name: parameter.detach().float().cpu() for name, parameter in self._parameters.items()}
 
 
-def _add_gradients(parameters: Sequence[nn.Parameter], processes: Processes) -> None:
+def _add_gradients(parameters: Sequence[nn.Parameter], world: World) -> None:
     """Sum the gradients over the processes in one message: losses are shares of global means, so sums are right."""
-    if processes.count == 1:
+    if world.size == 1:
         return
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    message = processes.add_up(torch.cat([gradient.flatten() for gradient in gradients]))
+    message = world.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]))
     for parameter, part in zip(parameters, torch.split(message, [p.numel() for p in parameters]), strict=True):
         parameter.grad = part.view_as(parameter)

@@ -10,23 +10,13 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ibft.models.encoding import EncodedExample
 from ibft.training.objective import IGNORED
 
 _WINDOW_BATCHES = 32
-
-
-@dataclass(frozen=True)
-class EncodedExample:
-    """Token ids of one example; the loss is taken on `response` only. `index` is its place in the dataset."""
-
-    prompt: tuple[int, ...]
-    response: tuple[int, ...]
-    index: int = 0
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.response)
 
 
 @dataclass(frozen=True)
@@ -52,11 +42,6 @@ class Batch:
             labels_BT=self.labels_BT.to(device),
             valid_BT=self.valid_BT.to(device),
         )
-
-
-def truncate(example: EncodedExample, max_length: int) -> EncodedExample:
-    """Cut the end of the response so that at most `max_length` tokens remain; the prompt is kept whole."""
-    return replace(example, response=example.response[: max(0, max_length - len(example.prompt))])
 
 
 def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -97,8 +82,8 @@ def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0)
     labels_BT = torch.full((len(examples), length), IGNORED)
     valid_BT = torch.zeros((len(examples), length), dtype=torch.bool)
     for row, example in enumerate(examples):
-        tokens_BT[row, : len(example)] = torch.tensor(example.prompt + example.response)
-        labels_BT[row, : len(example)] = torch.tensor(_labels(example))
+        tokens_BT[row, : len(example)] = torch.from_numpy(example.ids)
+        labels_BT[row, : len(example)] = torch.from_numpy(_labels(example))
         valid_BT[row, : len(example)] = True
     indices = tuple(example.index for example in examples)
     return Batch(tokens_BT, labels_BT, valid_BT, (length,) * len(examples), indices, states_of_padding=pad_to > 0)
@@ -106,14 +91,15 @@ def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0)
 
 def pack(examples: Sequence[EncodedExample]) -> Batch:
     """All examples in one row, without padding."""
-    tokens_1T = torch.tensor([[token for example in examples for token in example.prompt + example.response]])
-    labels_1T = torch.tensor([[label for example in examples for label in _labels(example)]])
+    tokens_1T = torch.from_numpy(np.concatenate([example.ids for example in examples])).long()[None]
+    labels_1T = torch.from_numpy(np.concatenate([_labels(example) for example in examples])).long()[None]
     spans = tuple(len(example) for example in examples)
     indices = tuple(example.index for example in examples)
     return Batch(tokens_1T, labels_1T, torch.ones_like(tokens_1T, dtype=torch.bool), spans, indices, packed=True)
 
 
-def _labels(example: EncodedExample) -> list[int]:
-    labels = [IGNORED] * len(example.prompt) + list(example.response)
-    labels[0] = IGNORED  # of the example before it in a packed row, it is no continuation
+def _labels(example: EncodedExample) -> NDArray[np.int32]:
+    """Token ids where the loss is taken. Of the example before it in a packed row, an example is no continuation."""
+    labels = example.ids.copy()
+    labels[: example.first_predicted] = IGNORED
     return labels

@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
+from ibft.config.deepspeed import own_settings
 from ibft.config.training import Training
 from ibft.store.files import write_bytes
 from ibft.training.backend import Rows, make_optimizer
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.distributed import Processes
-from ibft.training.model import Learner, StepSeed
+from ibft.training.distributed import World
+from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
 
 
@@ -29,25 +30,51 @@ def start_deepspeed() -> Any:
     return deepspeed
 
 
-class ZeroUpdates:
-    """The same step as `PlainUpdates`, by a DeepSpeed engine. Checkpoints are folders beside the plain one's file."""
+def deepspeed_settings(deepspeed: str, training: Training, processes: int) -> dict[str, Any]:
+    """Return the DeepSpeed configuration for `deepspeed`: zero2, zero3, or path:FILE for the user's own.
+
+    `training` and `processes` complete it. The training loop makes the batches, whatever DeepSpeed believes them to
+    be: it is told that every process takes one example.
+
+    Raises:
+        UserError: as `ibft.config.deepspeed.own_settings`.
+    """
+    own = own_settings(deepspeed, training, processes)
+    zero = own or {"zero_optimization": {"stage": int(deepspeed.removeprefix("zero"))}}
+    return zero | {
+        "train_batch_size": processes,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": training.max_gradient_norm,
+        "bf16": {"enabled": training.precision == "bfloat16"},
+        "fp16": {"enabled": training.precision == "float16"},
+    }
+
+
+class DeepSpeedBackend:
+    """The same step as `TorchBackend`, by a DeepSpeed engine. Checkpoints are folders beside the file of the other."""
 
     def __init__(
         self,
-        learner: Learner,
+        ib_model: IBModel,
         training: Training,
-        processes: Processes,
+        world: World,
         checkpoints: Checkpoints,
-        settings: dict[str, Any],
+        deepspeed: str,
     ) -> None:
-        """`settings`: as `ibft.training.deepspeed_settings` makes them."""
-        deepspeed = start_deepspeed()
+        """Start the engine; `deepspeed` is the value of `compute.deepspeed`.
+
+        Raises:
+            UserError: as `ibft.config.deepspeed.own_settings`.
+        """
+        settings = deepspeed_settings(deepspeed, training, world.size)
+        package = start_deepspeed()
         self._whole = importlib.import_module("deepspeed.utils").safe_get_full_fp32_param
-        self._learner = learner
-        self._processes = processes
+        self._ib_model = ib_model
+        self._world = world
         self._checkpoints = checkpoints
-        self._engine, self._optimizer, _, _ = deepspeed.initialize(
-            model=learner, optimizer=make_optimizer(learner, training), config=settings, dist_init_required=False
+        self._engine, self._optimizer, _, _ = package.initialize(
+            model=ib_model, optimizer=make_optimizer(ib_model, training), config=settings, dist_init_required=False
         )
 
     def resume(self) -> tuple[int, Rows]:
@@ -55,7 +82,7 @@ class ZeroUpdates:
         if not note.exists():
             return 0, []
         finished = json.loads(note.read_text())
-        if finished["key"] != self._checkpoints.key or finished["processes"] != self._processes.count:
+        if finished["key"] != self._checkpoints.key or finished["processes"] != self._world.size:
             return 0, []
         self._engine.load_checkpoint(self._checkpoints.folder, tag=finished["tag"], load_module_strict=False)
         return finished["step"], finished["rows"]
@@ -63,7 +90,7 @@ class ZeroUpdates:
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
         loss: Loss = self._engine(batch, counts, seed)
         # DeepSpeed averages gradients over the processes; losses are shares of global means, whose gradients add up.
-        share = 0 if idle else self._processes.count
+        share = 0 if idle else self._world.size
         self._engine.set_gradient_accumulation_boundary(last)
         self._engine.backward(loss.total * share)
         if not last:
@@ -81,11 +108,11 @@ class ZeroUpdates:
         self._engine.save_checkpoint(
             self._checkpoints.folder, tag=tag, save_latest=False, exclude_frozen_parameters=True
         )
-        self._processes.wait()
-        if self._processes.leads:
+        self._world.barrier()
+        if self._world.is_main:
             note = {
                 "key": self._checkpoints.key,
-                "processes": self._processes.count,
+                "processes": self._world.size,
                 "tag": tag,
                 "step": step,
                 "rows": rows,
@@ -94,8 +121,8 @@ class ZeroUpdates:
             for older in self._checkpoints.folder.glob("step*"):
                 if older.name != tag:
                     shutil.rmtree(older)
-        self._processes.wait()
+        self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:
-        whole = {name: self._whole(p) for name, p in self._learner.trained().items()}
+        whole = {name: self._whole(p) for name, p in self._ib_model.trained().items()}
         return {name: tensor.detach().float().cpu() for name, tensor in whole.items()}

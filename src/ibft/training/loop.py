@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from ibft.config.training import Training
+from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
-from ibft.training.backend import Updates
-from ibft.training.batches import Batch, EncodedExample, batch_order, collate, micro_batches, pack
-from ibft.training.distributed import Processes
-from ibft.training.model import Learner
+from ibft.training.backend import Backend
+from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
+from ibft.training.distributed import World
+from ibft.training.model import IBModel
 from ibft.training.objective import Loss, TokenCounts, count_tokens
 from ibft.training.speed import stopwatch
 from ibft.training.telemetry import Tracker
@@ -44,22 +45,22 @@ class Trained:
 
 
 def train(
-    learner: Learner,
-    updates: Updates,
+    ib_model: IBModel,
+    backend: Backend,
     examples: Sequence[EncodedExample],
     settings: Training,
     *,
     seed: int,
     pad_token: int,
     checkpoint_steps: int,
-    processes: Processes,
+    world: World,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
-    """Train the parameters of `learner` that require gradients, in place.
+    """Train the parameters of `ib_model` that require gradients, in place.
 
     Args:
-        learner: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
-        updates: how gradients become updates; it also knows where checkpoints lie.
+        ib_model: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
+        backend: turns gradients into updates, and knows where checkpoints lie.
         checkpoint_steps: steps between two checkpoints.
 
     Raises:
@@ -68,32 +69,32 @@ def train(
     _check(examples, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
-    done, rows = updates.resume()
+    done, rows = backend.resume()
     if done:
         logger.info("resuming after step %d of %d", done, steps)
 
-    learner.train()
+    ib_model.train()
     response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     with progress("training", unit="steps", total=steps, done=done) as bar:
         for step, chosen in remaining:
-            shares, counts = _prepare(chosen, settings, learner, pad_token, processes)
-            with stopwatch(step, counts.response, processes) as speed:
-                torch.manual_seed(_dropout_seed(seed, step, processes.rank))
-                parts = _backward(updates, shares, counts, (seed, step), processes)
+            shares, counts = _prepare(chosen, settings, ib_model, pad_token, world)
+            with stopwatch(step, counts.response, world) as speed:
+                torch.manual_seed(_dropout_seed(seed, step, world.rank))
+                parts = _backward(backend, shares, counts, (seed, step), world)
                 _check_finite(step, parts)
                 rate = learning_rate(step, steps, settings)
-                norm = updates.update(rate)
+                norm = backend.update(rate)
 
             response_tokens += counts.response
             row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
             rows.append({"log": row, "speed": speed})
             _tell(step, steps, row | speed, trackers)
             if step % checkpoint_steps == 0 and step < steps:
-                updates.save(step, rows)
+                backend.save(step, rows)
             bar.advance()
-    learner.eval()
-    return Trained(updates.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
+    ib_model.eval()
+    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
 
 
 def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
@@ -131,44 +132,44 @@ def _batches(
 
 
 def _prepare(
-    chosen: Sequence[EncodedExample], settings: Training, learner: Learner, pad_token: int, processes: Processes
+    chosen: Sequence[EncodedExample], settings: Training, ib_model: IBModel, pad_token: int, world: World
 ) -> tuple[list[list[Batch]], TokenCounts]:
     """The micro-batches of each process, and how many tokens of all of them enter each mean."""
-    scope = learner.bottleneck.settings.kl_scope if learner.bottleneck else "response"
+    scope = ib_model.bottleneck.settings.kl_scope if ib_model.bottleneck else "response"
     pad_to = settings.max_length if scope == "padded" else 0
 
     def batches(share: Sequence[EncodedExample]) -> list[Batch]:
         runs = micro_batches(share, settings.micro_batch_tokens, pad_to=pad_to, packed=settings.packing)
         return [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
 
-    shares = [batches(share) for share in processes.shares(sorted(chosen, key=len, reverse=True))]
+    shares = [batches(share) for share in world.shares(sorted(chosen, key=len, reverse=True))]
     counts = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for share in shares for batch in share]
     return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
 
 
 def _backward(
-    updates: Updates, shares: list[list[Batch]], counts: TokenCounts, seed: tuple[int, int], processes: Processes
+    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: tuple[int, int], world: World
 ) -> dict[str, float | None]:
     """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
 
     All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
     """
-    own = shares[processes.rank]
+    own = shares[world.rank]
     rounds = max(map(len, shares))
     losses: list[Loss] = []
     for turn in range(rounds):
         idle = turn >= len(own)
-        loss = updates.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
+        loss = backend.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
         if not idle:
             losses.append(loss)
     present = [name for name in _PARTS if getattr(loss, name) is not None]
     sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
-    added = processes.add_up(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
+    added = world.all_reduce(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
     return dict.fromkeys(_PARTS) | dict(zip(present, added.tolist(), strict=True))
 
 
 def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not example.response for example in examples)
+    empty = sum(not len(example.response) for example in examples)
     if empty:
         raise UserError(
             f"training.max_length: {empty} of {len(examples)} examples have no response token within "

@@ -27,8 +27,8 @@ class Bottleneck:
     layer: int
 
 
-class Learner(nn.Module):
-    """What is trained. Without a bottleneck it learns by FT."""
+class IBModel(nn.Module):
+    """A language model and its bottleneck, trained together. Without a bottleneck it learns by FT."""
 
     def __init__(self, model: PreTrainedModel, bottleneck: Bottleneck | None, precision: str = "float32") -> None:
         super().__init__()

@@ -16,19 +16,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.methods import Method
 from ibft.config.training import Training
 from ibft.models.attention import can_pack, packed_attention
+from ibft.models.encoding import encode_with_profile
 from ibft.models.lora import add_lora
-from ibft.prompts import get_profile
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
-from ibft.training.backend import PlainUpdates, Updates
-from ibft.training.batches import EncodedExample, truncate
+from ibft.training.backend import Backend, TorchBackend
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.deepspeed_backend import ZeroUpdates
-from ibft.training.deepspeed_settings import zero_settings
-from ibft.training.distributed import ALONE, Processes
+from ibft.training.deepspeed_backend import DeepSpeedBackend
+from ibft.training.distributed import ALONE, World
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.loop import Trained, train
-from ibft.training.model import Bottleneck, Learner
+from ibft.training.model import Bottleneck, IBModel
 from ibft.training.objective import IBHead, IBSettings
 from ibft.training.telemetry import Tracker
 
@@ -62,7 +60,7 @@ def fine_tune(
     adapter: Path,
     checkpoints: Checkpoints,
     *,
-    processes: Processes = ALONE,
+    world: World = ALONE,
     deepspeed: str | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
@@ -76,7 +74,7 @@ def fine_tune(
     training = recipe.training
     torch.manual_seed(recipe.seed)
     with_lora = add_lora(model, training.lora)
-    learner = Learner(model, make_bottleneck(model, recipe), training.precision)
+    ib_model = IBModel(model, make_bottleneck(model, recipe), training.precision)
     if deepspeed is None:  # ZeRO-3 holds weights in parts, which the fused layers cannot read
         logger.info("fused %d LoRA layers", fuse_lora(model))
     if training.gradient_checkpointing:
@@ -84,20 +82,20 @@ def fine_tune(
         model.enable_input_require_grads()
     with attention_for(model, packing=training.packing):
         trained = train(
-            learner,
-            _make_updates(learner, training, processes, checkpoints, deepspeed),
-            encode(examples, tokenizer, recipe.profile, training.max_length),
+            ib_model,
+            _make_backend(ib_model, training, world, checkpoints, deepspeed),
+            encode_with_profile(tokenizer, examples, recipe.profile, training.max_length),
             training,
             seed=recipe.seed,
             pad_token=tokenizer.pad_token_id or 0,
             checkpoint_steps=checkpoints.every_steps,
-            processes=processes,
+            world=world,
             trackers=trackers,
         )
-    if processes.leads:
+    if world.is_main:
         _save(with_lora, trained.learned, adapter)
         checkpoints.remove()
-    processes.wait()
+    world.barrier()
     return trained
 
 
@@ -117,27 +115,14 @@ def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextMa
     return packed_attention(model)
 
 
-def _make_updates(
-    learner: Learner, training: Training, processes: Processes, checkpoints: Checkpoints, deepspeed: str | None
-) -> Updates:
-    if learner.device.type == "cpu" and training.precision == "float16":
+def _make_backend(
+    ib_model: IBModel, training: Training, world: World, checkpoints: Checkpoints, deepspeed: str | None
+) -> Backend:
+    if ib_model.device.type == "cpu" and training.precision == "float16":
         raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
     if deepspeed is None:
-        return PlainUpdates(learner, training, processes, checkpoints)
-    settings = zero_settings(deepspeed, training, processes.count)
-    return ZeroUpdates(learner, training, processes, checkpoints, settings)
-
-
-def encode(
-    examples: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, profile: str, max_length: int
-) -> list[EncodedExample]:
-    """Token ids of every example in the words of `profile`, cut to `max_length`."""
-    encode_example = get_profile(profile).encode_example
-    encoded = []
-    for index, row in enumerate(examples.itertuples()):
-        prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
-        encoded.append(truncate(EncodedExample(tuple(prompt), tuple(response), index), max_length))
-    return encoded
+        return TorchBackend(ib_model, training, world, checkpoints)
+    return DeepSpeedBackend(ib_model, training, world, checkpoints, deepspeed)
 
 
 def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:

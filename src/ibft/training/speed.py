@@ -8,13 +8,13 @@ from typing import Any
 import psutil
 import torch
 
-from ibft.training.distributed import Processes
+from ibft.training.distributed import World
 
 Row = dict[str, Any]
 
 
 @contextmanager
-def stopwatch(step: int, response_tokens: int, processes: Processes) -> Iterator[Row]:
+def stopwatch(step: int, response_tokens: int, world: World) -> Iterator[Row]:
     """A row that is complete on leaving. Tokens are those of all processes, memory is this one's.
 
     `resident_mib` is after the step, `gpu_peak_mib` up to it; without a GPU the latter is None.
@@ -28,7 +28,7 @@ def stopwatch(step: int, response_tokens: int, processes: Processes) -> Iterator
     row |= {
         "seconds": seconds,
         "response_tokens_per_s": response_tokens / seconds,
-        "processes": processes.count,
+        "processes": world.size,
         "resident_mib": psutil.Process().memory_info().rss / 2**20,
         "gpu_peak_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
     }

@@ -1,4 +1,4 @@
-"""The verdict on one Python program: hardened, by an examiner it never meets, and upstream's beside it."""
+"""The verdict on one Python program: hardened, by a grader it never meets, and upstream's beside it."""
 
 import hmac
 import json
@@ -9,8 +9,8 @@ from ibft.config.execution import Execution
 from ibft.execution.problem import Problem
 from ibft.execution.python import upstream
 from ibft.execution.python.source import is_pure
-from ibft.execution.sandbox.cells import CellFaultError, Ended, run_examined, run_one, signal_name
-from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.cells import CellFaultError, Ended, run_graded, run_one, signal_name
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 
@@ -20,7 +20,7 @@ _NO_THREAD = "can't start new thread"  # Python's words
 
 
 def judge_python(
-    problem: Problem, program: str, settings: Execution, key: bytes, judgeable: bool, zygote: Zygote
+    problem: Problem, program: str, settings: Execution, key: bytes, judgeable: bool, server: ForkServer
 ) -> Verdict:
     """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
 
@@ -34,13 +34,13 @@ def judge_python(
     if judgeable:
         # Equal programs meet equal tests.
         seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
-        examiner = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
-        hardened = run_examined(zygote, candidate, examiner, limits)
+        grader = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
+        hardened = run_graded(server, candidate, grader, limits)
         (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
         exact = not hardened.report or json.loads(hardened.report)["exact"]
     official_passed = status is Status.PASSED
     if not exact or not _means_the_same(problem, program, status, detail):
-        official_passed, official_s = _official(zygote, problem, candidate, settings, limits)
+        official_passed, official_s = _official(server, problem, candidate, settings, limits)
         wall_s += official_s
     verdict = Verdict(
         status=status,
@@ -48,10 +48,10 @@ def judge_python(
         official_passed=official_passed,
         stderr_clean=True,
         program=program,
-        isolation=zygote.level,
+        isolation=server.level,
         wall_s=wall_s,
     )
-    if zygote.level != "A" and not verdict.passed and _NO_THREAD in detail:
+    if server.level != "namespaces" and not verdict.passed and _NO_THREAD in detail:
         # The limit counts other programs' threads as well there.
         raise CellFaultError(detail, otherwise=verdict)
     return verdict
@@ -71,12 +71,12 @@ def _means_the_same(problem: Problem, program: str, status: Status, detail: str)
 
 
 def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
-    """The examiner's word; where it has none, how the two processes ended."""
+    """The grader's word; where it has none, how the two processes ended."""
     candidate = ended.exit_codes[1]
     if ended.timed_out:
         return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"
     if not ended.report:
-        return Status.MALFORMED, "its answers overwhelmed the examiner"
+        return Status.MALFORMED, "its answers overwhelmed the grader"
     report = json.loads(ended.report)
     status, detail = Status(report["status"]), one_line(report["detail"])
     if status is not Status.PASSED and ended.output_full:
@@ -87,8 +87,8 @@ def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
 
 
 def _official(
-    zygote: Zygote, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
+    server: ForkServer, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
 ) -> tuple[bool, float]:
     payload = {**candidate, "tests": problem.tests, "timeout_s": settings.python_timeout_s}
-    ended = run_one(zygote, "official", payload, replace(limits, time_s=limits.time_s + _GRACE_S))
+    ended = run_one(server, "official", payload, replace(limits, time_s=limits.time_s + _GRACE_S))
     return ended.report == upstream.PASSED, ended.wall_s

@@ -1,11 +1,11 @@
 """Judge a Python completion without showing it the tests.
 
-Two cells and a channel between them. The *candidate* runs the completion and answers calls. The *examiner*, which the
+Two cells and a channel between them. The *candidate* runs the completion and answers calls. The *grader*, which the
 completion never touches, runs the problem's tests with a proxy in place of the function, so that exit codes, printed
-markers, `__eq__` and stack frames decide nothing: only plain values do, compared by the examiner's own Python.
+markers, `__eq__` and stack frames decide nothing: only plain values do, compared by the grader's own Python.
 
 The channel carries one JSON object a line. Candidate: `{"ready": true}` or `{"failed": [status, detail]}`, then one
-answer per call; examiner: `{"args": [...], "kwargs": {...}}`.
+answer per call; grader: `{"args": [...], "kwargs": {...}}`.
 """
 
 import builtins
@@ -64,7 +64,7 @@ class Channel:
 
 
 def run_candidate(payload: dict[str, Any], channel: Channel) -> None:
-    """Run the completion and answer calls until the examiner hangs up. Its globals are as empty as upstream's.
+    """Run the completion and answer calls until the grader hangs up. Its globals are as empty as upstream's.
 
     What it prints is thrown away: upstream keeps it in memory, where honest programs have printed more than a file of
     ours may hold.
@@ -156,7 +156,7 @@ def _describe(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {message}" if message else type(error).__name__)
 
 
-# --- the examiner's side --------------------------------------------------------------------------------------------
+# --- the grader's side --------------------------------------------------------------------------------------------
 
 
 class CandidateLostError(BaseException):
@@ -221,17 +221,17 @@ class Proxy:
         return CandidateLostError()
 
 
-class Examined(NamedTuple):
+class Graded(NamedTuple):
     status: Status
     detail: str
     exact: bool  # every value that crossed arrived as what it had left as
 
 
-def run_examiner(payload: dict[str, Any], channel: Channel) -> Examined:
+def run_grader(payload: dict[str, Any], channel: Channel) -> Graded:
     """Run the tests against the candidate at the other end of `channel`. The verdict is this function's alone."""
     failed = _opening(channel)
     if failed:
-        return Examined(*failed, exact=True)
+        return Graded(*failed, exact=True)
     random.seed(payload["seed"])  # the candidate's generator must not foretell what the tests draw
     namespace: dict[str, Any] = {}
     proxy = Proxy(channel, namespace)
@@ -241,9 +241,9 @@ def run_examiner(payload: dict[str, Any], channel: Channel) -> Examined:
         exec(payload["tests"], namespace)  # noqa: S102
         check = namespace["check"]
     except Exception as error:
-        return Examined(Status.HARNESS_ERROR, f"the problem's own code fails: {_describe(error)}", exact=True)
-    status, detail = _examine(check, proxy)
-    return Examined(status, detail, proxy.exact)
+        return Graded(Status.HARNESS_ERROR, f"the problem's own code fails: {_describe(error)}", exact=True)
+    status, detail = _grade(check, proxy)
+    return Graded(status, detail, proxy.exact)
 
 
 def _opening(channel: Channel) -> tuple[Status, str] | None:
@@ -260,7 +260,7 @@ def _opening(channel: Channel) -> tuple[Status, str] | None:
         return _nonsense()
 
 
-def _examine(check: Callable[[Proxy], Any], proxy: Proxy) -> tuple[Status, str]:  # noqa: PLR0911 - one per ending
+def _grade(check: Callable[[Proxy], Any], proxy: Proxy) -> tuple[Status, str]:  # noqa: PLR0911 - one per ending
     try:
         check(proxy)
     except CandidateLostError:

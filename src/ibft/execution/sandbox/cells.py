@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.limits import MIB, Limits
 
 
@@ -35,34 +35,34 @@ class Ended:
     output_full: bool  # standard output or error reached its limit
 
 
-def run_one(zygote: Zygote, main: str, payload: dict[str, Any], limits: Limits) -> Ended:
+def run_one(server: ForkServer, main: str, payload: dict[str, Any], limits: Limits) -> Ended:
     """Run a single cell.
 
     Raises:
         CellFaultError: it did not start, or the system ended it.
-        ZygoteLostError: the zygote ended.
+        ServerLostError: the server ended.
     """
     with _memory_file(payload) as payload_fd, _memory_file() as report_fd, _memory_file() as output_fd:
         descriptors = [payload_fd, report_fd, output_fd]
         cell = {"main": main, "fds": {"payload": 0, "report": 1, "output": 2}}
-        zygote.start([cell], descriptors, limits)
-        return _ended(zygote, limits, report_fd, output_fd)
+        server.start([cell], descriptors, limits)
+        return _ended(server, limits, report_fd, output_fd)
 
 
-def run_examined(zygote: Zygote, candidate: dict[str, Any], examiner: dict[str, Any], limits: Limits) -> Ended:
-    """Run a candidate and its examiner, joined by a channel; the report is the examiner's. Raises as `run_one` does."""
+def run_graded(server: ForkServer, candidate: dict[str, Any], grader: dict[str, Any], limits: Limits) -> Ended:
+    """Run a candidate and its grader, joined by a channel; the report is the grader's. Raises as `run_one` does."""
     with ExitStack() as files:
-        candidate_fd, examiner_fd = (files.enter_context(_memory_file(p)) for p in (candidate, examiner))
+        candidate_fd, grader_fd = (files.enter_context(_memory_file(p)) for p in (candidate, grader))
         report_fd, output_fd = files.enter_context(_memory_file()), files.enter_context(_memory_file())
         near, far = socket.socketpair()
-        descriptors = [examiner_fd, near.fileno(), report_fd, candidate_fd, far.fileno(), output_fd]
+        descriptors = [grader_fd, near.fileno(), report_fd, candidate_fd, far.fileno(), output_fd]
         cells = [
-            {"main": "examiner", "fds": {"payload": 0, "channel": 1, "report": 2}},
+            {"main": "grader", "fds": {"payload": 0, "channel": 1, "report": 2}},
             {"main": "candidate", "fds": {"payload": 3, "channel": 4, "output": 5}},
         ]
         with near, far:  # closed once sent, so that one side notices when the other is gone
-            zygote.start(cells, descriptors, limits)
-        return _ended(zygote, limits, report_fd, output_fd)
+            server.start(cells, descriptors, limits)
+        return _ended(server, limits, report_fd, output_fd)
 
 
 def signal_name(number: int) -> str:
@@ -73,14 +73,14 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _ended(zygote: Zygote, limits: Limits, report_fd: int, output_fd: int) -> Ended:
-    reply = zygote.wait(limits)
+def _ended(server: ForkServer, limits: Limits, report_fd: int, output_fd: int) -> Ended:
+    reply = server.wait(limits)
     if "fault" in reply:
         raise CellFaultError(reply["fault"])
     out_of_cpu = False
     for cell in reply["ended"]:
         out_of_cpu |= _is_out_of_cpu(cell, limits)
-        if fault := _fault(cell, limits, zygote.level):
+        if fault := _fault(cell, limits, server.level):
             raise CellFaultError(fault)
     return Ended(
         report=os.pread(report_fd, os.fstat(report_fd).st_size, 0),
@@ -101,8 +101,8 @@ def _fault(cell: dict[str, Any], limits: Limits, level: str) -> str | None:
     code = os.waitstatus_to_exitcode(cell["status"])
     if not cell["shut_in"]:
         return f"a cell ended before it ran anything ({f'exit status {code}' if code >= 0 else signal_name(-code)})"
-    # No completion can send this signal, and the zygote did not. At level C a completion can.
-    if code == -signal.SIGKILL and not cell["killed"] and not _is_out_of_cpu(cell, limits) and level != "C":
+    # No completion can send this signal, and the server did not. At level `rlimits` a completion can.
+    if code == -signal.SIGKILL and not cell["killed"] and not _is_out_of_cpu(cell, limits) and level != "rlimits":
         return "a cell was killed by the system, probably for want of memory"
     return None
 

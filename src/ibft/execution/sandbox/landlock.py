@@ -1,4 +1,4 @@
-"""Isolation level B's rule for files: Landlock, which needs no privilege and no namespace (Linux 5.13 and later).
+"""The rule for files at isolation level `landlock`, which needs no privilege and no namespace (Linux 5.13 and later).
 
 What is not allowed here is refused: every file outside the shown folders, and, where the kernel knows how to, TCP,
 abstract sockets and signals to processes outside. What Landlock does not cover (looking whether a path exists) stays

@@ -1,8 +1,10 @@
 """What each isolation level does, and when: once per worker, per cell, and before the simulator starts.
 
-    A   worker: namespaces and a read-only root. Cell: namespaces, scratch in memory, no capabilities, call filter
-    B   cell: scratch on the disk, which only the Verilog toolchain may write; Landlock, no capabilities, call filter
-    C   cell: scratch on the disk
+    namespaces   worker: namespaces and a read-only root. Cell: namespaces, scratch in memory, no capabilities,
+                 call filter
+    landlock     cell: scratch on the disk, which only the Verilog toolchain may write; Landlock, no capabilities, call
+                 filter
+    rlimits      cell: scratch on the disk
 
 Resource limits hold at every level.
 """
@@ -29,13 +31,13 @@ from ibft.execution.sandbox.limits import (
 from ibft.execution.sandbox.own_time import Waits
 from ibft.execution.sandbox.seccomp import Filter, install, prepare
 
-CELL_FOLDER = "cell"  # below the zygote's scratch folder
+CELL_FOLDER = "cell"  # below the server's scratch folder
 _SCRATCH_MB = 64
-_MOST_THREADS = 256  # of a completion, its own first one and the zygote's two processes included
+_MOST_THREADS = 256  # of a completion, its own first one and the server's two processes included
 
 
 class Sandbox:
-    """One isolation level, as seen by a zygote and its cells."""
+    """One isolation level, as seen by a fork server and its cells."""
 
     def __init__(self, level: str, shown: list[str], hidden: list[str], scratch: str) -> None:
         """Note what the level will do.
@@ -43,7 +45,7 @@ class Sandbox:
         Args:
             shown: files and folders of the host that completions may read.
             hidden: folders below these that they may not.
-            scratch: the folder below which levels B and C make one for the Verilog toolchain's files.
+            scratch: the folder below which levels `landlock` and `rlimits` make one for the Verilog toolchain's files.
         """
         self.level = level
         self._shown = shown
@@ -51,17 +53,17 @@ class Sandbox:
         self._scratch = scratch
         self._python = Filter.PYTHON
         self._capabilities = 0  # the set that a cell keeps
-        self.rulesets: dict[Filter, int] = {}  # level B: Landlock's rules for each sort of process, made once
+        self.rulesets: dict[Filter, int] = {}  # level `landlock`: Landlock's rules for each sort of process, made once
 
     def enter(self) -> None:
-        """Once, in the worker's zygote.
+        """Once, in the worker's server.
 
         Raises:
             OSError: this machine refuses the level.
         """
         self.waits = Waits()
         prepare()
-        if self.level == "A":
+        if self.level == "namespaces":
             try:
                 namespaces.enter_world(self._shown, self._hidden)
             except OSError as error:
@@ -69,7 +71,7 @@ class Sandbox:
         else:
             self._capabilities = _leave_root([*self._shown, str(Path(self._scratch).parent)], self._scratch)
             die_with_parent()  # again: the kernel forgets it when a process changes its user
-            if self.level == "B":
+            if self.level == "landlock":
                 readable = landlock.around([*self._shown, "/dev/null"], self._hidden)
                 self.rulesets = {
                     Filter.PYTHON: landlock.ruleset(readable),
@@ -77,21 +79,21 @@ class Sandbox:
                     Filter.SIMULATOR: landlock.ruleset([*readable, self._scratch]),
                 }
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        if self.level != "C":
+        if self.level != "rlimits":
             forbid_new_privileges()
             self._python = Filter.PYTHON if processes_are_limited() else Filter.THREADLESS
 
     def fork(self, trusted: bool) -> int:
-        """Start a cell: 0 in it, its process id in the zygote.
+        """Start a cell: 0 in it, its process id in the server.
 
         A cell that runs only the problem's own tests needs no namespaces: the untrusted cell beside it, in namespaces
         of its own, can neither see nor signal it.
         """
-        return namespaces.clone_cell() if self.level == "A" and not trusted else kernel.clone()
+        return namespaces.clone_cell() if self.level == "namespaces" and not trusted else kernel.clone()
 
     def make_scratch(self, which: Filter, trusted: bool) -> str | None:
-        """In the zygote, before the fork: where the cell's folder is. A cell that may not write needs none."""
-        if self.level == "A":
+        """In the server, before the fork: where the cell's folder is. A cell that may not write needs none."""
+        if self.level == "namespaces":
             return None if trusted else namespaces.SCRATCH
         if which is not Filter.TOOLCHAIN:
             return None
@@ -101,13 +103,13 @@ class Sandbox:
 
     def enter_cell(self, limits: Limits, which: Filter, scratch: str | None) -> None:
         """In the cell, before anything untrusted is looked at."""
-        if self.level == "A" and scratch:
+        if self.level == "namespaces" and scratch:
             namespaces.mount_scratch(_SCRATCH_MB)
         os.chdir(scratch or "/")
         limit_resources(limits)
         if which is Filter.PYTHON:
-            limit_processes(_MOST_THREADS + (0 if self.level == "A" else tasks_on_this_machine()))
-        if self.level == "C":
+            limit_processes(_MOST_THREADS + (0 if self.level == "namespaces" else tasks_on_this_machine()))
+        if self.level == "rlimits":
             return
         drop_capabilities(self._capabilities)
         self._restrict(which)
@@ -115,7 +117,7 @@ class Sandbox:
 
     def enter_simulator(self) -> None:
         """In the toolchain's cell, in the child that becomes the simulator: it may write nothing and start nothing."""
-        if self.level != "C":
+        if self.level != "rlimits":
             self._restrict(Filter.SIMULATOR)
             install(Filter.SIMULATOR)
 
@@ -125,8 +127,8 @@ class Sandbox:
             os.close(self.rulesets[which])
 
     def clean_up(self, cell: int, scratch: str | None) -> None:
-        """In the zygote, after the cell's first process was reaped: end what it left behind."""
-        if self.level == "A":
+        """In the server, after the cell's first process was reaped: end what it left behind."""
+        if self.level == "namespaces":
             return  # its namespaces are gone, and all that was in them
         _kill_group(cell)
         while orphan := _any_child():
@@ -153,7 +155,7 @@ def _leave_root(shown: list[str], scratch: str) -> int:
     """Real root becomes nobody, who owns the scratch folder; the set of capabilities that it keeps.
 
     The interpreter may lie in a folder closed to everybody else. Then nobody may search every folder, and Landlock, or
-    at level C nothing, keeps it out of those that are not shown.
+    at level `rlimits` nothing, keeps it out of those that are not shown.
     """
     if os.geteuid() != 0:
         return 0

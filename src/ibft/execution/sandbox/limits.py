@@ -13,7 +13,7 @@ from ibft.runtime.errors import UserError
 
 MIB = 1 << 20
 LAST_CAPABILITY = 63
-MAX_DESCRIPTORS = 256  # of a zygote and its cells: what there is to close in each cell
+MAX_DESCRIPTORS = 256  # of a fork server and its cells: what there is to close in each cell
 _CAP_DAC_READ_SEARCH = 2
 CAN_SEARCH = 1 << _CAP_DAC_READ_SEARCH  # the set of that capability alone
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -30,7 +30,7 @@ class Limits:
 
     @property
     def cpu_s(self) -> int:
-        """Processor seconds after which the kernel ends a process, whatever the zygote sees of it."""
+        """Processor seconds after which the kernel ends a process, whatever the server sees of it."""
         return math.ceil(self.time_s) + 1
 
     @property

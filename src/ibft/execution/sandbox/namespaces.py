@@ -1,4 +1,4 @@
-"""Isolation level A: a world of its own for each worker (once), and for each sample (a cell).
+"""Isolation level `namespaces`: a world of its own for each worker (once), and for each sample (a cell).
 
 The worker's world has no network, no /proc and a read-only root that holds nothing but the interpreter and the
 Verilog toolchain. A cell adds process, mount and IPC namespaces and an empty scratch folder; its first process is
@@ -39,7 +39,7 @@ def enter_world(shown: list[str], hidden: list[str]) -> None:
     The folders in `hidden` are empty there.
 
     Raises:
-        OSError: the kernel refuses one of the steps, so level A is not to be had here.
+        OSError: the kernel refuses one of the steps, so level `namespaces` is not to be had here.
     """
     if os.geteuid() == 0:
         # Real root builds the world with real privileges and becomes nobody only then: folders above the interpreter
@@ -86,15 +86,15 @@ def mount_scratch(megabytes: int) -> None:
 
 
 def _become_first_process() -> None:
-    """Go on as process 1 of a process namespace, so that no cell outlives the zygote, however that ends.
+    """Go on as process 1 of a process namespace, so that no cell outlives the server, however that ends.
 
-    The process that came here stays behind, only to wait and to be killed in the zygote's place.
+    The process that came here stays behind, only to wait and to be killed in the server's place.
     """
     kernel.unshare(CLONE_NEWPID)
-    zygote = os.fork()
-    if zygote != 0:
+    server = os.fork()
+    if server != 0:
         os.closerange(0, MAX_DESCRIPTORS)
-        os.waitpid(zygote, 0)
+        os.waitpid(server, 0)
         os._exit(0)
     die_with_parent()
 

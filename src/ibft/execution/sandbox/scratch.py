@@ -1,4 +1,4 @@
-"""The folder on the disk that a zygote's cells work in, removed however zygote and judge end.
+"""The folder on the disk that a fork server's cells work in, removed however server and judge end.
 
 Its owner holds a lock on it. A folder whose lock is free was left by a judge that was killed, and the next one takes it
 away.

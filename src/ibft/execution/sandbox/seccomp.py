@@ -39,7 +39,7 @@ _COMPUTING = {
     "sched_getattr": 315, "renameat2": 316, "getrandom": 318, "copy_file_range": 326, "statx": 332, "rseq": 334,
     "close_range": 436, "faccessat2": 439, "futex_waitv": 449,
 }
-# At level B these would reach the host's files: Landlock does not cover them (`truncate`: before Linux 6.2).
+# At level `landlock` these would reach the host's files: Landlock does not cover them (`truncate`: before Linux 6.2).
 _ATTRIBUTES = {"truncate": 76, "chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}
 _PROCESSES = {
     "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "wait4": 61, "kill": 62, "setpgid": 109, "setsid": 112,

@@ -12,7 +12,7 @@ from typing import Any
 from ibft.config.execution import Execution
 from ibft.execution.problem import Problem
 from ibft.execution.sandbox.cells import CellFaultError, Ended, run_one, signal_name
-from ibft.execution.sandbox.isolation import Zygote
+from ibft.execution.sandbox.client import ForkServer
 from ibft.execution.sandbox.levels import CELL_FOLDER
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.sandbox.namespaces import SCRATCH
@@ -42,7 +42,7 @@ class Reference:
 
 
 def judge_verilog(
-    problem: Problem, program: str, settings: Execution, reference: Reference | None, zygote: Zygote
+    problem: Problem, program: str, settings: Execution, reference: Reference | None, server: ForkServer
 ) -> Verdict:
     """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
 
@@ -56,7 +56,7 @@ def judge_verilog(
         # One reference in VerilogEval-Machine stays undefined under its stimulus, so even an empty module matches it.
         status, detail = Status.WRONG_ANSWER, "the module is empty"
     elif reference is not None:
-        ended = _run_hardened(zygote, problem, program, settings, reference)
+        ended = _run_hardened(server, problem, program, settings, reference)
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(ended, hardened_report, reference, settings)
     # A program that is too slow for our run is too slow for upstream's, which compares no fewer samples.
@@ -64,7 +64,7 @@ def judge_verilog(
         _means_the_same(problem, program) and "objection" not in hardened_report
     )
     if ended is None or not means_the_same:
-        ended = _run_official(zygote, problem, program, settings)
+        ended = _run_official(server, problem, program, settings)
         wall_s += ended.wall_s
     report = _report(ended)
     verdict = Verdict(
@@ -73,7 +73,7 @@ def judge_verilog(
         official_passed=_official_passed(ended, report),
         stderr_clean=not _stderr(report),
         program=program,
-        isolation=zygote.level,
+        isolation=server.level,
         wall_s=wall_s,
     )
     if fault := hardened_report.get("fault") or report.get("fault"):
@@ -81,14 +81,14 @@ def judge_verilog(
     return verdict
 
 
-def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> Reference | str:
+def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
     """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
 
     Raises:
         CellFaultError: the machine or the toolchain failed.
     """
     try:
-        ended = _run_hardened(zygote, problem, problem.reference_program, settings, None)
+        ended = _run_hardened(server, problem, problem.reference_program, settings, None)
     except UnusableTestbenchError as error:
         return str(error)
     report = _report(ended)
@@ -102,13 +102,13 @@ def measure_reference(problem: Problem, settings: Execution, zygote: Zygote) -> 
         return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
     (_, samples), *_ = report["verdict_lines"]
     reference = Reference(samples, **report["measured"])
-    passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, zygote)]
+    passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, server)]
     if "x" in passing:
         return "its tests pass a module whose outputs are undefined"
     return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
 
 
-def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, zygote: Zygote) -> bool:
+def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, server: ForkServer) -> bool:
     """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
     ports = [
         f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
@@ -116,13 +116,13 @@ def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Ex
     outputs = [name for name, direction in reference.ports.items() if direction == "OUTPUT"]
     body = "".join(f"assign {name} = {{{reference.widths[name]}{{1'b{fill}}}}};\n" for name in outputs)
     program = f"module {problem.entry_point}({', '.join(ports)});\n{body}endmodule\n"
-    ended = _run_hardened(zygote, problem, program, settings, reference)
+    ended = _run_hardened(server, problem, program, settings, reference)
     status, _ = _status(ended, _report(ended), reference, settings)
     return status is Status.PASSED
 
 
 def _run_hardened(
-    zygote: Zygote, problem: Problem, program: str, settings: Execution, reference: Reference | None
+    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: Reference | None
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
@@ -137,12 +137,12 @@ def _run_hardened(
         "marker": bench.marker,
         "reference": asdict(reference) if reference else None,
     }
-    ended = _run(zygote, payload, settings)
+    ended = _run(server, payload, settings)
     # Messages name the testbench's parts; without the nonce they are the same in every run.
     return replace(ended, report=ended.report.replace(f"_{nonce}".encode(), b""))
 
 
-def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Execution) -> Ended:
+def _run_official(server: ForkServer, problem: Problem, program: str, settings: Execution) -> Ended:
     payload = {
         **_toolchain(),
         "sources": {"program.sv": f"{problem.tests}\n{program}"},
@@ -153,15 +153,15 @@ def _run_official(zygote: Zygote, problem: Problem, program: str, settings: Exec
         "marker": "",
         "reference": None,
     }
-    return _run(zygote, payload, settings)
+    return _run(server, payload, settings)
 
 
-def _run(zygote: Zygote, payload: dict[str, Any], settings: Execution) -> Ended:
+def _run(server: ForkServer, payload: dict[str, Any], settings: Execution) -> Ended:
     limits = Limits(settings.verilog_timeout_s, settings.memory_mb, _FILE_MB)
-    ended = run_one(zygote, "verilog", payload | {"cpu_s": limits.cpu_s}, limits)
-    if zygote.scratch:  # messages may name the folder on the disk, which is another one in each run
+    ended = run_one(server, "verilog", payload | {"cpu_s": limits.cpu_s}, limits)
+    if server.scratch:  # messages may name the folder on the disk, which is another one in each run
         ended = replace(
-            ended, report=ended.report.replace(f"{zygote.scratch}/{CELL_FOLDER}".encode(), SCRATCH.encode())
+            ended, report=ended.report.replace(f"{server.scratch}/{CELL_FOLDER}".encode(), SCRATCH.encode())
         )
     report = _report(ended)
     if not ended.timed_out and report["phase"] != "done" and not _FINDINGS & set(report):

@@ -1,4 +1,4 @@
-"""The DeepSpeed configuration that `compute.deepspeed` stands for; torch is not needed to find it wrong."""
+"""The DeepSpeed file of one's own that `compute.deepspeed` may name."""
 
 import json
 from pathlib import Path
@@ -11,29 +11,21 @@ from ibft.store.files import why_unreadable
 _OURS = ("optimizer", "scheduler", "gradient_clipping", "bf16", "fp16")
 
 
-def zero_settings(deepspeed: str, training: Training, processes: int) -> dict[str, Any]:
-    """The DeepSpeed configuration for `deepspeed`: zero2, zero3, or path:FILE with a JSON of one's own.
-
-    Batches are made by the training loop, whatever DeepSpeed believes them to be: it is told that every process takes
-    one example.
+def own_settings(deepspeed: str, training: Training, processes: int) -> dict[str, Any]:
+    """Return the settings in the user's file, for path:FILE; none for zero2 and zero3.
 
     Raises:
         UserError: the file is no JSON object, or sets otherwise what `training` and `processes` decide.
     """
     kind, _, place = deepspeed.partition(":")
-    own = _read(Path(place)) if kind == "path" else {"zero_optimization": {"stage": int(kind.removeprefix("zero"))}}
+    if kind != "path":
+        return {}
+    own = _read(Path(place))
     _check_batches(own, training.batch_size, processes)
     for name in _OURS:
         if name in own:
             raise UserError(f"compute.deepspeed: remove {name!r} from {place}; the section `training` sets it")
-    return own | {
-        "train_batch_size": processes,
-        "train_micro_batch_size_per_gpu": 1,
-        "gradient_accumulation_steps": 1,
-        "gradient_clipping": training.max_gradient_norm,
-        "bf16": {"enabled": training.precision == "bfloat16"},
-        "fp16": {"enabled": training.precision == "float16"},
-    }
+    return own
 
 
 def _check_batches(own: dict[str, Any], batch_size: int, processes: int) -> None:

@@ -1,7 +1,8 @@
 """The worker's server of cells: a process that loaded the interpreter once and forks a fresh cell for each run.
 
-`isolation` starts it with an empty environment and a control socket. It imports the standard library and this package
-alone, enters the requested isolation level, runs a cell as a proof, says hello, and then serves one request at a time:
+`sandbox.client` starts it with an empty environment and a control socket. It imports the standard library and this
+package alone, enters the requested isolation level, runs a cell as a proof, says hello, and then serves one request at
+a time:
 
     request   {"cells": [{"main": "candidate", "fds": {"payload": 0, "channel": 1}}, ...], "limits": {...}}
               with the file descriptors that "fds" counts into
@@ -9,7 +10,7 @@ alone, enters the requested isolation level, runs a cell as a proof, says hello,
                "wall_s": 0.01}, or {"fault": "why no cell could be run"}
 
 All cells of a request start together; the request ends with its first cell, or when their time is used up, and then
-every cell is killed. Time that they wait for a processor is not theirs (see `own_time`). The zygote never reads a
+every cell is killed. Time that they wait for a processor is not theirs (see `own_time`). The server never reads a
 payload, so no completion can find another one's, or any test, in its memory.
 """
 
@@ -27,7 +28,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ibft.execution.sandbox.cell import TRUSTED, filter_of, run_cell
+from ibft.execution.cell import TRUSTED, filter_of, run_cell
 from ibft.execution.sandbox.levels import Sandbox
 from ibft.execution.sandbox.limits import MAX_DESCRIPTORS, Limits, die_with_parent
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Collection
 
 from ibft.execution.python import upstream
-from ibft.execution.python.protocol import Channel, read_payload, run_candidate, run_examiner
+from ibft.execution.python.protocol import Channel, read_payload, run_candidate, run_grader
 from ibft.execution.sandbox.levels import Sandbox
 from ibft.execution.sandbox.limits import MAX_DESCRIPTORS, Limits, die_with_parent
 from ibft.execution.sandbox.seccomp import Filter
@@ -54,9 +54,9 @@ def _candidate(descriptors: Descriptors, _: Sandbox) -> None:
     run_candidate(payload, Channel(descriptors["channel"]))
 
 
-def _examiner(descriptors: Descriptors, _: Sandbox) -> None:
-    examined = run_examiner(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
-    _report(descriptors, examined._asdict())
+def _grader(descriptors: Descriptors, _: Sandbox) -> None:
+    graded = run_grader(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
+    _report(descriptors, graded._asdict())
 
 
 def _official(descriptors: Descriptors, _: Sandbox) -> None:
@@ -87,9 +87,9 @@ def _report(descriptors: Descriptors, report: dict[str, object]) -> None:
 
 _MAINS: dict[str, Callable[[Descriptors, Sandbox], None]] = {
     "candidate": _candidate,
-    "examiner": _examiner,
+    "grader": _grader,
     "official": _official,
     "verilog": _verilog,
     "proof": _proof,
 }
-TRUSTED = frozenset({"examiner"})  # these run no line of a completion
+TRUSTED = frozenset({"grader"})  # these run no line of a completion

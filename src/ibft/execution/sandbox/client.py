@@ -1,9 +1,4 @@
-"""Where completions run: isolation levels A, B and C, found by starting them, and the client of their zygotes.
-
-A   namespaces: no network, no host files, no other process in sight; each sample in a cell of its own
-B   where user namespaces are refused: Landlock for files, system-call filter for everything else
-C   resource limits only; taken only where the user sets `allow_unsafe`
-"""
+"""The client of a fork server: it starts the process in which a worker's cells run, and asks it for cells."""
 
 import errno
 import functools
@@ -19,12 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import ibft
-from ibft.execution.sandbox import fork_server
 from ibft.execution.sandbox.limits import Limits
 from ibft.execution.sandbox.scratch import Scratch
 from ibft.runtime.errors import UserError
 
-LEVELS = ("A", "B", "C")
 _MAX_REPLY = 1 << 16
 _START_S = 60.0
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
@@ -33,14 +26,13 @@ _DEPTH = 3  # of folders below a shown one that are searched for them: LIBRARY/p
 _SHORTAGES = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _LIBRARY = str(Path(ibft.__file__).parents[1])
 _PROGRAM = (
-    "import json, sys; standard = list(sys.path); sys.path.append(sys.argv[1]); "
-    f"from {fork_server.__name__} import main; "
+    "import json, sys; standard = list(sys.path); sys.path.append(sys.argv[1]); from {program} import main; "
     "sys.path[:] = standard; main(**json.loads(sys.argv[2]))"
 )
 
 
-class ZygoteLostError(Exception):
-    """The zygote ended; start another one."""
+class ServerLostError(Exception):
+    """The server ended; start another one."""
 
 
 class LevelRefusedError(Exception):
@@ -51,18 +43,21 @@ class HarnessError(UserError):
     """The harness failed, not a completion: the stage stops, so that no sample is counted wrongly."""
 
 
-class Zygote:
-    """A started zygote at one isolation level. Used by one thread."""
+class ForkServer:
+    """A started fork server at one isolation level. Used by one thread."""
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, program: str) -> None:
         """Start it, which proves the level.
+
+        Args:
+            program: dotted name of the module whose `main` serves at the other end of the control socket.
 
         Raises:
             LevelRefusedError: the machine refuses the level.
             HarnessError: the machine has no process, memory or file left to start it.
         """
         self.level = level
-        self._scratch = None if level == "A" else Scratch()
+        self._scratch = None if level == "namespaces" else Scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         shown = _shown()
         place = {
@@ -72,11 +67,13 @@ class Zygote:
             "shown": shown,
             "hidden": _hidden(tuple(shown)),
         }
+        # No site-packages, no user settings; a fixed hash seed gives equal completions equal verdicts.
+        options = ["-S", "-s", "-P", "-B", "-c", _PROGRAM.format(program=program)]
+        command = [sys.executable, *options, _LIBRARY, json.dumps(place)]
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
-                    # No site-packages, no user settings; a fixed hash seed gives equal completions equal verdicts.
-                    [sys.executable, "-S", "-s", "-P", "-B", "-c", _PROGRAM, _LIBRARY, json.dumps(place)],
+                    command,
                     env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -91,30 +88,30 @@ class Zygote:
         self._greet()
 
     def start(self, cells: list[dict[str, Any]], descriptors: list[int], limits: Limits) -> None:
-        """Start `cells` (see `zygote`), which get their own copies of `descriptors`.
+        """Start `cells` (see `ibft.execution.fork_server`), which get their own copies of `descriptors`.
 
         Raises:
-            ZygoteLostError: the zygote ended.
+            ServerLostError: the server ended.
         """
         request = json.dumps({"cells": cells, "limits": asdict(limits)}).encode()
         try:
             socket.send_fds(self._control, [request], descriptors)
         except OSError as error:
-            raise ZygoteLostError(str(error)) from None
+            raise ServerLostError(str(error)) from None
 
     def wait(self, limits: Limits) -> dict[str, Any]:
-        """Wait until the first of the started cells ends; the zygote's reply.
+        """Wait until the first of the started cells ends; the server's reply.
 
         Raises:
-            ZygoteLostError: the zygote did not answer.
+            ServerLostError: the server did not answer.
         """
         try:
             self._control.settimeout(limits.wall_s + _START_S)
             reply = self._control.recv(_MAX_REPLY)
         except OSError as error:
-            raise ZygoteLostError(str(error)) from None
+            raise ServerLostError(str(error)) from None
         if not reply:
-            raise ZygoteLostError("it ended")
+            raise ServerLostError("it ended")
         answer: dict[str, Any] = json.loads(reply)
         return answer
 
@@ -128,13 +125,13 @@ class Zygote:
         self._process.kill()
         self._process.wait()
         if self._process.stderr:
-            self._process.stderr.read()  # ends when the last process of the zygote does
+            self._process.stderr.read()  # ends when the last process of the server does
             self._process.stderr.close()
         self._remove_scratch()
 
     @property
     def scratch(self) -> str:
-        """The folder on the disk, of another name each time, below which levels B and C work; at level A empty."""
+        """The folder on the disk, of another name each time, below which cells work; empty at level `namespaces`."""
         return self._scratch.path if self._scratch else ""
 
     def __enter__(self) -> Self:
@@ -172,36 +169,6 @@ class Zygote:
 
 def _shortage(reason: str) -> str:
     return f"the sandbox cannot be started ({reason}): this machine has no processes, memory or open files left for it"
-
-
-def probe(levels: tuple[str, ...] = LEVELS) -> dict[str, str | None]:
-    """For each level, null where it can be had, else why not."""
-    found: dict[str, str | None] = {}
-    for level in levels:
-        try:
-            Zygote(level).close()
-            found[level] = None
-        except LevelRefusedError as refusal:
-            found[level] = str(refusal)
-    return found
-
-
-def best_level(allow_unsafe: bool) -> str:
-    """The strongest level that starts here.
-
-    Raises:
-        UserError: only level C does, and it is not allowed.
-    """
-    refusals = []
-    for level in LEVELS if allow_unsafe else LEVELS[:2]:
-        refusal = probe((level,))[level]
-        if refusal is None:
-            return level
-        refusals.append(f"{level}: {refusal}")
-    raise UserError(
-        f"no safe isolation level can be had on this machine ({'; '.join(refusals)}); allow user namespaces, "
-        "or set execution.allow_unsafe: true to run completions with resource limits only"
-    )
 
 
 def _shown() -> list[str]:
