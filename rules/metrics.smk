@@ -62,9 +62,9 @@ rule tables:
         csv=report(f"{RESULTS}/tables/headline.csv", category="Tables"),
         markdown=f"{RESULTS}/tables/headline.md",
         latex=f"{RESULTS}/tables/headline.tex",
-        beside_paper=f"{RESULTS}/tables/beside_paper.parquet",
-        beside_paper_texts=expand(
-            f"{RESULTS}/tables/beside_paper.{{kind}}", kind=["csv", "md"]
+        paper_comparison=f"{RESULTS}/tables/paper_comparison.parquet",
+        paper_comparison_texts=expand(
+            f"{RESULTS}/tables/paper_comparison.{{kind}}", kind=["csv", "md"]
         ),
     log:
         f"{RESULTS}/logs/tables.log",

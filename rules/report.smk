@@ -7,7 +7,7 @@ rule report:
         comparisons=rules.metrics.output.comparisons,
         pass_counts=rules.pass_counts.output.pass_counts,
         headline=rules.tables.output.parquet,
-        beside_paper=rules.tables.output.beside_paper,
+        paper_comparison=rules.tables.output.paper_comparison,
         verdicts=draw_paths("verdicts"),
         problems=list(tables_by_name("problems", BENCHMARKS).values()),
         examples=list(report_examples().values()),
@@ -46,7 +46,7 @@ rule report:
     shell:
         'python "$IBFT_SCRIPTS/write_report.py" --config {params.config:q} --labels {params.labels:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
-        " --beside-paper {input.beside_paper:q}"
+        " --paper-comparison {input.paper_comparison:q}"
         " --samples {params.results:q}/samples --verdicts {params.results:q}/verdicts --problems {params.problems}"
         " --examples {params.examples} --contamination {params.contamination} --memorization {params.memorization}"
         " --gradients {params.gradients} --selection {params.selection}"

@@ -41,9 +41,9 @@ use rule tables as target_table with:
         csv=f"{RESULTS}/targets/{{target}}/headline.csv",
         markdown=f"{RESULTS}/targets/{{target}}/headline.md",
         latex=f"{RESULTS}/targets/{{target}}/headline.tex",
-        beside_paper=f"{RESULTS}/targets/{{target}}/beside_paper.parquet",
-        beside_paper_texts=expand(
-            f"{RESULTS}/targets/{{target}}/beside_paper.{{kind}}",
+        paper_comparison=f"{RESULTS}/targets/{{target}}/paper_comparison.parquet",
+        paper_comparison_texts=expand(
+            f"{RESULTS}/targets/{{target}}/paper_comparison.{{kind}}",
             kind=["csv", "md"],
             allow_missing=True,
         ),

@@ -19,7 +19,6 @@ from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.parquet import read_table
 from ibft.store.schemas import (
-    BESIDE_PAPER,
     COMPARISONS,
     CONTAMINATION,
     EXAMPLES,
@@ -28,6 +27,7 @@ from ibft.store.schemas import (
     HEADLINE,
     MEMORIZATION,
     METRICS,
+    PAPER_COMPARISON,
     PASS_COUNTS,
     PROBLEMS,
     SAMPLES,
@@ -51,7 +51,7 @@ class Sources:
     headline: Path
     samples: Path  # folder of all runs
     verdicts: Path  # folder of all runs
-    beside_paper: Path | None = None
+    paper_comparison: Path | None = None
     problems: Paths = field(default_factory=dict)  # by BENCHMARK
     examples: Paths = field(default_factory=dict)  # by DATASET
     memorization: Paths = field(default_factory=dict)  # by MODEL/DATASET/GROUP
@@ -153,9 +153,9 @@ def _comparisons(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:
 
 def _paper(sources: Sources) -> list[TextTable]:
     """The comparison with the paper, where the run has anything that the paper has."""
-    if sources.beside_paper is None:
+    if sources.paper_comparison is None:
         return []
-    comparison = read_table(sources.beside_paper, BESIDE_PAPER)
+    comparison = read_table(sources.paper_comparison, PAPER_COMPARISON)
     return [] if comparison.empty else [paper_comparison_table(comparison)]
 
 

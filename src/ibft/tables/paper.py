@@ -18,7 +18,7 @@ from ibft.config.config import Config
 from ibft.config.metrics import Metrics
 from ibft.labels import Labels, labels_of, raised
 from ibft.runtime.errors import UserError
-from ibft.store.schemas import BESIDE_PAPER, METRICS
+from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import Block, block_of, headline
 from ibft.tables.render import (
     Number,
@@ -202,7 +202,7 @@ def layout_latex(layout: Layout, block: Block) -> str:
 
 
 def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
-    """BESIDE_PAPER: HEADLINE at the paper's temperature and the paper's numbers; empty where no label matches.
+    """PAPER_COMPARISON: HEADLINE at the paper's temperature and the paper's numbers; empty where no label matches.
 
     `contains` says whether our 95% interval contains the paper's number. The interval is over problems alone: another
     training run, prompt or engine can move a number further than that.
@@ -212,11 +212,11 @@ def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFr
     both["difference"] = both["percent"] - both["paper_percent"]
     low, high = (both[bound].round(_PRINTED_DIGITS) for bound in ("low", "high"))
     both["contains"] = (low <= both["paper_percent"]) & (both["paper_percent"] <= high)
-    return pd.DataFrame(both, columns=BESIDE_PAPER.schema.names)
+    return pd.DataFrame(both, columns=PAPER_COMPARISON.schema.names)
 
 
 def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
-    """BESIDE_PAPER as it is printed, and how often our interval contains the paper's number."""
+    """PAPER_COMPARISON as it is printed, and how often our interval contains the paper's number."""
     rows = [
         [
             row["table"],
@@ -233,7 +233,7 @@ def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
         for _, row in comparison.iterrows()
     ]
     return TextTable(
-        "Beside the paper",
+        "Comparison with the paper",
         f"In percent. Our 95% interval contains the paper's number in {comparison['contains'].sum()} of "
         f"{len(comparison)} cases. It is over problems alone: another training run, prompt or engine can move a number "
         "further. The paper calls its ± the variance over five trials.",
@@ -254,7 +254,7 @@ def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
 
 
 def paper_comparison_markdown(comparison: pd.DataFrame) -> str:
-    """BESIDE_PAPER as a Markdown table with its note."""
+    """PAPER_COMPARISON as a Markdown table with its note."""
     if comparison.empty:
         return "No model, dataset, method and benchmark of this run is called as one of the paper's Tables 1 and A1.\n"
     table = paper_comparison_table(comparison)
