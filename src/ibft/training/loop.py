@@ -24,8 +24,7 @@ from ibft.training.batches import Batch, batch_order, collate, micro_batches, pa
 from ibft.training.distributed import World
 from ibft.training.model import IBModel
 from ibft.training.objective import Loss, TokenCounts, count_tokens
-from ibft.training.speed import stopwatch
-from ibft.training.telemetry import Tracker
+from ibft.training.telemetry import Tracker, stopwatch
 
 logger = logging.getLogger(__name__)
 
