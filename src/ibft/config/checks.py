@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibft.config.deepspeed import own_settings
-from ibft.config.inputs import BUILTIN_BENCHMARKS, GENERATORS
+from ibft.config.inputs import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS
 from ibft.config.messages import suggestion
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.config.tracks import Track
@@ -137,6 +137,12 @@ def _sources(config: "Config") -> Iterator[str]:
             if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
                 yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
     for name, benchmark in config.benchmarks.items():
+        formats = FORMATS_OF[benchmark.language]
+        if benchmark.format is not None and benchmark.format not in formats:
+            yield (
+                f"benchmarks.{name}.format: unknown format {benchmark.format!r} of {benchmark.language} problems"
+                f"{suggestion(benchmark.format, formats)}"
+            )
         kind, _, place = (benchmark.descriptions or "").partition(":")
         if kind == "path" and (reason := _why_no_source(Path(place), "benchmarks")):
             yield f"benchmarks.{name}.descriptions: {reason}"

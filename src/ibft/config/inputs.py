@@ -6,6 +6,10 @@ from ibft.config.section import Label, Language, Positive, Precision, Section, S
 
 GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
+FORMATS_OF: dict[str, tuple[str, ...]] = {
+    "python": ("humaneval",),
+    "verilog": ("verilog-eval",),
+}  # the first by default
 
 
 class Model(Section):
@@ -34,7 +38,7 @@ class Dataset(Section):
 
 
 class Benchmark(Section):
-    """Problems with tests: shipped with ibft, or VerilogEval-/HumanEval-shaped JSON Lines of one's own."""
+    """Problems with tests: shipped with ibft, or JSON Lines of one's own in a known format."""
 
     source: str = Field(pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE or url:ADDRESS")
     sha256: str | None = Field(None, description="required for url:")
@@ -43,5 +47,8 @@ class Benchmark(Section):
     )
     descriptions_sha256: str | None = None
     language: Language
+    format: str | None = Field(
+        None, description="of the records: humaneval or verilog-eval; null: that of the language"
+    )
     problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
     label: Label | None = None

@@ -1,8 +1,7 @@
 """Benchmark problems of any source as one table of problems.
 
-Two record forms are understood. HumanEval's: task_id, prompt, entry_point, canonical_solution, test. VerilogEval's:
-task_id, prompt, canonical_solution, test, and the descriptions in a file of their own (task_id, detail_description) or
-in the record itself.
+Records come in one of the formats of `ibft.data.formats`. Descriptions may stand in a file of their own, as VerilogEval
+keeps them (task_id, detail_description).
 """
 
 import hashlib
@@ -15,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config.inputs import BUILTIN_BENCHMARKS, Benchmark
+from ibft.config.inputs import BUILTIN_BENCHMARKS, FORMATS_OF, Benchmark
 from ibft.data.builtin.rtl_mini.records import records as rtl_mini_records
+from ibft.data.formats import DESCRIPTION, FORMATS
 from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -24,9 +24,7 @@ from ibft.store.schemas import PROBLEMS
 
 logger = logging.getLogger(__name__)
 
-VERILOG_ENTRY_POINT = "top_module"
 DOWNLOAD_TIMEOUT_S = 60
-DESCRIPTION = "detail_description"
 
 
 def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
@@ -37,8 +35,8 @@ def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
     """
     records = _records(benchmark)
     descriptions = _descriptions(benchmark)
-    problem = _python_problem if benchmark.language == "python" else _verilog_problem
-    problems = pd.DataFrame([problem(record) for record in records], columns=PROBLEMS.schema.names)
+    problem_of = FORMATS[benchmark.format or FORMATS_OF[benchmark.language][0]]
+    problems = pd.DataFrame([problem_of(record) for record in records], columns=PROBLEMS.schema.names)
     if problems.empty:
         raise UserError(f"{benchmark.source} holds no problem")
     _refuse_repeated([where for where, _ in records], list(problems["task_id"]))
@@ -132,38 +130,6 @@ def _descriptions(benchmark: Benchmark) -> dict[str, str] | None:
     records = _fetched(benchmark.descriptions, benchmark.descriptions_sha256)
     described = [record for record in records if record[1].get(DESCRIPTION) is not None]
     return {text_field(record, "task_id"): text_field(record, DESCRIPTION) for record in described}
-
-
-def _verilog_problem(record: Record) -> dict[str, str | None]:
-    where, row = record
-    prompt = text_field(record, "prompt")
-    if f"module {VERILOG_ENTRY_POINT}" not in prompt:
-        raise UserError(f"{where}: 'prompt' must be the header of a module named {VERILOG_ENTRY_POINT}")
-    return {
-        "task_id": text_field(record, "task_id"),
-        "language": "verilog",
-        "description": text_field(record, DESCRIPTION) if row.get(DESCRIPTION) is not None else None,
-        "prompt": prompt,
-        "entry_point": VERILOG_ENTRY_POINT,
-        "tests": text_field(record, "test"),
-        "reference_solution": text_field(record, "canonical_solution"),
-    }
-
-
-def _python_problem(record: Record) -> dict[str, str | None]:
-    where, _ = record
-    prompt, entry_point = text_field(record, "prompt"), text_field(record, "entry_point")
-    if f"def {entry_point}" not in prompt:
-        raise UserError(f"{where}: 'prompt' must define the entry point {entry_point!r}")
-    return {
-        "task_id": text_field(record, "task_id"),
-        "language": "python",
-        "description": None,
-        "prompt": prompt,
-        "entry_point": entry_point,
-        "tests": text_field(record, "test"),
-        "reference_solution": text_field(record, "canonical_solution"),
-    }
 
 
 def _refuse_repeated(places: list[str], task_ids: list[str]) -> None:
