@@ -17,7 +17,7 @@ from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_com
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel
 
-from ibft.config.training import LoRA
+from ibft.config.training import LoRA, Training
 from ibft.gradients.grand import Encoder
 from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
@@ -36,7 +36,9 @@ def main(arguments: argparse.Namespace) -> None:
     texts = list(Encoder(examples, tokenizer, "chat", arguments.max_length).learnable(range(len(examples))).values())
     costs: dict[str, list[Cost]] = {"batched (ibft)": [], "one example at a time": []}
     with fresh_adapter(model, LoRA(), seed=0):
-        warm_up(model, [texts[:4]], learning_rate=5e-5, batch_tokens=arguments.batch_tokens)  # B is no longer zero
+        warm_up(
+            model, [texts[:4]], Training(micro_batch_tokens=arguments.batch_tokens, packing=False)
+        )  # B is no longer zero
         for _ in range(arguments.repeats):
             found, cost = measured(lambda: ours(model, texts, arguments.batch_tokens), model.device)
             costs["batched (ibft)"].append(cost)

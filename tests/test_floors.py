@@ -29,7 +29,8 @@ FLOORS = (
     {"cli"},
 )
 HOUSED = {"labels": "config"}  # modules of no package that stand on the floor of one
-REGISTRIES = {"ibft.figures.catalogue"}  # plain data, whose names the configuration may give: on the ground floor
+# Plain data, whose names the configuration may give: on the ground floor.
+REGISTRIES = {"ibft.figures.catalogue", "ibft.selection.criteria"}
 FLOOR = {package: number for number, floor in enumerate(FLOORS) for package in floor}
 
 Imports = dict[str, set[str]]

@@ -35,6 +35,7 @@ from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paths import Results, Run, Variant
 from ibft.runtime.errors import UserError
+from ibft.selection.criteria import CRITERIA
 from ibft.tables.paper import fillable
 
 Paths = list[str]
@@ -118,12 +119,11 @@ class Graph:
         return self.results.memorization(Variant(model, dataset, BASE, 0))
 
     def scores_to_select_by(self, model: str, dataset: str, by: str) -> Paths:
-        scores: dict[str, Callable[[], Paths]] = {
-            "mink": lambda: [self.scores_of_base(model, dataset)],
-            "grand": lambda: [self.results.gradients(model, dataset)],
-            "random": lambda: [],
-        }
-        return scores[by]()
+        """The table that a criterion ranks by; none for the random control."""
+        table = CRITERIA[by].table
+        if table == "memorization":
+            return [self.scores_of_base(model, dataset)]
+        return [self.results.gradients(model, dataset)] if table == "gradients" else []
 
     def kept(self, variant: Variant) -> Paths:
         """The selected examples that a variant is trained on; none where it is trained on all."""

@@ -15,6 +15,7 @@ from ibft.config.inputs import Benchmark, Model
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
 from ibft.config.section import Section
+from ibft.selection.criteria import CRITERIA
 from ibft.visible import visible
 
 _SECTIONS = ("models", "datasets", "methods", "benchmarks")
@@ -23,9 +24,9 @@ Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "import
 _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "base": "Base",
     "ft": "FT",
-    "ft-random": "FT w/ random",
-    "ft-grand": "FT w/ GraNd",
-    "ft-mink": "FT w/ Min-K%",
+    "ft-random": CRITERIA["random"].label,
+    "ft-grand": CRITERIA["grand"].label,
+    "ft-mink": CRITERIA["mink"].label,
     "ibft": "IB-FT",
 }
 _RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.gradients import Gradients
-from ibft.config.training import LoRA
+from ibft.config.training import LoRA, Training
 from ibft.gradients.grand import GradientScoring, score_gradients
 from ibft.gradients.lora_gradients import example_gradients, lora_linears
 from ibft.gradients.warm_up import fresh_adapter, warm_up
@@ -21,6 +21,7 @@ from ibft.runtime.errors import UserError
 from ibft.store.journal import Journal
 
 LORA = LoRA(rank=4, dropout=0.1)
+WARM_UP = Training(learning_rate=1e-2, packing=False)
 PROJECTIONS = 7
 Tiny = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
@@ -91,7 +92,7 @@ def test_an_adapter_leaves_the_model_as_it_was(tiny: Tiny, texts: list[EncodedEx
     model = tiny[0]
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     with fresh_adapter(model, LORA, seed=0):
-        warm_up(model, [texts[:2]] * 2, 1e-2, batch_tokens=64)
+        warm_up(model, [texts[:2]] * 2, WARM_UP.model_copy(update={"micro_batch_tokens": 64}))
     after = dict(model.named_parameters())
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -104,7 +105,7 @@ def test_warming_up_lowers_the_loss_and_parts_do_not_change_it(tiny: Tiny, texts
     for batch_tokens in (32, 4096):
         with fresh_adapter(tiny[0], lora, seed=0):
             start = example_gradients(tiny[0], texts, "mean")[1]
-            warm_up(tiny[0], [texts] * 8, 1e-2, batch_tokens)
+            warm_up(tiny[0], [texts] * 8, WARM_UP.model_copy(update={"micro_batch_tokens": batch_tokens}))
             errors.append(example_gradients(tiny[0], texts, "mean")[1])
     assert errors[0].mean() < start.mean() - 0.01
     torch.testing.assert_close(errors[0], errors[1], rtol=1e-3, atol=1e-3)

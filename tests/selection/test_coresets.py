@@ -1,5 +1,7 @@
 """Which examples stay, for each criterion and any keep ratio."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibft.runtime.errors import UserError
-from ibft.selection.criteria import align, random_scores, select
+from ibft.selection import criteria
+from ibft.selection.select import align, random_scores, select
+from ibft.store.schemas import TABLES
 
 
 def frame(scores: list[float]) -> pd.DataFrame:
@@ -18,6 +22,10 @@ def test_the_highest_scores_stay_in_the_datasets_order() -> None:
     kept = select(frame([3.0, 1.0, 5.0, 2.0, 4.0]), keep=0.6)
     assert kept["example_id"].tolist() == ["e0", "e2", "e4"]
     assert kept["score"].tolist() == [3.0, 5.0, 4.0]
+
+
+def test_the_lowest_scores_stay_where_a_criterion_says_so() -> None:
+    assert select(frame([3.0, 1.0, 5.0, 2.0, 4.0]), keep=0.6, lowest=True)["example_id"].tolist() == ["e0", "e1", "e3"]
 
 
 def test_ties_are_broken_by_id_whatever_the_order_of_rows() -> None:
@@ -67,3 +75,9 @@ def test_what_is_not_a_number_is_refused() -> None:
         select(frame([1.0, float("nan")]), 0.5)
     with pytest.raises(UserError, match="no examples"):
         select(frame([]), 0.5)
+
+
+def test_every_criterion_has_an_entry_whose_column_its_table_holds() -> None:
+    assert set(get_args(criteria.Name)) == set(criteria.CRITERIA)
+    for criterion in criteria.CRITERIA.values():
+        assert criterion.table is None or criterion.column in TABLES[criterion.table].schema.names

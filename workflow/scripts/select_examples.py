@@ -13,9 +13,12 @@ import pandas as pd
 from ibft.config.jobs import SelectExamples, job_parser
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
-from ibft.selection.criteria import align, random_scores, select
+from ibft.selection.criteria import CRITERIA, Criterion
+from ibft.selection.select import align, random_scores, select
 from ibft.store.parquet import read_table, write_table
 from ibft.store.schemas import EXAMPLES, GRADIENTS, MEMORIZATION, SELECTION
+
+TABLES = {table.name: table for table in (MEMORIZATION, GRADIENTS)}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,25 +33,25 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     job: SelectExamples = arguments.job
+    criterion = CRITERIA[job.selection.by]
     example_ids = read_table(arguments.examples, EXAMPLES)["example_id"]
-    kept = select(scores(job, arguments.scores, example_ids), job.selection.keep)
+    scores = scores_by(criterion, job, arguments.scores, example_ids)
+    kept = select(scores, job.selection.keep, lowest=criterion.keeps_lowest)
     write_table(arguments.output, SELECTION, kept, settings=job.selection.model_dump(), examples=len(example_ids))
 
 
-def scores(job: SelectExamples, table: Path | None, example_ids: pd.Series) -> pd.DataFrame:
+def scores_by(criterion: Criterion, job: SelectExamples, table: Path | None, example_ids: pd.Series) -> pd.DataFrame:
     """Return what the criterion ranks by: (example_id, score), one row per example."""
-    by = job.selection.by
-    if by == "random":
+    if criterion.table is None:
         return random_scores(example_ids, job.seed)
     if table is None:
-        raise UserError(f"selection by {by} needs --scores")
-    if by == "grand":
-        return align(example_ids, read_table(table, GRADIENTS), "grand")
-    memorization = read_table(table, MEMORIZATION)
-    of_k = memorization[memorization["k"] == job.k]
-    if of_k.empty:
-        raise UserError(f"{table} holds no k = {job.k}; add it to memorization.k")
-    return align(example_ids, of_k, "min_k_prob")
+        raise UserError(f"selection by {job.selection.by} needs --scores")
+    scores = read_table(table, TABLES[criterion.table])
+    if criterion.at_k:
+        scores = scores[scores["k"] == job.k]
+        if scores.empty:
+            raise UserError(f"{table} holds no k = {job.k}; add it to memorization.k")
+    return align(example_ids, scores, criterion.column)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from ibft.config.section import Label, Name, Positive, Ratio, Scope, Section, Share, or_a_list
+from ibft.selection import criteria
 
 
 class Selection(Section):
     """Which examples a method is trained on."""
 
-    by: Literal["mink", "grand", "random"]
+    by: criteria.Name
     keep: Share = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
 
 

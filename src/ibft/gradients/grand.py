@@ -17,7 +17,7 @@ import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.gradients import Gradients
-from ibft.config.training import LoRA
+from ibft.config.training import LoRA, Training
 from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import WHOLE, Shard, length_batches, windows
@@ -39,6 +39,18 @@ class GradientScoring:
     max_length: int  # tokens of prompt and response together
     learning_rate: float  # of the warm-up
     seed: int
+
+    @property
+    def warm_up(self) -> Training:
+        """FT's defaults with this stage's own batches, padded because packing would exchange the model's attention."""
+        return Training(
+            learning_rate=self.learning_rate,
+            lora=self.lora,
+            max_length=self.max_length,
+            batch_size=WARMUP_BATCH,
+            micro_batch_tokens=self.settings.batch_tokens,
+            packing=False,
+        )
 
     @property
     def key(self) -> str:
@@ -115,7 +127,7 @@ def _score_initialisation(
     random = np.random.default_rng([scoring.seed, initialisation])
     with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))):
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
-        warm_up(model, steps, scoring.learning_rate, settings.batch_tokens)
+        warm_up(model, steps, scoring.warm_up)
         what = f"GraNd {initialisation + 1}/{settings.initialisations}"
         total = max(len(finished), round(len(encoder.examples) / shard.count))
         with progress(what, unit="examples", total=total, done=len(finished)) as bar:

@@ -1,61 +1,37 @@
-"""Rank examples by a score and keep the best share: FT w/ Min-K%, FT w/ GraNd, and a random control.
+"""Every criterion by which the examples of a method are selected: the scores that it ranks by, and its label.
 
-Every criterion is a score of which the highest are kept:
-
-    mink      Min-K% Prob on the base model; a low one means memorized, so the most memorized are dropped
-    grand     gradient norm; the examples that teach least are dropped
-    random    a number that depends on the seed and the example alone, so that larger coresets contain smaller ones
+A new criterion needs an entry here, its kind in `ibft.labels` and its look in `ibft.figures.style`. The configuration,
+the graph of jobs and the command follow from the entries. Nothing is imported here, so that all of them may read it.
 """
 
-import hashlib
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import pandas as pd
-
-from ibft.runtime.errors import UserError
-
-Criterion = Literal["mink", "grand", "random"]
+Name = Literal["mink", "grand", "random"]
 
 
-def select(scores: pd.DataFrame, keep: float) -> pd.DataFrame:
-    """The share `keep` of the rows (example_id, score) with the highest scores, in the order of `scores`.
+@dataclass(frozen=True)
+class Criterion:
+    """The examples with the highest scores are kept, or with `keeps_lowest` those with the lowest.
 
-    round(keep x examples) rows are kept, at least one. Of equal scores, those with the smaller example_id stay, so the
-    result does not depend on the order of the rows.
-
-    Raises:
-        UserError: there is nothing to select from, or a score is not a number.
+    Attributes:
+        label: of FT on what it keeps, in tables and plots.
+        table: where the score stands; None for a number that follows from the seed and the example alone.
+        column: of that table.
+        at_k: the table has a row for each k of Min-K% Prob.
     """
-    if scores.empty:
-        raise UserError("there are no examples to select from")
-    missing = scores.loc[scores["score"].isna(), "example_id"]
-    if len(missing):
-        raise UserError(f"{len(missing)} examples have no score, the first is {missing.iloc[0]}: score them again")
-    ranked = scores.sort_values(["score", "example_id"], ascending=[False, True])
-    kept = ranked["example_id"].iloc[: max(1, round(keep * len(scores)))]
-    return scores.loc[scores["example_id"].isin(kept), ["example_id", "score"]].reset_index(drop=True)
+
+    label: str
+    table: Literal["memorization", "gradients"] | None = None
+    column: str = ""
+    at_k: bool = False
+    keeps_lowest: bool = False
 
 
-def random_scores(example_ids: Iterable[str], seed: int) -> pd.DataFrame:
-    """A number in [0, 1) for each example, from a digest of the seed and its id."""
-    ids = list(example_ids)
-    digests = b"".join(hashlib.sha256(f"{seed}\0{example_id}".encode()).digest()[:8] for example_id in ids)
-    return pd.DataFrame({"example_id": ids, "score": np.frombuffer(digests, dtype=">u8") / 2.0**64})
-
-
-def align(example_ids: pd.Series, scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The column `name` of `scores` as (example_id, score), in the order of `example_ids`.
-
-    Raises:
-        UserError: `scores` is not of exactly these examples.
-    """
-    by_id = scores.set_index("example_id")[name]
-    difference = set(example_ids) ^ set(by_id.index)
-    if difference:
-        raise UserError(
-            f"{len(difference)} examples are in only one of the dataset and its scores, such as {min(difference)}: "
-            "score the dataset again"
-        )
-    return pd.DataFrame({"example_id": example_ids, "score": by_id.loc[example_ids].to_numpy()})
+CRITERIA: dict[str, Criterion] = {
+    # On the base model. A low score means memorized, so the most memorized examples are dropped.
+    "mink": Criterion("FT w/ Min-K%", "memorization", "min_k_prob", at_k=True),
+    # The examples that teach least are dropped.
+    "grand": Criterion("FT w/ GraNd", "gradients", "grand"),
+    "random": Criterion("FT w/ random"),
+}

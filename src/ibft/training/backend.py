@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 class Backend(Protocol):
     """The optimizer of a run, with the state that it keeps: `TorchBackend` here, `DeepSpeedBackend` with ZeRO."""
 
-    def resume(self) -> tuple[int, Rows]:
+    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
         """Restore the last checkpoint; return the finished steps and the rows that were saved with it."""
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
@@ -31,7 +31,7 @@ class Backend(Protocol):
     def update(self, rate: float) -> float:
         """Change the parameters; return the norm of the gradient over all processes, before clipping."""
 
-    def save(self, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
         """Write a checkpoint after `step`."""
 
     def learned(self) -> dict[str, Tensor]:
@@ -48,17 +48,16 @@ def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:
 class TorchBackend:
     """AdamW on parameters that every process holds; gradients are added up over the processes."""
 
-    def __init__(self, ib_model: IBModel, settings: Training, world: World, checkpoints: Checkpoints) -> None:
+    def __init__(self, ib_model: IBModel, settings: Training, world: World) -> None:
         self._ib_model = ib_model
         self._parameters = ib_model.trained()
         self._settings = settings
         self._world = world
-        self._checkpoints = checkpoints
         self._optimizer = make_optimizer(ib_model, settings)
         self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=settings.precision == "float16")
 
-    def resume(self) -> tuple[int, Rows]:
-        return load_checkpoint(self._checkpoints.path, self._checkpoints.key, self._parameters, self._optimizer)
+    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
+        return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer)
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
         loss: Loss = self._ib_model(batch, counts, seed)
@@ -77,11 +76,9 @@ class TorchBackend:
         self._optimizer.zero_grad(set_to_none=True)
         return float(norm)
 
-    def save(self, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
         if self._world.is_main:
-            save_checkpoint(
-                self._checkpoints.path, self._checkpoints.key, step, self._parameters, self._optimizer, rows
-            )
+            save_checkpoint(checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, rows)
         self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:

@@ -59,7 +59,6 @@ class DeepSpeedBackend:
         ib_model: IBModel,
         training: Training,
         world: World,
-        checkpoints: Checkpoints,
         deepspeed: str,
     ) -> None:
         """Start the engine; `deepspeed` is the value of `compute.deepspeed`.
@@ -72,19 +71,18 @@ class DeepSpeedBackend:
         self._whole = importlib.import_module("deepspeed.utils").safe_get_full_fp32_param
         self._ib_model = ib_model
         self._world = world
-        self._checkpoints = checkpoints
         self._engine, self._optimizer, _, _ = package.initialize(
             model=ib_model, optimizer=make_optimizer(ib_model, training), config=settings, dist_init_required=False
         )
 
-    def resume(self) -> tuple[int, Rows]:
-        note = self._checkpoints.folder / "finished.json"
+    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
+        note = checkpoints.folder / "finished.json"
         if not note.exists():
             return 0, []
         finished = json.loads(note.read_text())
-        if finished["key"] != self._checkpoints.key or finished["processes"] != self._world.size:
+        if finished["key"] != checkpoints.key or finished["processes"] != self._world.size:
             return 0, []
-        self._engine.load_checkpoint(self._checkpoints.folder, tag=finished["tag"], load_module_strict=False)
+        self._engine.load_checkpoint(checkpoints.folder, tag=finished["tag"], load_module_strict=False)
         return finished["step"], finished["rows"]
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
@@ -103,22 +101,20 @@ class DeepSpeedBackend:
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
 
-    def save(self, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
         tag = f"step{step}"
-        self._engine.save_checkpoint(
-            self._checkpoints.folder, tag=tag, save_latest=False, exclude_frozen_parameters=True
-        )
+        self._engine.save_checkpoint(checkpoints.folder, tag=tag, save_latest=False, exclude_frozen_parameters=True)
         self._world.barrier()
         if self._world.is_main:
             note = {
-                "key": self._checkpoints.key,
+                "key": checkpoints.key,
                 "processes": self._world.size,
                 "tag": tag,
                 "step": step,
                 "rows": rows,
             }
-            write_bytes(self._checkpoints.folder / "finished.json", json.dumps(note).encode())
-            for older in self._checkpoints.folder.glob("step*"):
+            write_bytes(checkpoints.folder / "finished.json", json.dumps(note).encode())
+            for older in checkpoints.folder.glob("step*"):
                 if older.name != tag:
                     shutil.rmtree(older)
         self._world.barrier()

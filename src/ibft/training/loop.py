@@ -21,18 +21,19 @@ from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.training.backend import Backend
 from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
+from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
-from ibft.training.model import IBModel
+from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts, count_tokens
-from ibft.training.speed import stopwatch
-from ibft.training.telemetry import Tracker
+from ibft.training.telemetry import Tracker, stopwatch
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+Parts = dict[str, float | None]  # of the loss, by the names of `Loss`
 
 _LOG_EVERY_STEPS = 10
-_PARTS = ("total", "ce", "kl", "ce_ib")
+_TERMS = Loss._fields[1:]  # after the total
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def train(
     *,
     seed: int,
     pad_token: int,
-    checkpoint_steps: int,
+    checkpoints: Checkpoints,
     world: World,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
@@ -60,8 +61,7 @@ def train(
 
     Args:
         ib_model: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
-        backend: turns gradients into updates, and knows where checkpoints lie.
-        checkpoint_steps: steps between two checkpoints.
+        backend: turns gradients into updates.
 
     Raises:
         UserError: an example has no response token left, or a loss is not finite.
@@ -69,7 +69,7 @@ def train(
     _check(examples, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
-    done, rows = backend.resume()
+    done, rows = backend.resume(checkpoints)
     if done:
         logger.info("resuming after step %d of %d", done, steps)
 
@@ -78,20 +78,18 @@ def train(
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     with progress("training", unit="steps", total=steps, done=done) as bar:
         for step, chosen in remaining:
-            shares, counts = _prepare(chosen, settings, ib_model, pad_token, world)
+            shares, counts = prepare(chosen, settings, ib_model, pad_token, world)
             with stopwatch(step, counts.response, world) as speed:
                 torch.manual_seed(_dropout_seed(seed, step, world.rank))
-                parts = _backward(backend, shares, counts, (seed, step), world)
-                _check_finite(step, parts)
                 rate = learning_rate(step, steps, settings)
-                norm = backend.update(rate)
+                parts, norm = take_step(backend, shares, counts, (seed, step), rate, world)
 
             response_tokens += counts.response
             row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
             rows.append({"log": row, "speed": speed})
             _tell(step, steps, row | speed, trackers)
-            if step % checkpoint_steps == 0 and step < steps:
-                backend.save(step, rows)
+            if step % checkpoints.every_steps == 0 and step < steps:
+                backend.save(checkpoints, step, rows)
             bar.advance()
     ib_model.eval()
     return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
@@ -131,10 +129,10 @@ def _batches(
         yield finished + 1, [examples[index] for index in order[position]]
 
 
-def _prepare(
+def prepare(
     chosen: Sequence[EncodedExample], settings: Training, ib_model: IBModel, pad_token: int, world: World
 ) -> tuple[list[list[Batch]], TokenCounts]:
-    """The micro-batches of each process, and how many tokens of all of them enter each mean."""
+    """Cut the examples of one step into micro-batches for each process, and count the tokens that enter each mean."""
     scope = ib_model.bottleneck.settings.kl_scope if ib_model.bottleneck else "response"
     pad_to = settings.max_length if scope == "padded" else 0
 
@@ -147,9 +145,23 @@ def _prepare(
     return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
 
 
-def _backward(
-    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: tuple[int, int], world: World
-) -> dict[str, float | None]:
+def take_step(
+    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, rate: float, world: World
+) -> tuple[Parts, float]:
+    """Update the parameters once; return the parts of the global batch's loss and the gradient's norm before clipping.
+
+    Args:
+        shares, counts: as `prepare` returns them.
+
+    Raises:
+        UserError: a loss is not finite.
+    """
+    parts = _backward(backend, shares, counts, seed, world)
+    _check_finite(seed[1], parts)
+    return parts, backend.update(rate)
+
+
+def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, world: World) -> Parts:
     """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
 
     All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
@@ -162,10 +174,10 @@ def _backward(
         loss = backend.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
         if not idle:
             losses.append(loss)
-    present = [name for name in _PARTS if getattr(loss, name) is not None]
+    present = [name for name in Loss._fields if getattr(loss, name) is not None]
     sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
     added = world.all_reduce(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
-    return dict.fromkeys(_PARTS) | dict(zip(present, added.tolist(), strict=True))
+    return dict.fromkeys(Loss._fields) | dict(zip(present, added.tolist(), strict=True))
 
 
 def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
@@ -177,9 +189,9 @@ def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
         )
 
 
-def _check_finite(step: int, parts: dict[str, float | None]) -> None:
+def _check_finite(step: int, parts: Parts) -> None:
     """Stop at the first bad number: everything after it would be wasted."""
-    for name in ("ce", "kl", "ce_ib"):
+    for name in _TERMS:
         value = parts[name]
         if value is not None and not math.isfinite(value):
             raise UserError(
@@ -194,16 +206,12 @@ def _dropout_seed(seed: int, step: int, rank: int) -> int:
     return int(state)
 
 
-def _log_row(
-    step: int, epoch: float, parts: dict[str, float | None], rate: float, norm: float, response_tokens: int
-) -> Row:
+def _log_row(step: int, epoch: float, parts: Parts, rate: float, norm: float, response_tokens: int) -> Row:
     return {
         "step": step,
         "epoch": epoch,
         "loss": parts["total"],
-        "ce": parts["ce"],
-        "kl": parts["kl"],
-        "ce_ib": parts["ce_ib"],
+        **{name: parts[name] for name in _TERMS},
         "learning_rate": rate,
         "gradient_norm": norm,
         "response_tokens": response_tokens,
@@ -211,5 +219,5 @@ def _log_row(
 
 
 def _readable(row: Row) -> str:
-    shown = ("loss", "ce", "kl", "ce_ib", "learning_rate", "gradient_norm", "response_tokens_per_s")
+    shown = ("loss", *_TERMS, "learning_rate", "gradient_norm", "response_tokens_per_s")
     return ", ".join(f"{name} {row[name]:.4g}" for name in shown if row[name] is not None)

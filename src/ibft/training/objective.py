@@ -49,7 +49,10 @@ class TokenCounts:
 
 
 class Loss(NamedTuple):
-    """`total` carries the gradient; the parts are detached means, absent for FT where there is no bottleneck."""
+    """`total` carries the gradient; its terms are detached means, absent for FT where there is no bottleneck.
+
+    A new term is a field here, a column of TRAINING_LOG and a panel of the figure `training_curves`.
+    """
 
     total: Tensor
     ce: Tensor

@@ -83,12 +83,12 @@ def fine_tune(
     with attention_for(model, packing=training.packing):
         trained = train(
             ib_model,
-            _make_backend(ib_model, training, world, checkpoints, deepspeed),
+            _make_backend(ib_model, training, world, deepspeed),
             encode_with_profile(tokenizer, examples, recipe.profile, training.max_length),
             training,
             seed=recipe.seed,
             pad_token=tokenizer.pad_token_id or 0,
-            checkpoint_steps=checkpoints.every_steps,
+            checkpoints=checkpoints,
             world=world,
             trackers=trackers,
         )
@@ -115,14 +115,12 @@ def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextMa
     return packed_attention(model)
 
 
-def _make_backend(
-    ib_model: IBModel, training: Training, world: World, checkpoints: Checkpoints, deepspeed: str | None
-) -> Backend:
+def _make_backend(ib_model: IBModel, training: Training, world: World, deepspeed: str | None) -> Backend:
     if ib_model.device.type == "cpu" and training.precision == "float16":
         raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
     if deepspeed is None:
-        return TorchBackend(ib_model, training, world, checkpoints)
-    return DeepSpeedBackend(ib_model, training, world, checkpoints, deepspeed)
+        return TorchBackend(ib_model, training, world)
+    return DeepSpeedBackend(ib_model, training, world, deepspeed)
 
 
 def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:

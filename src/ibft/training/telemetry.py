@@ -1,12 +1,21 @@
-"""TensorBoard and Weights & Biases, for those who ask for them; the Parquet log is always written."""
+"""Speed and memory of each step, and curves for TensorBoard and Weights & Biases where somebody asks for them.
+
+Both are kept apart from TRAINING_LOG, which is always written: no two runs agree in their speed.
+"""
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+import torch
+
 from ibft.runtime.errors import UserError
+from ibft.training.distributed import World
 
 Tracker = Callable[[int, dict[str, float]], None]  # takes a step and its numbers
 
@@ -39,3 +48,24 @@ def open_trackers(tensorboard: Path | None, wandb: str | None, settings: dict[st
         run = importlib.import_module("wandb").init(project=wandb, config=settings)
         trackers.append(lambda step, numbers: run.log(numbers, step=step))
     return trackers
+
+
+@contextmanager
+def stopwatch(step: int, response_tokens: int, world: World) -> Iterator[dict[str, Any]]:
+    """A row that is complete on leaving. Tokens are those of all processes, memory is this one's.
+
+    `resident_mib` is after the step, `gpu_peak_mib` up to it; without a GPU the latter is None.
+    """
+    row: dict[str, Any] = {"step": step}
+    started = time.perf_counter()
+    yield row
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - started
+    row |= {
+        "seconds": seconds,
+        "response_tokens_per_s": response_tokens / seconds,
+        "processes": world.size,
+        "resident_mib": psutil.Process().memory_info().rss / 2**20,
+        "gpu_peak_mib": torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None,
+    }
