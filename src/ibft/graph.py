@@ -374,7 +374,7 @@ class Graph:
         variants = [v for v in self.config.variants() if (v.model, v.dataset) == (model, dataset)]
         if name == "scores":
             return dict(self._memorization_groups(model, dataset))
-        if name in ("deciles", "correlations") and any(self._selects_by(v, "grand") for v in variants):
+        if name in ("deciles", "correlations") and any(map(self._is_selected_by_gradients, variants)):
             return {name: self.results.gradient_imbalance(model, dataset, name)}
         if name == "logs":
             trained = [v for v in variants if self.adapter(v)]
@@ -384,9 +384,9 @@ class Graph:
             return {method: self.results.geometry(v) for method, v in first_seed.items()}
         return {}
 
-    def _selects_by(self, variant: Variant, by: str) -> bool:
+    def _is_selected_by_gradients(self, variant: Variant) -> bool:
         selection = self.config.methods[variant.method].selection
-        return selection is not None and selection.by == by
+        return selection is not None and CRITERIA[selection.by].table == "gradients"
 
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
         """The paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""

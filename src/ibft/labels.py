@@ -5,7 +5,7 @@ It stands on the ground floor: it reads the configuration and frames, and import
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import Field
@@ -15,18 +15,17 @@ from ibft.config.inputs import Benchmark, Model
 from ibft.config.methods import Method
 from ibft.config.metrics import Metrics
 from ibft.config.section import Section
+from ibft.selection import criteria
 from ibft.selection.criteria import CRITERIA
 from ibft.visible import visible
 
 _SECTIONS = ("models", "datasets", "methods", "benchmarks")
-Kind = Literal["base", "ft", "ft-mink", "ft-grand", "ft-random", "ibft", "imported"]
+Kind = str  # base, ft, ibft, imported, or FT on a selection: `ibft.selection.criteria.kind_of`
 
 _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "base": "Base",
     "ft": "FT",
-    "ft-random": CRITERIA["random"].label,
-    "ft-grand": CRITERIA["grand"].label,
-    "ft-mink": CRITERIA["mink"].label,
+    **{criteria.kind_of(name): criterion.label for name, criterion in reversed(CRITERIA.items())},
     "ibft": "IB-FT",
 }
 _RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
@@ -127,8 +126,7 @@ def _evaluated(config: Config) -> Iterator[tuple[str, ...]]:
 
 def kind_of(method: Method) -> Kind:
     if method.kind == "ft" and method.selection:
-        by: dict[str, Kind] = {"mink": "ft-mink", "grand": "ft-grand", "random": "ft-random"}
-        return by[method.selection.by]
+        return criteria.kind_of(method.selection.by)
     return method.kind
 
 

@@ -20,12 +20,9 @@ from ibft.figures.style import (
 )
 from ibft.labels import Kind, Labels, by_place, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError
+from ibft.selection.criteria import CRITERIA, kind_of
 
-_CRITERIA: dict[Kind, str] = {
-    "ft-mink": "Most memorized removed (Min-K%)",
-    "ft-grand": "Smallest gradients removed (GraNd)",
-    "ft-random": "Random examples removed",
-}
+_CRITERIA: dict[Kind, str] = {kind_of(name): criterion.removes for name, criterion in CRITERIA.items()}
 _ON_ALL_DATA: tuple[Kind, ...] = ("base", "ibft")
 _APART = 0.003  # shifts the criteria, so that their whiskers do not hide one another
 

@@ -23,6 +23,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ibft.labels import Kind, Labels, Place, by_place, compared, in_order
 from ibft.runtime.errors import UserError
+from ibft.selection.criteria import CRITERIA, kind_of
 from ibft.store.manifests import write_output
 from ibft.visible import visible
 
@@ -70,9 +71,7 @@ class Look:
 _LOOKS: dict[Kind, Look] = {
     "base": Look("#8c8c8c", "o", ".."),
     "ft": Look("#0072b2", "s"),
-    "ft-mink": Look("#56b4e9", "^", "//"),
-    "ft-grand": Look("#009e73", "D", "\\\\"),
-    "ft-random": Look("#cc79a7", "v", "xx"),
+    **{kind_of(name): Look(*criterion.look) for name, criterion in CRITERIA.items()},
     "ibft": Look("#d55e00", "P"),
     "imported": Look("#332288", "*", "//"),
 }
