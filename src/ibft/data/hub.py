@@ -121,7 +121,7 @@ def _blob_id(file: Path) -> str:
 
 
 def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Exception:
-    """The sentence for what the hub's library raised; what is no refusal of the hub is given back as it is."""
+    """Return the sentence for what the hub's library raised; what is no refusal of the hub is given back as it is."""
     what = f"hub {'data set' if kind == 'dataset' else 'model'} {name}"
     page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
     if isinstance(error, GatedRepoError):
@@ -143,7 +143,7 @@ def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Ex
 
 
 def _of_the_network(error: Exception) -> bool:
-    """Whether the HTTP client that the hub's library uses, httpx or its successor, could not reach the hub."""
+    """Return true if the HTTP client that the hub's library uses, httpx or its successor, could not reach the hub."""
     return type(error).__module__.split(".")[0].startswith("httpx")
 
 

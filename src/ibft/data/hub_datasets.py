@@ -12,7 +12,7 @@ _DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # whic
 
 
 def pinned(dataset: Dataset) -> Dataset:
-    """`dataset` with the commit that its revision is now; one of another source as it is.
+    """Return `dataset` with the commit that its revision is now; one of another source as it is.
 
     Raises:
         UserError: as `ibft.data.hub.pin`.
@@ -24,7 +24,7 @@ def pinned(dataset: Dataset) -> Dataset:
 
 
 def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
-    """All rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
+    """Return all rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
 
     Only the columns for instruction and response are kept.
 

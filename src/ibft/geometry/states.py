@@ -21,7 +21,7 @@ Pooling = Literal["mean", "last"]
 def pooled_states(
     model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], layer: int, pooling: Pooling, batch_tokens: int
 ) -> NDArray[np.float64]:
-    """What decoder layer `layer` (an index from 1) puts out, pooled over each text's tokens: [len(texts), D].
+    """Pool the output of decoder layer `layer` (an index from 1) over each text's tokens: [len(texts), D].
 
     It is the residual stream after that layer, before any final norm: what the bottleneck of IB-FT reads.
 

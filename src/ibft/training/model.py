@@ -20,7 +20,7 @@ StepSeed = tuple[int, int]  # training seed and optimizer step
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """What makes FT into IB-FT: the head, its settings, and the layer l* (an index from 1) that it reads."""
+    """The bottleneck makes FT into IB-FT: a head, its settings, and the layer l* (an index from 1) that it reads."""
 
     head: IBHead
     settings: IBSettings
@@ -47,7 +47,7 @@ class IBModel(nn.Module):
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def forward(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
-        """One pass through the trunk, and the objective on top of it."""
+        """Run the trunk once, and the objective on top of it."""
         with torch.autocast(self.device.type, DTYPES[self.precision], self.precision != "float32"):
             return self._loss(batch.to(self.device), counts, seed)
 
