@@ -7,7 +7,7 @@ rule write_report:
         comparisons="<results>/metrics/all/comparisons.parquet",
         pass_counts="<results>/metrics/all/pass_counts.parquet",
         headline="<results>/tables/all/headline.parquet",
-        beside_paper="<results>/tables/all/beside_paper.parquet",
+        paper_comparison="<results>/tables/all/paper_comparison.parquet",
         verdicts=GRAPH.verdicts("all"),
         parts=[
             path for part in GRAPH.report_inputs().values() for path in part.values()
@@ -37,6 +37,6 @@ rule write_report:
     shell:
         'python "$IBFT_SCRIPTS/write_report.py" --job {params.job:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
-        " --beside-paper {input.beside_paper:q} --samples {params.samples:q}"
+        " --paper-comparison {input.paper_comparison:q} --samples {params.samples:q}"
         " --verdicts {params.verdicts:q} {params.parts} --benchmarks {params.benchmarks:q}"
         " --run-times {output.run_times:q} --output {output.report:q} --log {log:q}"

@@ -9,9 +9,9 @@ rule write_tables:
         csv=report("<results>/tables/{target}/headline.csv", category="Tables"),
         markdown="<results>/tables/{target}/headline.md",
         latex="<results>/tables/{target}/headline.tex",
-        beside_paper="<results>/tables/{target}/beside_paper.parquet",
-        beside_paper_texts=multiext(
-            "<results>/tables/{target}/beside_paper", ".csv", ".md"
+        paper_comparison="<results>/tables/{target}/paper_comparison.parquet",
+        paper_comparison_texts=multiext(
+            "<results>/tables/{target}/paper_comparison", ".csv", ".md"
         ),
     log:
         "<logs>/write_tables/{target}.log",

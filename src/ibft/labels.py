@@ -1,4 +1,4 @@
-"""Tables, figures and the report share this: names of things, their order, and which rows are compared with which.
+"""Tables, figures and the report share names, order, notation, and the choice of rows that are compared.
 
 It stands on the ground floor: it reads the configuration and frames, and imports nothing that computes.
 """
@@ -35,7 +35,7 @@ Grid = list[tuple[int, int]]  # (k, m) of Pass@k^(m), in the order in which they
 
 
 class Labels(Section):
-    """A label for each config name, safe to print; the order of each mapping is that in which things are listed.
+    """Each config name has a label, safe to print; things are listed in the order of each mapping.
 
     Names that are not mentioned are shown as they are, after the ones that are.
     """
@@ -67,7 +67,7 @@ class Labels(Section):
 
 
 def labels_of(config: Config) -> Labels:
-    """The labels that `config` gives; without one, a method is called after what it does, anything else by its name.
+    """Return the labels of `config`; without one, a method is called after what it does, anything else by its name.
 
     Methods are in the paper's order, imported samples after them, then sweeps; the rest is in the order in which the
     tracks list it.
@@ -100,7 +100,7 @@ def labels_of(config: Config) -> Labels:
 
 
 def ambiguous_labels(config: Config) -> Iterator[str]:
-    """One sentence for each pair of results that tables could not tell apart, because names have the same label."""
+    """Yield one sentence for each pair of results that tables could not tell apart, as names have the same label."""
     labels = labels_of(config)
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
     for names in _evaluated(config):
@@ -115,7 +115,7 @@ def ambiguous_labels(config: Config) -> Iterator[str]:
 
 
 def _evaluated(config: Config) -> Iterator[tuple[str, ...]]:
-    """(model, dataset, method, benchmark) of everything that is evaluated, once each."""
+    """Yield (model, dataset, method, benchmark) of everything that is evaluated, once each."""
     every = [
         (variant.model, variant.dataset, variant.method, benchmark)
         for variant in config.variants()
@@ -133,13 +133,13 @@ def kind_of(method: Method) -> Kind:
 
 
 def in_order(names: list[str], labels: dict[str, str]) -> list[str]:
-    """`names` in the order of `labels`; names without a label come last, sorted."""
+    """Sort `names` in the order of `labels`; names without a label come last, in their own order."""
     known = list(labels)
     return sorted(set(names), key=lambda name: (known.index(name) if name in labels else len(known), name))
 
 
 def _label(entries: Mapping[str, Model] | Mapping[str, Benchmark], name: str) -> str:
-    """The label of `name`; an imported sample's model need not be an entry, and is then called by its name."""
+    """Return the label of `name`; an imported sample's model need not be an entry, and is then called by its name."""
     return (entries[name].label if name in entries else None) or name
 
 
@@ -153,28 +153,28 @@ def _method_labels(methods: dict[str, Method], kinds: dict[str, Kind]) -> dict[s
 
 
 def plain(k: int, m: int) -> str:
-    """Pass@10 or Pass@10^(5), as plain text."""
+    """Write Pass@10 or Pass@10^(5) as plain text."""
     return f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})"
 
 
 def raised(k: int, m: int) -> str:
-    """The same with real superscripts, for running text."""
+    """Write the same with real superscripts, for running text."""
     return f"Pass@{k}" if m == 1 else f"Pass@{k}{f'({m})'.translate(_RAISED)}"
 
 
 def mathtext(k: int, m: int) -> str:
-    """The same for the math mode of matplotlib and LaTeX."""
+    """Write the same for the math mode of matplotlib and LaTeX."""
     return f"Pass@{k}" if m == 1 else f"Pass@${k}^{{({m})}}$"
 
 
 def headline_grid(settings: Metrics) -> Grid:
-    """The metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
+    """Return the metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
     grid = [(k, 1) for k in settings.k] + [(settings.strict_k, m) for m in settings.strict_m]
     return list(dict.fromkeys(grid))
 
 
 def rows_at(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """The rows whose (k, m) is in `grid`."""
+    """Keep the rows whose (k, m) is in `grid`."""
     return metrics[pd.MultiIndex.from_frame(metrics[["k", "m"]]).isin(grid)]
 
 
@@ -199,7 +199,7 @@ def by_place(frame: pd.DataFrame, labels: Labels) -> list[tuple[Place, pd.DataFr
 
 
 def compared(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """The rows of the methods that tables and figures compare: without the points of a sweep, which has its own figure.
+    """Keep the rows of the methods that tables and figures compare; the points of a sweep have a figure of their own.
 
     Where a model was fine-tuned on a dataset in nothing but a sweep, all rows stay.
     """
@@ -209,6 +209,6 @@ def compared(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:
 
 
 def lowest_temperature(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows at the lowest temperature of each dataset: the one at which figures and sentences compare methods."""
+    """Keep the rows at the lowest temperature of each dataset, at which figures and sentences compare methods."""
     lowest = frame.groupby("dataset")["temperature"].transform("min")
     return frame[frame["temperature"] == lowest]

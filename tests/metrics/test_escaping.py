@@ -8,7 +8,7 @@ import pytest
 
 from ibft.config.samples import ImportedSamples
 from ibft.execution.verdict import one_line
-from ibft.tables.render import as_csv, escape_latex, escape_markdown
+from ibft.tables.render import as_csv, escape_latex, escape_markdown, terminal_table
 from ibft.visible import UNSEEN, visible
 
 ESCAPE, OVERRIDE, LINE, NULL, BELL, CSI = "\x1b", "\u202e", "\u2028", "\0", "\x07", "\x9b"
@@ -68,6 +68,15 @@ def test_markdown_shows_markup_as_text(text: str, escaped: str) -> None:
 )
 def test_latex_shows_commands_as_text(text: str, escaped: str) -> None:
     assert escape_latex(text) == escaped
+
+
+def test_a_terminal_obeys_no_label_and_numbers_stand_to_the_right() -> None:
+    rows = [[f"a{ESCAPE}[2J", "1.0"], ["b", "10.0"]]
+    assert terminal_table([("method", False), ("T", True)], rows).splitlines() == [
+        "method           T",
+        "a⟨U+001B⟩[2J   1.0",
+        "b             10.0",
+    ]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "\t=", "\n+"])

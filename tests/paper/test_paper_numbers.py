@@ -9,7 +9,7 @@ import pytest
 from ibft.config.loading import load, load_file
 from ibft.metrics.aggregate import compute_metrics
 from ibft.store.parquet import write_table
-from ibft.store.schemas import BESIDE_PAPER, METRICS
+from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import headline
 from ibft.tables.paper import (
     LABELS,
@@ -112,32 +112,32 @@ def test_figures_are_redrawn(redrawn: Path) -> None:
         assert "<svg" in (redrawn / f"{name}.svg").read_text()
 
 
-def test_the_papers_numbers_beside_themselves_do_not_differ(tmp_path: Path) -> None:
-    beside = paper_comparison(headline(paper_metrics(NUMBERS), LABELS, SETTINGS), NUMBERS)
-    assert len(beside) == len(NUMBERS)
-    assert beside["contains"].all()
-    assert beside["difference"].abs().max() < 1e-9
-    write_table(tmp_path / "beside.parquet", BESIDE_PAPER, beside)
+def test_the_papers_numbers_do_not_differ_from_themselves(tmp_path: Path) -> None:
+    comparison = paper_comparison(headline(paper_metrics(NUMBERS), LABELS, SETTINGS), NUMBERS)
+    assert len(comparison) == len(NUMBERS)
+    assert comparison["contains"].all()
+    assert comparison["difference"].abs().max() < 1e-9
+    write_table(tmp_path / "comparison.parquet", PAPER_COMPARISON, comparison)
     write_table(tmp_path / "metrics.parquet", METRICS, paper_metrics(NUMBERS))
 
 
-def test_ours_beside_the_papers_says_by_how_much_and_whether_it_is_inside() -> None:
+def test_the_comparison_says_by_how_much_we_differ_and_whether_the_paper_is_inside() -> None:
     metrics = paper_metrics(NUMBERS)
     ours = metrics.assign(estimate=metrics["estimate"] + 0.05, low=metrics["low"] + 0.02, high=metrics["high"] + 0.08)
     ours.loc[0, "low"] = 0.0
-    beside = paper_comparison(headline(ours, LABELS, SETTINGS), NUMBERS)
-    assert beside["difference"].round(6).eq(5).all()
-    assert beside["contains"].sum() == 1
-    text = paper_comparison_markdown(beside)
+    comparison = paper_comparison(headline(ours, LABELS, SETTINGS), NUMBERS)
+    assert comparison["difference"].round(6).eq(5).all()
+    assert comparison["contains"].sum() == 1
+    text = paper_comparison_markdown(comparison)
     assert "| 22.56 | 0.0 to 25.6 | 17.56 ± 0.099 | +5.00 | yes |" in text
-    assert f"1 of {len(NUMBERS)} cases" in paper_comparison_table(beside).note
+    assert f"1 of {len(NUMBERS)} cases" in paper_comparison_table(comparison).note
 
 
-def test_a_run_of_other_things_has_nothing_beside_the_paper() -> None:
+def test_a_run_of_other_things_has_nothing_to_compare_with_the_paper() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(trials=1, problems=6), synthetic_run.SETTINGS)
-    beside = paper_comparison(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
-    assert beside.empty
-    assert "No model" in paper_comparison_markdown(beside)
+    comparison = paper_comparison(headline(metrics, synthetic_run.LABELS, synthetic_run.SETTINGS), NUMBERS)
+    assert comparison.empty
+    assert "No model" in paper_comparison_markdown(comparison)
     assert fillable(load(synthetic_run.CONFIG), [("rtl", "rtl-mini", 0.2)]) == []
 
 

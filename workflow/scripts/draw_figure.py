@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def module_of(figure: str) -> ModuleType:
-    """The module of a figure, imported by name, so that an edit of one figure redraws it alone.
+    """Import the module of a figure by name, so that an edit of one figure redraws it alone.
 
     Raises:
         UserError: no figure is called so.

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--comparisons", type=Path, required=True, help="Parquet table `comparisons`")
     arguments.add_argument("--pass-counts", type=Path, required=True, help="Parquet table `pass_counts` of all runs")
     arguments.add_argument("--headline", type=Path, required=True, help="Parquet table `headline`")
-    arguments.add_argument("--beside-paper", type=Path, help="Parquet table `beside_paper`")
+    arguments.add_argument("--paper-comparison", type=Path, help="Parquet table `paper_comparison`")
     arguments.add_argument("--samples", type=Path, required=True, help="folder with the samples of all runs")
     arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
     for name, keys in KEYED.items():
@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace) -> None:
         headline=arguments.headline,
         samples=arguments.samples,
         verdicts=arguments.verdicts,
-        beside_paper=arguments.beside_paper,
+        paper_comparison=arguments.paper_comparison,
         benchmarks=None if arguments.run_times else arguments.benchmarks,
         **{name: dict(getattr(arguments, name)) for name in KEYED},
     )

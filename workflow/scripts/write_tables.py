@@ -1,9 +1,9 @@
-"""Write the headline table, and ours beside the paper's numbers.
+"""Write the headline table, and the comparison with the paper's numbers.
 
 python workflow/scripts/write_tables.py --metrics metrics.parquet --output-dir results/tables/all \\
     --job '{"metrics": {"k": [1, 5, 10]}, "labels": {"methods": {"ft": "FT"}}}'
 
-Writes headline and beside_paper as .parquet, .csv (all numbers, one a line) and .md, and headline.tex.
+Writes headline and paper_comparison as .parquet, .csv (all numbers, one a line) and .md, and headline.tex.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from ibft.labels import Labels
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.manifests import write_output
-from ibft.store.schemas import BESIDE_PAPER, HEADLINE, METRICS
+from ibft.store.schemas import HEADLINE, METRICS, PAPER_COMPARISON
 from ibft.tables.headline import headline, headline_latex, headline_markdown
 from ibft.tables.paper import paper_comparison, paper_comparison_markdown, paper_numbers
 from ibft.tables.render import as_csv
@@ -32,11 +32,11 @@ def main(arguments: argparse.Namespace) -> None:
     job: WriteTables = arguments.job
     labels = Labels.model_validate(job.labels)
     table = headline(metrics, labels, job.metrics)
-    beside = paper_comparison(table, paper_numbers())
+    comparison = paper_comparison(table, paper_numbers())
     folder: Path = arguments.output_dir
     for name, kind, rows, text in (
         ("headline", HEADLINE, table, headline_markdown(table)),
-        ("beside_paper", BESIDE_PAPER, beside, paper_comparison_markdown(beside)),
+        ("paper_comparison", PAPER_COMPARISON, comparison, paper_comparison_markdown(comparison)),
     ):
         parquet.write_table(folder / f"{name}.parquet", kind, rows)
         write_output(folder / f"{name}.csv", as_csv(rows))

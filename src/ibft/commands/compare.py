@@ -1,8 +1,9 @@
-"""`ibft compare RUN_A RUN_B`: which metrics moved beyond noise between two runs, such as before and after a change.
+"""`ibft compare RUN_A RUN_B` tells which metrics moved beyond noise between two runs, as before and after a change.
 
-A run is its results folder. What both have is compared problem by problem: the same model, dataset, method, benchmark
-and temperature, on the problems that both judged. Differences are tested with a paired permutation test over problems
-and corrected (Holm) over everything that is compared, so that a rerun in which nothing changed rarely shows anything.
+A run is its results folder. Whatever both have is compared problem by problem: the same model, dataset, method,
+benchmark and temperature, on the problems that both judged. Differences are tested with a paired permutation test over
+problems and corrected (Holm) over everything that is compared, so that a rerun in which nothing changed rarely shows
+anything.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def pass_counts_of(folder: Path) -> pd.DataFrame:
-    """PASS_COUNTS of all variants of the run whose results lie in `folder`.
+    """Read PASS_COUNTS of all variants of the run whose results lie in `folder`.
 
     Raises:
         UserError: the run has none, or they are damaged.
@@ -58,14 +59,14 @@ def pass_counts_of(folder: Path) -> pd.DataFrame:
 
 
 def only_in_one(before: list[Cell], after: list[Cell]) -> Iterator[tuple[str, Cell]]:
-    """The cells that one run alone has, and which."""
+    """Yield the cells that one run alone has, and which run."""
     for name, own, other in (("before", before, after), ("after", after, before)):
         known = {cell.key for cell in other}
         yield from ((name, cell) for cell in own if cell.key not in known)
 
 
 def told(rows: pd.DataFrame, everything: bool = False) -> str:
-    """The rows that moved, or all, as a table for a terminal, and how many moved."""
+    """Write the rows that moved, or all, as a table for a terminal, and how many moved."""
     shown = rows if everything else rows[rows["moved"]]
     texts = ["", *CELL, "metric"]
     numbers = ["before", "after", "difference", "95% interval", "p (Holm)"]

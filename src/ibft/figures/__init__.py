@@ -1,1 +1,1 @@
-"""Every figure, each drawn by one function over tidy frames."""
+"""Each figure is drawn by one function over tidy frames."""

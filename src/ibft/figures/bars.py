@@ -1,4 +1,4 @@
-"""Grouped bars: one group per metric, one bar per method, 95% intervals as whiskers."""
+"""Grouped bars have one group per metric, one bar per method, and 95% intervals as whiskers."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ _BARS_WITH_NUMBERS = 20
 
 
 def grouped_bars(metrics: pd.DataFrame, labels: Labels, grid: Grid, y_label: str) -> Figure:
-    """One panel per model, dataset and benchmark with the (k, m) of `grid`, at the lowest temperature.
+    """Draw one panel per model, dataset and benchmark with the (k, m) of `grid`, at the lowest temperature.
 
     Numbers that come without intervals (low = high), such as a paper's, get no whiskers.
     """

@@ -1,4 +1,4 @@
-"""Every figure: its title and caption, the tables it is drawn from, and what a configuration must have for it.
+"""The catalogue lists every figure: title, caption, the tables it is drawn from, and its needs of a configuration.
 
 A new figure needs an entry here, its module `ibft.figures.NAME` and a test. Rules, the report and the names that a
 configuration may give follow from the entries, which stand in the order of the report.
@@ -25,7 +25,7 @@ Input = Literal[
 
 @dataclass(frozen=True)
 class Need:
-    """A condition that not every run or target fulfils, and what is to be written into the configuration for it."""
+    """Not every run or target fulfils this condition; the remedy is to be written into the configuration."""
 
     condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck"]
     remedy: str
@@ -41,7 +41,7 @@ SWEPT_BOTTLENECK = Need(
 
 @dataclass(frozen=True)
 class Entry:
-    """One figure. A figure of one model on one dataset is drawn wherever its tables exist."""
+    """A figure of one model on one dataset is drawn where its tables exist, one of the run where its needs are met."""
 
     title: str
     caption: str

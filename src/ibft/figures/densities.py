@@ -1,4 +1,4 @@
-"""One curve per group: the density of a score that cannot be negative."""
+"""A curve per group shows the density of a score that cannot be negative."""
 
 import numpy as np
 from matplotlib.axes import Axes

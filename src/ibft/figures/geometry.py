@@ -1,4 +1,4 @@
-"""How far apart a model holds its most and its least memorized examples: distances and angles (paper Fig. 5)."""
+"""Distances and angles show how far apart a model holds its most and least memorized examples (paper Fig. 5)."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _PANELS = (
 
 @styled
 def draw(pairs: Mapping[str, pd.DataFrame], labels: Labels, subject: str = "") -> Figure:
-    """GEOMETRY frames by method to the densities of distance and angle.
+    """Draw GEOMETRY frames, by method, as the densities of distance and angle.
 
     Raises:
         UserError: a method has no pairs.

@@ -1,4 +1,4 @@
-"""Do memorized examples stop teaching? Gradient norm by decile of memorization (paper App. A, eq. A1)."""
+"""Gradient norms by decile of memorization show whether memorized examples stop teaching (App. A, eq. A1)."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ _CORRELATIONS = {
 
 @styled
 def draw(deciles: pd.DataFrame, correlations: pd.DataFrame, settings: Memorization, subject: str = "") -> Figure:
-    """GRADIENT_DECILES to one bar each, with the rank correlations of GRADIENT_CORRELATIONS in words above."""
+    """Draw one bar for each of GRADIENT_DECILES; GRADIENT_CORRELATIONS stand in words above."""
     figure, (axes,) = panel_grid(1, width=6.2, height=3.6)
     bins = len(deciles)
     shades = np.linspace(0.95, 0.25, bins)
@@ -43,7 +43,7 @@ def draw(deciles: pd.DataFrame, correlations: pd.DataFrame, settings: Memorizati
 
 
 def _told(correlations: pd.DataFrame) -> str:
-    """Rank correlations with memorization, and with length, which drives both scores."""
+    """Tell the rank correlations with memorization, and with length, which drives both scores."""
     of_norm = correlations[(correlations["score"] == "grand") & correlations["rho"].notna()]
     rho = {(row["other"], None if pd.isna(row["given"]) else row["given"]): row["rho"] for _, row in of_norm.iterrows()}
     told = [f"{words} {rho[pair]:+.2f}" for pair, words in _CORRELATIONS.items() if pair in rho]

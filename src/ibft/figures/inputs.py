@@ -29,7 +29,7 @@ Inputs = Sequence[tuple[str, Path]]
 
 
 def keyed_path(text: str) -> tuple[str, Path]:
-    """`KEY=PATH` as a pair, for argparse. A path may hold further equals signs."""
+    """Split `KEY=PATH` into a pair, for argparse. A path may hold further equals signs."""
     key, separator, path = text.partition("=")
     if not separator or not key or not path:
         raise ArgumentTypeError(f"{text!r} is not of the form KEY=PATH")
@@ -39,7 +39,7 @@ def keyed_path(text: str) -> tuple[str, Path]:
 def arguments_of(
     draw: Callable[..., Any], inputs: Inputs, settings: Mapping[str, Any], **offered: Any
 ) -> dict[str, Any]:
-    """The arguments that the function `draw` of a figure asks for by the names of its parameters.
+    """Read the arguments that the function `draw` of a figure asks for by the names of its parameters.
 
     Args:
         inputs: the files that the tables among them are read from, by READERS.
@@ -93,7 +93,7 @@ READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input
 
 
 def _only(inputs: Inputs, key: str) -> Path:
-    """The path of `key`, which must be given once.
+    """Return the path of `key`, which must be given once.
 
     Raises:
         UserError: it is absent or repeated.
@@ -105,7 +105,7 @@ def _only(inputs: Inputs, key: str) -> Path:
 
 
 def _variant(key: str) -> tuple[str, int]:
-    """`METHOD/seedS` as (method, seed)."""
+    """Split `METHOD/seedS` into method and seed."""
     match = re.fullmatch(r"([^/]+)/seed(-?\d+)", key)
     if match is None:
         raise UserError(f"the key {key!r} of a training log is not of the form METHOD/seedS")

@@ -1,4 +1,4 @@
-"""Was the fine-tuning data known before fine-tuning? Densities of Min-K% Prob (paper Fig. 3).
+"""Densities of Min-K% Prob show whether the data was known before fine-tuning (paper Fig. 3).
 
 p0: fine-tuning data on the base model.  p1: the same data on the fine-tuned model.
 p2: data that no model can have seen, on the base model: the weakest-memorization reference.
@@ -25,7 +25,7 @@ _GROUPS = {
 
 @styled
 def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: str = "") -> Figure:
-    """MEMORIZATION frames by group (`p0` and any of `p1`, `p2`) to densities at k = `settings.k_selection`.
+    """Draw MEMORIZATION, by group (`p0` and any of `p1`, `p2`), as densities at k = `settings.k_selection`.
 
     Raises:
         UserError: p0 is missing, or a frame was not scored at that k.
@@ -50,7 +50,7 @@ def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: st
 
 
 def _statistics(values: Mapping[str, Floats]) -> list[str]:
-    """How far p0 lies from p1 and from the reference, with 95% bootstrap intervals: a line for each of the two."""
+    """Tell in a line each how far p0 lies from p1 and from the reference, with 95% bootstrap intervals."""
     lines = []
     if "p1" in values:
         lines.append(f"overlap of $p_0$ and $p_1$: {separation(values['p0'], values['p1']).overlap}")

@@ -1,4 +1,4 @@
-"""Pass@k^(m) of every method: how often at least m of k samples are correct (paper Fig. 2b)."""
+"""Bars show Pass@k^(m) of every method: how often at least m of k samples are correct (paper Fig. 2b)."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,6 +11,6 @@ from ibft.labels import Labels
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to grouped bars, one group per strict m of `settings`."""
+    """Draw METRICS as grouped bars, one group per strict m of `settings`."""
     grid = [(settings.strict_k, m) for m in settings.strict_m]
     return grouped_bars(metrics, labels, grid, f"Problems solved by at least m\nof {settings.strict_k} samples (%)")

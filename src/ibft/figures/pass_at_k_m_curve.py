@@ -1,4 +1,4 @@
-"""Pass@k^(m) over all m: how fast success fades as more of the k samples must be correct."""
+"""Pass@k^(m) over all m shows how fast success fades as more of the k samples must be correct."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from ibft.labels import Labels, lowest_temperature
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to one line per method over m = 1 .. strict_k, with a band for the 95% interval."""
+    """Draw METRICS as one line per method over m = 1 .. strict_k, with a band for the 95% interval."""
     k = settings.strict_k
     parts = panels(lowest_temperature(metrics[metrics["k"] == k]), labels)
     figure, all_axes = panel_grid(len(parts), height=3.4)

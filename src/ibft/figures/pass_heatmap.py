@@ -1,4 +1,4 @@
-"""Which problems each method solves, and how reliably: passes out of all samples, problem by problem."""
+"""A heat map shows how reliably each method solves each problem: passes out of all samples."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ _WIDTH = 11.0
 
 @styled
 def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
-    """PASS_COUNTS to one heat map per benchmark: methods down, problems across, from the hardest to the easiest."""
+    """Draw PASS_COUNTS as one map per benchmark: methods down, problems across, from the hardest to the easiest."""
     parts = panels(lowest_temperature(pass_counts), labels)
     named = any(frame["task_id"].nunique() <= _NAMED_PROBLEMS for _, frame in parts)
     rows = [frame["method"].nunique() for _, frame in parts]
@@ -52,7 +52,7 @@ def draw(pass_counts: pd.DataFrame, labels: Labels) -> Figure:
 
 
 def pass_shares(frame: pd.DataFrame, labels: Labels) -> pd.DataFrame:
-    """Share of passed samples: methods as rows in the order of `labels`, problems as columns, hardest first."""
+    """Compute shares of passed samples: a row per method by `labels`, a column per problem, hardest first."""
     summed = frame.groupby(["method", "task_id"])[["c", "n"]].sum()
     shares = (summed["c"] / summed["n"]).unstack("task_id")
     easiest_last = shares.mean().sort_index().sort_values(kind="stable").index

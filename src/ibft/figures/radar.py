@@ -1,4 +1,4 @@
-"""All k of k samples pass, for every k and benchmark at once (paper Fig. 1b): further out is better."""
+"""A radar shows how often all k of k samples pass, for every k and benchmark at once (paper Fig. 1b)."""
 
 from math import ceil
 
@@ -19,7 +19,7 @@ _COLUMNS = 2
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to one radar per model and dataset, one spoke per benchmark and m = k.
+    """Draw METRICS as one radar per model and dataset, one spoke per benchmark and m = k.
 
     Raises:
         UserError: there is nothing to draw.

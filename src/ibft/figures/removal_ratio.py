@@ -1,4 +1,4 @@
-"""Pass@k over the share of the fine-tuning data that was removed: Figures 4 and A1 of the paper, with a control."""
+"""Lines show Pass@k over the share of the data that was removed (paper Figs. 4 and A1), with a control."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ _APART = 0.003  # shifts the criteria, so that their whiskers do not hide one an
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to one panel per benchmark and k, one line per criterion, from FT on all data (0%) on.
+    """Draw METRICS in one panel per benchmark and k, one line per criterion, from FT on all data (0%) on.
 
     Raises:
         UserError: no model was fine-tuned on several shares of a dataset.
@@ -74,7 +74,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
 
 
 def _lines(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[Kind, pd.DataFrame]]:
-    """The METRICS rows of each criterion with the column `removed`, from FT on all data on, where there is any."""
+    """Yield the METRICS of each criterion with the column `removed`, from FT on all data on, where there is any."""
     shares = rows.assign(removed=rows["method"].map(labels.removed), kind=rows["method"].map(labels.kinds))
     whole = shares[shares["kind"] == "ft"].head(1)
     for kind in _CRITERIA:

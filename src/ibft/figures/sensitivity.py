@@ -1,4 +1,4 @@
-"""How much IB-FT depends on its own settings: Pass@k over alpha x beta, and over layer x bottleneck width."""
+"""Maps of Pass@k over alpha x beta and layer x bottleneck width show how IB-FT depends on its settings."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ _AXES = {"alpha": r"$\alpha$", "beta": r"$\beta$", "layer": "layer", "bottleneck
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to one map per benchmark, pair of settings, and metric: Pass@k of the smallest k, and the strictest.
+    """Draw METRICS as a map per benchmark, pair of settings and metric: Pass@k of the smallest k, and the strictest.
 
     Raises:
         UserError: no model was trained by IB-FT with several values of a setting.
@@ -43,7 +43,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
 
 
 def _grids(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
-    """For each pair of settings that varies, the estimates with one setting across and the other upwards.
+    """Yield, for each pair of settings that varies, the estimates with one setting across and the other upwards.
 
     The other two settings are those at which the pair was tried most often.
     """
@@ -80,7 +80,7 @@ def _draw_map(figure: Figure, axes: Axes, grid: pd.DataFrame, pair: tuple[str, s
 
 
 def _references(rows: pd.DataFrame, labels: Labels, k: int, m: int) -> str:
-    """What the base model and FT on all data reach on the same problems."""
+    """Tell what the base model and FT on all data reach on the same problems."""
     of_metric = rows[(rows["k"] == k) & (rows["m"] == m)]
     found = []
     for kind in ("base", "ft"):

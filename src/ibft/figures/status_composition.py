@@ -1,4 +1,4 @@
-"""What became of the samples: passed, or in which way they failed, per method."""
+"""Bars show, per method, which share of the samples passed, and in which way the others failed."""
 
 from collections.abc import Iterable
 
@@ -32,13 +32,13 @@ _WIDE_ENOUGH_FOR_A_NUMBER = 0.045
 
 
 def draw(pass_counts: pd.DataFrame, verdicts: Iterable[tuple[Run, pd.DataFrame]], labels: Labels) -> Figure:
-    """The VERDICTS of each run, on the problems that PASS_COUNTS has, to one stacked bar per method."""
+    """Draw the VERDICTS of each run, on the problems of PASS_COUNTS, as one stacked bar per method."""
     return stacked_bars(count_statuses(verdicts, pass_counts), labels)
 
 
 @styled
 def stacked_bars(statuses: pd.DataFrame, labels: Labels) -> Figure:
-    """Counts of statuses to one stacked bar per method.
+    """Draw counts of statuses as one stacked bar per method.
 
     Args:
         statuses: model, dataset, method, benchmark, temperature, status, samples (how many have that status).
@@ -93,13 +93,13 @@ def count_statuses(verdicts: Iterable[tuple[Run, pd.DataFrame]], pass_counts: pd
 
 
 def status_order(statuses: pd.DataFrame) -> list[str]:
-    """`passed` first, then failures from the most to the least frequent."""
+    """Order the statuses: `passed` comes first, then failures from the most to the least frequent."""
     totals = statuses.groupby("status")["samples"].sum().sort_index().sort_values(ascending=False, kind="stable")
     return [PASSED, *(str(status) for status in totals.index if status != PASSED)]
 
 
 def _colours(order: list[str]) -> list[tuple[str, str]]:
-    """A colour and a hatch per status: beyond the palette, colours repeat with another hatch."""
+    """Give each status a colour and a hatch: beyond the palette, colours repeat with another hatch."""
     failures = range(len(order) - 1)
     size = len(_FAILURE_COLOURS)
     return [

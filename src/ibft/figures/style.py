@@ -1,4 +1,4 @@
-"""What all figures share: size, fonts, the colour and marker of each method, panels, and reproducible files.
+"""All figures share size, fonts, the colour and marker of each method, panels, and reproducible files.
 
 The colours are those of Okabe and Ito, which stay apart for colour-blind readers; markers and hatches repeat the
 distinction for print. A method looks the same in every figure of a run.
@@ -60,7 +60,7 @@ _RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn."""
+    """A method is drawn with this colour, marker and hatch."""
 
     colour: str
     marker: str
@@ -86,7 +86,7 @@ _FURTHER_LOOKS = (
 
 
 def looks(labels: Labels, names: Iterable[str] = ()) -> dict[str, Look]:
-    """The look of every method of `labels`, and of further `names`.
+    """Give a look to every method of `labels`, and to further `names`.
 
     The first method of a kind looks as that kind does everywhere; a second one (say, another alpha) takes the next
     further look. Methods of one label, which are of different datasets, share a look.
@@ -108,18 +108,18 @@ def look_of(kind: Kind) -> Look:
 
 
 def literal(text: str) -> str:
-    """`text` such that matplotlib draws it as it is: a dollar begins no formula, and legends do not leave out _x."""
+    """Escape `text` so that matplotlib draws it as it is: a dollar begins no formula, legends leave out no _x."""
     escaped = visible(text).replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 
 def shortened(label: str) -> str:
-    """A label that leaves room for what it labels."""
+    """Cut a label so that it leaves room for what it labels."""
     return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
 
 
 def drawn_literally(labels: Labels) -> Labels:
-    """`labels` for figures."""
+    """Escape and shorten `labels` for figures."""
     kinds = {kind: getattr(labels, kind) for kind in ("models", "datasets", "methods", "benchmarks")}
     return labels.model_copy(
         update={kind: {name: literal(shortened(label)) for name, label in own.items()} for kind, own in kinds.items()}
@@ -149,7 +149,7 @@ def save(figure: Figure, png: Path, svg: Path, **facts: Any) -> None:
 def panel_grid(
     count: int, width: float = PANEL_WIDTH, height: float = PANEL_HEIGHT, columns: int = _COLUMNS
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels, at most `columns` side by side, on a white ground."""
+    """Make a figure of `count` panels, at most `columns` side by side, on a white ground."""
     columns = min(count, columns)
     rows = ceil(count / columns)
     figure = Figure(figsize=(width * columns, height * rows + 0.5), facecolor="white")
@@ -189,14 +189,14 @@ def percent_axis(axes: Axes, label: str) -> None:
 
 
 def size_note(frame: pd.DataFrame) -> str:
-    """How much data a panel of METRICS rests on."""
+    """Tell how much data a panel of METRICS rests on."""
     first = frame.iloc[0]
     runs = f"{frame['runs'].max()} run{'s' if frame['runs'].max() > 1 else ''}"
     return f"{first['problems']} problems × {frame['n'].min()} samples, {runs}, T = {first['temperature']:g}"
 
 
 def legend_below(figure: Figure, axes: Iterable[Axes], note: str = "", columns: int = 6) -> None:
-    """One legend under all panels, each label once, headed by how to read the marks."""
+    """Put one legend under all panels, each label once, headed by `note` on how to read the marks."""
     handles: dict[str, Artist] = {}
     for each in axes:
         for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
@@ -214,7 +214,7 @@ def legend_below(figure: Figure, axes: Iterable[Axes], note: str = "", columns: 
 
 
 def titled(axes: Axes, title: str, note: str = "") -> None:
-    """A bold title, and below it, smaller and grey, what the panel rests on."""
+    """Set a bold title, and below it, smaller and grey, `note` on what the panel rests on."""
     axes.set_title(title + "\n" * (note.count("\n") + 1 if note else 0))
     if note:
         axes.annotate(note, (0, 1), (0, 4), "axes fraction", "offset points", color=GREY, fontsize=8)

@@ -1,4 +1,4 @@
-"""Pass@k^(k) over the sampling temperature: which methods stay reliable when sampling gets wilder (paper Fig. 6)."""
+"""Pass@k^(k) over the temperature shows which methods stay reliable when sampling gets wilder (paper Fig. 6)."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ _APART = 0.012  # shifts the methods, so that their whiskers do not hide one ano
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """METRICS to one panel per benchmark and k > 1 (k = 1 where there is no other), one line per method."""
+    """Draw METRICS in one panel per benchmark and k > 1 (k = 1 where there is no other), one line per method."""
     wanted = [k for k in settings.k if k > 1] or list(settings.k)
     chosen = metrics[(metrics["k"] == metrics["m"]) & metrics["k"].isin(wanted)]
     parts = [(title, frame, k) for title, frame in panels(chosen, labels) for k in wanted]

@@ -1,4 +1,4 @@
-"""The losses over the optimizer steps, per method: cross-entropy, and for IB-FT its two bottleneck terms."""
+"""Curves show the losses over the optimizer steps: cross-entropy, and for IB-FT its two bottleneck terms."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ _WINDOWS = 25  # smoothing: each mean spans a 25th of the steps
 
 @styled
 def draw(logs: Mapping[tuple[str, int], pd.DataFrame], labels: Labels, subject: str = "") -> Figure:
-    """TRAINING_LOG frames by (method, seed) to one panel per loss that any method has.
+    """Draw TRAINING_LOG, by method and seed, in one panel per loss that any method has.
 
     Raises:
         UserError: no method was trained.
@@ -59,5 +59,5 @@ def draw(logs: Mapping[tuple[str, int], pd.DataFrame], labels: Labels, subject: 
 
 
 def _window(log: pd.DataFrame) -> int:
-    """Steps in a moving average; 1 where there are too few steps to smooth."""
+    """Return the steps of a moving average: 1 where there are too few to smooth."""
     return max(1, len(log) // _WINDOWS)

@@ -1,1 +1,1 @@
-"""From verdicts to Pass@k and Pass@k^(m), with the uncertainty of each."""
+"""Metrics turn verdicts into Pass@k and Pass@k^(m), with the uncertainty of each."""

@@ -1,4 +1,4 @@
-"""From verdicts to pass counts, and from these to Pass@k^(m) of a method.
+"""Verdicts are counted into passes per problem, and these are aggregated into Pass@k^(m) of a method.
 
 The estimate is the mean over runs and problems, the spread is over runs, and the interval is over problems.
 """
@@ -25,7 +25,7 @@ COUNTED_COLUMNS = ["task_id", "sample", "passed", "official_passed"]  # of VERDI
 
 @dataclass(frozen=True)
 class Cell:
-    """The pass counts of one method on one benchmark at one temperature: R runs of P problems."""
+    """A cell holds the pass counts of one method on one benchmark at one temperature: R runs of P problems."""
 
     key: tuple[Any, ...]  # the values of CELL
     task_ids: list[str]
@@ -35,11 +35,11 @@ class Cell:
     official: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # n and c by the upstream rule, of all problems
 
     def official_estimate(self, k: int, m: int) -> float:
-        """Pass@k^(m) as the upstream harness would have it, over all its problems."""
+        """Estimate Pass@k^(m) by the rule of the upstream harness, over all its problems."""
         return float(pass_at_k_m_array(*self.official, k, m).mean())
 
     def scores(self, k: int, m: int) -> Floats:
-        """Pass@k^(m) of each problem in each run: [R, P]."""
+        """Estimate Pass@k^(m) of each problem in each run: [R, P]."""
         return pass_at_k_m_array(self.n_RP.ravel(), self.c_RP.ravel(), k, m).reshape(self.n_RP.shape)
 
 
@@ -65,12 +65,12 @@ def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = (
 
 
 def judged(pass_counts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of PASS_COUNTS that count: those of problems that this machine can judge."""
+    """Keep the rows of PASS_COUNTS that count: those of problems that this machine can judge."""
     return pass_counts[pass_counts["judged"]]
 
 
 def compute_metrics(pass_counts: pd.DataFrame, settings: Metrics) -> pd.DataFrame:
-    """METRICS of all pass counts: every m from 1 to k, for each configured k of Pass@k and for the k of Pass@k^(m).
+    """Compute METRICS: every m from 1 to k, for each configured k of Pass@k and for the k of Pass@k^(m).
 
     `estimate` is the mean over problems, trials and training seeds. `std` is that of the runs' means, with ddof = 1:
     how much a repetition of training and sampling moves the result. `low` and `high` bound the estimate over

@@ -1,4 +1,4 @@
-"""Paired tests: is a method better than the reference method, and has a metric moved between two runs?
+"""Paired tests tell whether a method is better than the reference, and whether a metric moved between two runs.
 
 Both cells of a pair were tested on the same problems, so the differences per problem are what is tested. Under the null
 hypothesis the two are exchangeable on every problem, so each difference could as well have had the other sign: the
@@ -31,7 +31,7 @@ _ROUNDING = 1e-12  # equal means may differ in their last bits, as sums depend o
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much one metric of `after` exceeds that of `before`, problem by problem.
+    """One metric of `after` exceeds that of `before` by so much, problem by problem.
 
     Attributes:
         difference: mean over problems, in [-1, 1].
@@ -77,7 +77,7 @@ def paired_differences(before: Cell, after: Cell, grid: Grid, resamples: int) ->
 def compare_methods(
     pass_counts: pd.DataFrame, settings: Metrics, reference: str, swept: Collection[str] = ()
 ) -> pd.DataFrame:
-    """COMPARISONS of every method with `reference`, for each Pass@k and Pass@k^(m) of the headline table.
+    """Compute COMPARISONS of every method with `reference`, for each metric of the headline table.
 
     The difference is positive where the method is better. `p_holm` is adjusted (Holm 1979) over the methods that are
     compared on the same model, dataset, benchmark, temperature and metric; the methods in `swept`, the points of
@@ -107,7 +107,7 @@ def compare_methods(
 
 
 def compare_runs(before: list[Cell], after: list[Cell], settings: Metrics) -> pd.DataFrame:
-    """MOVEMENTS: one row per cell that both runs have and metric of the headline table, the surest movements first.
+    """Compute MOVEMENTS: a row per cell of both runs and metric of the headline table, the surest movements first.
 
     The problems that both runs judged are compared. `moved` says whether the p-value stays below `LEVEL` after Holm's
     correction over all rows. Metrics that need more samples than a run has are left out.
@@ -128,9 +128,9 @@ def compare_runs(before: list[Cell], after: list[Cell], settings: Metrics) -> pd
 
 
 def sign_flip_p_values(differences_PM: Floats) -> Floats:
-    """Two-sided p-value of each column's mean, by flipping the signs of whole rows (problems).
+    """Compute the two-sided p-value of each column's mean, by flipping the signs of whole rows (problems).
 
-    All sign patterns are tried where at most 13 problems differ at all, else 10,000 random ones besides the observed
+    All sign patterns are tried where at most 13 problems differ at all, else 10,000 random ones and the observed
     one, which keeps the p-value valid (Phipson & Smyth 2010). The random patterns are the same in every call.
     """
     differing = differences_PM[(differences_PM != 0).any(axis=1)]

@@ -1,4 +1,4 @@
-"""95% intervals for a mean over problems, by bootstrap: what another set of such problems could have shown.
+"""The bootstrap gives 95% intervals for a mean over problems, which another set of such problems could have shown.
 
 Problems are resampled as wholes (a cluster bootstrap): all samples, trials and training seeds of a problem stay
 together, since they are not independent. Every resampled set is used for all columns at once, so that columns and
@@ -21,7 +21,7 @@ _ROUNDING = 1e-12  # equal means may differ in their last bits, as sums depend o
 def bootstrap_interval(
     scores_PM: Floats, resamples: int, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> tuple[Floats, Floats]:
-    """The interval of each column's mean: bias-corrected and accelerated (BCa, Efron 1987).
+    """Compute the interval of each column's mean: bias-corrected and accelerated (BCa, Efron 1987).
 
     Pass rates are skewed and often nearly all 0 or all 1, where plain percentiles miss the truth too often. The tails
     are widened for few problems as Hesterberg (2015, "What teachers should know about the bootstrap") does, so that
@@ -66,7 +66,7 @@ def _bca(scores_PM: Floats, resamples: int) -> tuple[Floats, Floats]:
 
 
 def _resampled_means(scores_PM: Floats, resamples: int) -> Floats:
-    """The mean of each column over `resamples` sets of problems drawn with replacement: [resamples, M]."""
+    """Compute each column's mean over `resamples` sets of problems drawn with replacement: [resamples, M]."""
     problems = len(scores_PM)
     means_BM: Floats = _weights(problems, resamples) @ scores_PM / problems
     return means_BM
@@ -74,13 +74,13 @@ def _resampled_means(scores_PM: Floats, resamples: int) -> Floats:
 
 @lru_cache(maxsize=4)
 def _weights(problems: int, resamples: int) -> Floats:
-    """How often each problem stands in each resampled set: [resamples, problems]. Drawn once for all methods."""
+    """Draw how often each problem stands in each resampled set: [resamples, problems], once for all methods."""
     random = np.random.default_rng(problems)
     return random.multinomial(problems, np.full(problems, 1 / problems), size=resamples).astype(np.float64)
 
 
 def _interval_of_a_constant(value_M: Floats, problems: int, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Where could the mean be, if all of `problems` draws from its distribution were equal to `value_M`?
+    """Bound the mean where all of `problems` draws from its distribution are equal to `value_M`.
 
     A distribution that takes other values with probability q shows none of them with probability (1 - q)^problems,
     which falls below the tail probability at the q used here; the mean is then at most that far towards a bound.

@@ -1,4 +1,4 @@
-"""Pass@k^(m): the probability that at least m of k samples pass, estimated without bias from n samples.
+"""Pass@k^(m) is the probability that at least m of k samples pass, estimated without bias from n samples.
 
 A problem has n judged samples of which c passed. Drawing k of the n without replacement, the number that passed is
 hypergeometric, so the paper's estimator (App. C.2; lighteval calls it G-Pass@k) is its upper tail:
@@ -39,7 +39,7 @@ def pass_at_k_m(n: int, c: int, k: int, m: int) -> float:
 def pass_at_k_m_array(
     n: npt.NDArray[np.integer], c: npt.NDArray[np.integer], k: int, m: int
 ) -> npt.NDArray[np.float64]:
-    """`pass_at_k_m` of many problems: `n` and `c` have one entry per problem.
+    """Estimate Pass@k^(m) of many problems: `n` and `c` have one entry per problem.
 
     The same (n, c) recurs in most problems, so each distinct pair is computed once.
 

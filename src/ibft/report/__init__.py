@@ -1,1 +1,1 @@
-"""The run as one self-contained HTML file."""
+"""The report shows a run as one self-contained HTML file."""

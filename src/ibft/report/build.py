@@ -1,4 +1,4 @@
-"""The report of a run, from its tables: what stands in which section, and the samples that the browser shows."""
+"""A run's tables are built into its report: the sections, and the samples that the browser of the page shows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,6 @@ from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.parquet import read_table
 from ibft.store.schemas import (
-    BESIDE_PAPER,
     COMPARISONS,
     CONTAMINATION,
     EXAMPLES,
@@ -29,6 +28,7 @@ from ibft.store.schemas import (
     HEADLINE,
     MEMORIZATION,
     METRICS,
+    PAPER_COMPARISON,
     PASS_COUNTS,
     PROBLEMS,
     SAMPLES,
@@ -44,7 +44,7 @@ Frames = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that a report is written from. Those of a mapping are optional."""
+    """A report is written from these files, of which the mappings may be empty."""
 
     metrics: Path
     comparisons: Path
@@ -52,7 +52,7 @@ class Sources:
     headline: Path
     samples: Path  # folder of all runs
     verdicts: Path  # folder of all runs
-    beside_paper: Path | None = None
+    paper_comparison: Path | None = None
     problems: Paths = field(default_factory=dict)  # by BENCHMARK
     examples: Paths = field(default_factory=dict)  # by DATASET
     memorization: Paths = field(default_factory=dict)  # by MODEL/DATASET/GROUP
@@ -64,7 +64,7 @@ class Sources:
 
 
 def build(sources: Sources, config: Config, labels: Labels) -> str:
-    """The page, which shows the runs that PASS_COUNTS names.
+    """Build the page, which shows the runs that PASS_COUNTS names.
 
     Raises:
         UserError: a table is missing or damaged, or one does not fit another.
@@ -106,7 +106,7 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
 
 @dataclass
 class _Packed:
-    """All samples: counted, and packed for the browser of the page."""
+    """All samples are counted, and packed for the browser of the page."""
 
     tally: Tally = field(default_factory=Tally)
     chunk_of_run: dict[Run, str] = field(default_factory=dict)
@@ -139,7 +139,7 @@ def _joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tup
 
 
 def _doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
-    """(benchmark, task_id) of problems that some run could not judge, each with why; those that a constant passes."""
+    """Read (benchmark, task_id) of problems that could not be judged, and why, and of those that a constant passes."""
     paths = paths_of(runs, verdicts).items()
     excluded = {
         (run.benchmark, task_id): reason for run, path in paths for task_id, reason in excluded_problems(path).items()
@@ -153,10 +153,10 @@ def _comparisons(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:
 
 
 def _paper(sources: Sources) -> list[TextTable]:
-    """The comparison with the paper, where the run has anything that the paper has."""
-    if sources.beside_paper is None:
+    """Show the comparison with the paper where the run has anything that the paper has."""
+    if sources.paper_comparison is None:
         return []
-    comparison = read_table(sources.beside_paper, BESIDE_PAPER)
+    comparison = read_table(sources.paper_comparison, PAPER_COMPARISON)
     return [] if comparison.empty else [paper_comparison_table(comparison)]
 
 
@@ -206,7 +206,7 @@ def _environment(sources: Sources, tally: Tally) -> list[TextTable]:
 
 
 def _about(key: str, labels: Labels) -> str:
-    """FIGURE/MODEL/DATASET with the labels of the two; any other subject as it is."""
+    """Replace MODEL/DATASET after FIGURE by the labels of the two; any other subject stays as it is."""
     name, _, subject = key.partition("/")
     model, _, dataset = subject.partition("/")
     known = model in labels.models and dataset in labels.datasets
@@ -214,7 +214,7 @@ def _about(key: str, labels: Labels) -> str:
 
 
 def _as_yaml(config: Config) -> str:
-    """Every key but those that only say how jobs run and what is made by name."""
+    """Write every key but those that only say how jobs run and what is made by name."""
     values = config.model_dump(mode="json", exclude={"compute", "targets"})
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 

@@ -1,4 +1,4 @@
-"""Tables of the report on the fine-tuning data: memorization, selections, gradient norms, overlap with benchmarks."""
+"""These tables of the report describe the fine-tuning data: memorization, selections, gradient norms, overlap."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> TextTabl
 
 
 def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: int, labels: Labels) -> TextTable:
-    """Quartiles of Min-K% Prob per (model, dataset, group), and how far each group lies from its p0."""
+    """Show quartiles of Min-K% Prob per (model, dataset, group), and how far each group lies from its p0."""
     values = {key: scores_at(frame, k, "/".join(key)) for key, frame in scores.items()}
     rows = []
     for (model, dataset, group), own in values.items():
@@ -82,7 +82,7 @@ def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: i
 def selection_table(
     kept: Mapping[tuple[str, str, str], pd.DataFrame], examples: Mapping[str, pd.DataFrame], labels: Labels
 ) -> TextTable:
-    """SELECTION by (model, dataset, method). Datasets that are not in `examples` show no share."""
+    """Show SELECTION by (model, dataset, method). Datasets that are not in `examples` show no share."""
     rows = []
     for (model, dataset, name), frame in kept.items():
         total = len(examples[dataset]) if dataset in examples else None
@@ -97,7 +97,7 @@ def selection_table(
 
 
 def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradients, labels: Labels) -> TextTable:
-    """GRADIENT_DECILES by (model, dataset)."""
+    """Show GRADIENT_DECILES by (model, dataset)."""
     rows = [
         [
             labels.model(model),
@@ -132,7 +132,7 @@ def decile_table(deciles: Mapping[Pair, pd.DataFrame], k: int, settings: Gradien
 
 
 def correlation_table(correlations: Mapping[Pair, pd.DataFrame], k: int, labels: Labels) -> TextTable:
-    """GRADIENT_CORRELATIONS by (model, dataset)."""
+    """Show GRADIENT_CORRELATIONS by (model, dataset)."""
     others = {"min_k_prob": f"Min-{k}% Prob", "tokens": "number of response tokens"}
     rows = [
         [
@@ -176,7 +176,7 @@ def _moment(settings: Gradients) -> str:
 def contamination_table(
     tables: Mapping[Pair, pd.DataFrame], settings: Contamination, labels: Labels, problems: Mapping[str, int]
 ) -> TextTable:
-    """One row per dataset and benchmark.
+    """Show the overlap of each dataset with each benchmark in one row.
 
     Args:
         tables: CONTAMINATION by (dataset, benchmark).
@@ -224,7 +224,7 @@ def contamination_table(
 
 
 def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> TextTable:
-    """The examples of each CONTAMINATION table that overlap most, each by the part that does so most."""
+    """Show the examples of each CONTAMINATION table that overlap most, each by the part that does so most."""
     rows = [
         [
             f"{labels.dataset(dataset)} ~ {labels.benchmark(benchmark)}",
@@ -303,7 +303,7 @@ def _cover(row: pd.Series) -> str:
 
 
 def _run(row: pd.Series) -> str:
-    """Its tokens, and the problem, where that is not the one that is covered most."""
+    """Tell the tokens of a run, and its problem where that is not the one that is covered most."""
     other = row["substring_tokens"] and row["substring_task_id"] != _problem(row)
     return f"{row['substring_tokens']:,}" + (f" (in {row['substring_task_id']})" if other else "")
 

@@ -1,7 +1,7 @@
-"""The report as one HTML file: no network, no outside file, and nothing in it that a sample wrote is ever run.
+"""The page is one HTML file without network or outside files, and nothing that a sample wrote is ever run in it.
 
 Everything that came from a model, a dataset or a label passes Jinja's escaping or is packed data; the page's script
-puts it on screen as text alone. A Content-Security-Policy forbids any connection besides.
+puts it on screen as text alone. A Content-Security-Policy forbids any connection as well.
 """
 
 import base64
@@ -30,17 +30,17 @@ _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of the report."""
+    """A figure of the report has a title, a subject, a caption, and its content as a data: URI."""
 
     title: str
     subject: str
     caption: str
-    source: str  # data: URI
+    source: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """Tables under one heading."""
+    """A section shows tables under one heading."""
 
     title: str
     anchor: str
@@ -48,7 +48,7 @@ class Section:
 
 
 def picture(key: str, path: Path) -> Picture:
-    """The figure NAME or NAME/SUBJECT that lies at `path`, with its caption.
+    """Read the figure NAME or NAME/SUBJECT that lies at `path`, and add its caption.
 
     Raises:
         UserError: it is no PNG or SVG, or no figure of that name exists.
@@ -75,7 +75,7 @@ def render(
     index: Mapping[str, Any],
     chunks: Mapping[str, str],
 ) -> str:
-    """The whole page.
+    """Render the whole page.
 
     Args:
         warnings: sentences on what makes some numbers doubtful.
@@ -109,7 +109,7 @@ def render(
 
 
 def marked(text: str, keep: str = "") -> Markup:
-    """`text` as HTML in which what `visible` spells out stands apart from what the text says."""
+    """Write `text` as HTML, in which characters that `visible` spells out stand apart from the others."""
     spelled = re.sub(f"({SPELLED})", r'<span class="unseen">\1</span>', str(escape(visible(text, keep))))
     return Markup(spelled)  # noqa: S704 - escaped above
 
@@ -120,7 +120,7 @@ def _shown(value: Any) -> Any:
 
 
 def embedded_json(content: Any) -> Markup:
-    """JSON that is inert inside a <script>: no character of it can end the element or open a comment."""
+    """Write JSON that is inert inside a <script>: no character of it can end the element or open a comment."""
     text = json.dumps(content, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

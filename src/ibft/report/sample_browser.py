@@ -1,4 +1,4 @@
-"""All samples of a run, packed so that a page of a few megabytes holds tens of thousands and opens at once.
+"""All samples of a run are packed so that a page of a few megabytes holds tens of thousands and opens at once.
 
 The page carries one small index (which runs there are, how many samples of each problem passed) and one compressed
 chunk per run and per benchmark, which the browser unpacks only when it is looked at. A chunk is JSON, gzipped, in
@@ -22,7 +22,7 @@ _PROBLEM_TEXTS = ("language", "description", "prompt", "tests", "reference_solut
 
 
 def pack(content: Any) -> str:
-    """`content` as JSON, gzipped, in base64. Equal content gives equal text."""
+    """Write `content` as JSON, gzipped, in base64. Equal content gives equal text."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     compressed = gzip.compress(text.encode(), compresslevel=6, mtime=0)
     return base64.b64encode(compressed).decode("ascii")
@@ -54,12 +54,12 @@ def sample_chunk(joined: pd.DataFrame) -> str:
 
 
 def _known(column: pd.Series) -> list[Any]:
-    """Numbers, with None for those that imported samples lack."""
+    """Return numbers, with None for those that imported samples lack."""
     return [None if pd.isna(value) else value for value in column.tolist()]
 
 
 def problem_chunk(problems: pd.DataFrame) -> str:
-    """Pack what a reader wants to see of each problem: by task_id."""
+    """Pack the texts of each problem that a reader wants to see, by task_id."""
     rows = {
         row["task_id"]: {name: None if pd.isna(row[name]) else row[name] for name in _PROBLEM_TEXTS}
         for _, row in problems.iterrows()
@@ -70,7 +70,7 @@ def problem_chunk(problems: pd.DataFrame) -> str:
 def index(
     pass_counts: pd.DataFrame, labels: Labels, chunks: Mapping[Run, str], problems: Iterable[str]
 ) -> dict[str, Any]:
-    """What the page knows from the start.
+    """Make the index that the page reads at the start.
 
     Args:
         pass_counts: PASS_COUNTS of all runs.

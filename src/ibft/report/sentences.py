@@ -1,4 +1,4 @@
-"""Sentences of the report: which method won, by how much, whether chance could have done it, and what is doubtful."""
+"""Sentences tell which method won, by how much, whether chance could have done it, and which numbers are doubtful."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ TOLERATED = 0.01  # share of a variant's samples that may hit the token limit
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome on one benchmark: a heading, what it rests on, and one sentence per metric."""
+    """The outcome on one benchmark has a heading, the setting it rests on, and one sentence per metric."""
 
     benchmark: str
     setting: str
@@ -22,7 +22,7 @@ class Finding:
 
 
 def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, settings: Metrics) -> list[Finding]:
-    """One finding per model, dataset and benchmark, at the lowest temperature.
+    """Tell one finding per model, dataset and benchmark, at the lowest temperature.
 
     Two metrics speak: Pass@k of the smallest k, and the strictest Pass@k^(m) of the settings.
     """
@@ -39,7 +39,7 @@ def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, s
 
 
 def truncation_warnings(tally: Tally, labels: Labels) -> list[str]:
-    """One sentence per place that has variants of which more than 1% of the samples hit the token limit."""
+    """Tell one sentence per place with variants of which more than 1% of the samples hit the token limit."""
     shares: dict[str, list[str]] = {}
     for cell, samples in tally.samples_of.items():
         share = tally.cut_of[cell] / samples if samples else 0.0
@@ -65,7 +65,7 @@ def _sentence(rows: pd.DataFrame, compared: pd.DataFrame, labels: Labels, metric
 
 
 def _against_reference(best: str, compared: pd.DataFrame, labels: Labels) -> str:
-    """How the best method stands to the reference, or the nearest rival if the best is the reference."""
+    """Compare the best method with the reference, or with the nearest rival if the best is the reference."""
     if compared.empty:
         return ""
     reference = str(compared["reference"].iloc[0])

@@ -1,4 +1,4 @@
-"""Tables of the report on the results: comparisons, verdicts, problems, isolation, software and run times."""
+"""These tables of the report describe the results: comparisons, verdicts, problems, software and run times."""
 
 import importlib.metadata
 import platform
@@ -37,7 +37,7 @@ _ISOLATION = {
 
 
 class Cell(NamedTuple):
-    """All training seeds and trials of one method on one benchmark at one temperature."""
+    """A cell holds all training seeds and trials of one method on one benchmark at one temperature."""
 
     model: str
     dataset: str
@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Tally:
-    """What is counted while samples and verdicts pass by, run by run."""
+    """A tally counts samples and verdicts as they pass by, run by run."""
 
     samples: Counter[str] = field(default_factory=Counter)  # by benchmark
     passed: Counter[str] = field(default_factory=Counter)
@@ -127,7 +127,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
 
 
 def official_table(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> TextTable:
-    """One row per method, place, temperature and metric of the headline table: both estimates and their difference."""
+    """Show both estimates and their difference per method, place, temperature and metric of the headline table."""
     rows = []
     for place, of_place in by_place(rows_at(metrics, headline_grid(settings)), labels):
         for method in in_order(list(of_place["method"]), labels.methods):
@@ -202,7 +202,7 @@ def verdict_table(tally: Tally, labels: Labels) -> TextTable:
 def problem_table(
     excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
 ) -> TextTable:
-    """Each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
+    """Show each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
     rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
     rows += [
         [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
@@ -285,6 +285,6 @@ def run_time_table(folder: Path) -> TextTable:
 
 
 def run_time_csv(folder: Path) -> str:
-    """`run_time_table` as CSV: times differ between equal runs, so they stand in no page that is compared."""
+    """Write `run_time_table` as CSV: times differ between equal runs, so they stand in no page that is compared."""
     table = run_time_table(folder)
     return pd.DataFrame(table.rows, columns=[title for title, _ in table.columns]).to_csv(index=False)

@@ -258,8 +258,8 @@ HEADLINE = _table(
     excluded=_excluded,
 )
 
-BESIDE_PAPER = _table(
-    "beside_paper",
+PAPER_COMPARISON = _table(
+    "paper_comparison",
     1,
     table=_text,  # of the paper
     model=_text,  # labels, which the paper shares
@@ -306,7 +306,7 @@ TABLES = {
         METRICS,
         COMPARISONS,
         HEADLINE,
-        BESIDE_PAPER,
+        PAPER_COMPARISON,
         GEOMETRY,
     )
 }

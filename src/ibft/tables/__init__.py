@@ -1,1 +1,1 @@
-"""The headline table, the paper's tables filled with a run's numbers, and the paper's own numbers."""
+"""Tables print a run's numbers: the headline table, and the paper's tables next to the paper's own numbers."""

@@ -1,4 +1,4 @@
-"""The headline table: the paper's Table 1 of this run, in percent, with the best method of each column marked.
+"""The headline table is the paper's Table 1 of this run, in percent, with the best method of each column marked.
 
 It is printed as one table per dataset and temperature: methods as rows under their model, benchmarks side by side, each
 with its Pass@k and then its Pass@k^(m) columns. Best in bold; mean ± standard deviation over runs where there are
@@ -34,7 +34,7 @@ _SHOWN_DIGITS = 2  # ties are judged by what the reader sees
 
 
 def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.DataFrame:
-    """HEADLINE rows of METRICS without the points of sweeps, in the order in which they are printed.
+    """Make HEADLINE of METRICS without the points of sweeps, in the order in which they are printed.
 
     Rows follow datasets, temperatures, models and methods in the order of `labels`; within a method, benchmarks and
     then the columns Pass@k (each k) and Pass@k^(m) (each strict m).
@@ -98,7 +98,7 @@ def _sorted(shown: pd.DataFrame, labels: Labels, grid: Grid) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of HEADLINE that are printed as one table.
+    """A block holds the rows of HEADLINE that are printed as one table.
 
     `rows` are (model, method), `columns` are (benchmark, k, m), and `cells` maps (model, method, column) to a row.
     """
@@ -112,7 +112,7 @@ class Block:
 
     @property
     def benchmarks(self) -> dict[str, int]:
-        """Each benchmark with its number of columns."""
+        """Count the columns of each benchmark."""
         names = [benchmark for benchmark, _, _ in self.columns]
         return {name: names.count(name) for name in names}
 
@@ -131,7 +131,7 @@ def blocks(headline: pd.DataFrame) -> Iterator[Block]:
 
 
 def block_of(rows: pd.DataFrame) -> Block:
-    """HEADLINE rows of one dataset and temperature as a block."""
+    """Make a block of HEADLINE rows of one dataset and temperature."""
     columns = list(zip(rows["benchmark"], rows["k"], rows["m"], strict=True))
     names = list(zip(rows["model"], rows["method"], strict=True))
     return Block(
@@ -145,7 +145,7 @@ def block_of(rows: pd.DataFrame) -> Block:
 
 
 def number(row: pd.Series) -> Number:
-    """Percent and standard deviation as printed."""
+    """Print percent and standard deviation."""
     return printed(row["percent"], row["std"], _SHOWN_DIGITS, bool(row["best"]))
 
 
@@ -154,7 +154,7 @@ def headline_markdown(headline: pd.DataFrame) -> str:
 
 
 def headline_latex(headline: pd.DataFrame) -> str:
-    """One `table*` per dataset and temperature; needs the package booktabs."""
+    """Write one `table*` per dataset and temperature; it needs the package booktabs."""
     return "\n".join(_latex(block) for block in blocks(headline))
 
 

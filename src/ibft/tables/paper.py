@@ -1,4 +1,4 @@
-"""The paper's Tables 1 and A1 (arXiv 2510.16022): their numbers, their layout, and a run compared with them.
+"""The paper's Tables 1 and A1 (arXiv 2510.16022) give numbers to compare a run with, and layouts to print it in.
 
 `paper_numbers.csv` names the table and the section that a number stands in. `percent` and `spread` are the printed
 digits; the paper calls the spread "its variance over five independent trials", and Table A1 has none. Models, datasets,
@@ -18,7 +18,7 @@ from ibft.config.config import Config
 from ibft.config.metrics import Metrics
 from ibft.labels import Labels, labels_of, raised
 from ibft.runtime.errors import UserError
-from ibft.store.schemas import BESIDE_PAPER, METRICS
+from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import Block, block_of, headline
 from ibft.tables.render import (
     Number,
@@ -62,12 +62,12 @@ _SAME = ["model", "dataset", "method", "benchmark", "k", "m"]
 
 
 def paper_numbers() -> pd.DataFrame:
-    """Table, section, model, dataset, method, benchmark, k, m, percent and spread (NaN in Table A1)."""
+    """Read table, section, model, dataset, method, benchmark, k, m, percent and spread (NaN in Table A1)."""
     return pd.read_csv(_FILE)
 
 
 def paper_metrics(numbers: pd.DataFrame) -> pd.DataFrame:
-    """`numbers` as METRICS. The paper gives no intervals: `low` and `high` are the estimate itself."""
+    """Turn `numbers` into METRICS. The paper gives no intervals: `low` and `high` are the estimate itself."""
     estimate = numbers["percent"] / 100
     return pd.DataFrame(
         numbers.assign(
@@ -88,7 +88,7 @@ def paper_metrics(numbers: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Layout:
-    """One of the paper's tables: methods under their model, Pass@k and Pass@10^(m) per benchmark.
+    """One of the paper's tables lists methods under their model, and Pass@k and Pass@10^(m) per benchmark.
 
     Attributes:
         base_is_model: the row of the base model is called by the model's name; else the name heads its rows.
@@ -116,7 +116,7 @@ LAYOUTS = {
 
 
 def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[str]:
-    """The tables that (dataset, benchmark, temperature) `cells` of `config` can fill, so labelled, with their k."""
+    """List the tables that (dataset, benchmark, temperature) `cells` of `config` can fill, by label and k."""
     labels = labels_of(config)
     tested = {
         (labels.dataset(dataset), labels.benchmark(benchmark))
@@ -133,7 +133,7 @@ def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[
 
 
 def filled(layout: Layout, metrics: pd.DataFrame, labels: Labels) -> Block:
-    """`layout` with the numbers of METRICS, its rows in the order of `labels`.
+    """Fill `layout` with the numbers of METRICS, its rows in the order of `labels`.
 
     Raises:
         UserError: the metrics hold nothing of this table.
@@ -148,7 +148,7 @@ def filled(layout: Layout, metrics: pd.DataFrame, labels: Labels) -> Block:
 
 @dataclass(frozen=True)
 class _Line:
-    """A printed row: its name, and a number for each column. Without numbers it heads a model."""
+    """A printed row has a name and a number for each column; without numbers it heads a model."""
 
     name: str
     numbers: list[Number | None]
@@ -183,7 +183,7 @@ def layout_markdown(layout: Layout, block: Block) -> str:
 
 
 def layout_latex(layout: Layout, block: Block) -> str:
-    """A `tabular` that needs the package booktabs."""
+    """Write a `tabular` that needs the package booktabs."""
     width, half = len(block.columns), len(_COLUMNS) // 2
     kinds = (r"Pass@$k$ $\uparrow$", r"Pass@$10^{(m)}$ $\uparrow$")
     header = [
@@ -202,7 +202,7 @@ def layout_latex(layout: Layout, block: Block) -> str:
 
 
 def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFrame:
-    """BESIDE_PAPER: HEADLINE at the paper's temperature and the paper's numbers; empty where no label matches.
+    """Compare HEADLINE, at the paper's temperature, with the paper: PAPER_COMPARISON, empty where no label matches.
 
     `contains` says whether our 95% interval contains the paper's number. The interval is over problems alone: another
     training run, prompt or engine can move a number further than that.
@@ -212,11 +212,11 @@ def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFr
     both["difference"] = both["percent"] - both["paper_percent"]
     low, high = (both[bound].round(_PRINTED_DIGITS) for bound in ("low", "high"))
     both["contains"] = (low <= both["paper_percent"]) & (both["paper_percent"] <= high)
-    return pd.DataFrame(both, columns=BESIDE_PAPER.schema.names)
+    return pd.DataFrame(both, columns=PAPER_COMPARISON.schema.names)
 
 
 def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
-    """BESIDE_PAPER as it is printed, and how often our interval contains the paper's number."""
+    """Print PAPER_COMPARISON, and how often our interval contains the paper's number."""
     rows = [
         [
             row["table"],
@@ -233,7 +233,7 @@ def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
         for _, row in comparison.iterrows()
     ]
     return TextTable(
-        "Beside the paper",
+        "Comparison with the paper",
         f"In percent. Our 95% interval contains the paper's number in {comparison['contains'].sum()} of "
         f"{len(comparison)} cases. It is over problems alone: another training run, prompt or engine can move a number "
         "further. The paper calls its ± the variance over five trials.",
@@ -254,7 +254,7 @@ def paper_comparison_table(comparison: pd.DataFrame) -> TextTable:
 
 
 def paper_comparison_markdown(comparison: pd.DataFrame) -> str:
-    """BESIDE_PAPER as a Markdown table with its note."""
+    """Write PAPER_COMPARISON as a Markdown table with its note."""
     if comparison.empty:
         return "No model, dataset, method and benchmark of this run is called as one of the paper's Tables 1 and A1.\n"
     table = paper_comparison_table(comparison)

@@ -1,4 +1,4 @@
-"""One writer for each form of a table: Markdown, LaTeX, a terminal and CSV. Labels are shown and obeyed by no reader.
+"""Each form of a table has one writer: Markdown, LaTeX, a terminal and CSV. No reader obeys what a label holds.
 
 The writers of Markdown and LaTeX take cells that are escaped already, as these may hold marks of their own: bold, ±.
 """
@@ -41,7 +41,7 @@ Column = tuple[str, bool]  # its title, and whether it holds numbers
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table whose cells are plain texts, which each reader of it escapes: the report, Markdown, a terminal."""
+    """The cells of this table are plain texts, which the report, Markdown and a terminal escape each in its way."""
 
     title: str
     note: str
@@ -51,7 +51,7 @@ class TextTable:
 
 @dataclass(frozen=True)
 class Number:
-    """A printed mean, its standard deviation (empty for a single run), and whether it is the best of its column."""
+    """A printed mean has a standard deviation (empty for a single run), and may be the best of its column."""
 
     mean: str
     spread: str = ""
@@ -71,7 +71,7 @@ class Number:
 
 
 def printed(mean: float, spread: float, digits: int, best: bool = False) -> Number:
-    """A mean with 2 digits and its standard deviation with `digits`; NaN is no deviation."""
+    """Print a mean with 2 digits and its standard deviation with `digits`; NaN is no deviation."""
     return Number(f"{mean:.2f}", "" if pd.isna(spread) else f"{spread:.{digits}f}", best)
 
 
@@ -88,7 +88,7 @@ def markdown_metric(k: int, m: int) -> str:
 
 
 def markdown_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown, numbers to the right. `rows` hold Markdown."""
+    """Write a table of Markdown, numbers to the right. `rows` hold Markdown."""
     lines = [_markdown_row([title for title, _ in columns])]
     lines.append("|" + "".join("--:|" if number else ":--|" for _, number in columns))
     return "\n".join([*lines, *map(_markdown_row, rows)]) + "\n"
@@ -99,7 +99,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def latex_tabular(columns: int, header: Iterable[str], body: Iterable[str]) -> str:
-    """A `tabular` of LaTeX that needs booktabs: a column of names, and so many `columns` of numbers."""
+    """Write a `tabular` of LaTeX that needs booktabs: a column of names, and so many `columns` of numbers."""
     begin = r"\begin{tabular}{l" + "c" * columns + "}"
     return "\n".join([begin, r"\toprule", *header, *body, r"\bottomrule", r"\end{tabular}"])
 
@@ -109,12 +109,12 @@ def latex_row(cells: Iterable[str]) -> str:
 
 
 def latex_span(columns: int, text: str, align: str = "c") -> str:
-    """A cell that spans so many columns."""
+    """Write a cell that spans so many columns."""
     return rf"\multicolumn{{{columns}}}{{{align}}}{{{text}}}"
 
 
 def latex_rules(sizes: Iterable[int]) -> str:
-    """A rule under each group of columns, of which the first begins after the names."""
+    """Draw a rule under each group of columns, of which the first begins after the names."""
     rules, start = [], 2
     for size in sizes:
         rules.append(rf"\cmidrule(lr){{{start}-{start + size - 1}}}")
@@ -123,7 +123,7 @@ def latex_rules(sizes: Iterable[int]) -> str:
 
 
 def terminal_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
-    """A table for a terminal, numbers to the right."""
+    """Write a table for a terminal, numbers to the right."""
     lines = [[title for title, _ in columns], *([visible(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -136,7 +136,7 @@ def terminal_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> 
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """`frame` as CSV, in which an apostrophe stands before a text that a spreadsheet would run as a formula."""
+    """Write `frame` as CSV; an apostrophe stands before a text that a spreadsheet would run as a formula."""
     texts = {name: frame[name].map(_csv_cell) for name in frame.columns if not is_numeric_dtype(frame[name])}
     return frame.assign(**texts).to_csv(index=False, float_format="%.6g").encode()
 
@@ -149,11 +149,11 @@ def _csv_cell(value: object) -> object:
 
 
 def escape_markdown(text: str) -> str:
-    """`text` in a line of Markdown; an address in it becomes no link."""
+    """Escape `text` for a line of Markdown; an address in it becomes no link."""
     escaped = _MARKDOWN.sub(lambda found: f"\\{found[0]}", visible(text))
     return escaped.replace("://", r":\//").replace("www.", r"www\.")
 
 
 def escape_latex(text: str) -> str:
-    """`text` in a paragraph or a cell of LaTeX."""
+    """Escape `text` for a paragraph or a cell of LaTeX."""
     return "".join(_LATEX.get(character, character) for character in visible(text))
