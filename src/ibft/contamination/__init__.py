@@ -1,1 +1,1 @@
-"""How much of a benchmark stands, word for word, in the fine-tuning data."""
+"""Measure how much of a benchmark stands, word for word, in the fine-tuning data."""

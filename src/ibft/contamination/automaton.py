@@ -40,7 +40,7 @@ class SuffixAutomaton:
         return lengths
 
     def first_end(self, substring: Sequence[int]) -> int:
-        """The place behind the first occurrence of `substring`, which must be one of the sequence's."""
+        """Return the place behind the first occurrence of `substring`, which must be one of the sequence's."""
         state = 0
         for element in substring:
             state = self._steps[state][element]

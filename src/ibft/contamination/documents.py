@@ -47,7 +47,7 @@ class Documents:
         self._places = _places(documents, ngram)
 
     def shorter_than(self, tokens: int) -> int:
-        """How many documents have fewer than `tokens` tokens."""
+        """Count the documents that have fewer than `tokens` tokens."""
         return sum(size < tokens for size in self._sizes)
 
     def compare(self, text: Sequence[int]) -> tuple[Cover, Run]:
@@ -66,7 +66,7 @@ class Documents:
         return self._cover(text, lengths), Run(start, end, holder)
 
     def _cover(self, text: Sequence[int], lengths: Sequence[int]) -> Cover:
-        """The best cover, given the length of the longest match that ends at each place of `text`."""
+        """Return the best cover, given the length of the longest match that ends at each place of `text`."""
         n = self._ngram
         ends = (place + 1 for place, length in enumerate(lengths) if length >= n)
         covered: dict[int, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Which examples the overlap tables of a dataset flag, so that they can be left out of it."""
+"""Leave out of a dataset the examples that its overlap tables flag."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from ibft.runtime.errors import UserError
 
 
 def flagged(contamination: Iterable[pd.DataFrame], example_ids: Collection[str], path: Path) -> set[str]:
-    """The examples of which some part overlaps with the benchmark.
+    """Return the examples of which some part overlaps with the benchmark.
 
     Args:
         contamination: CONTAMINATION of one benchmark, in any number of frames.

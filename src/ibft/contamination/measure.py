@@ -52,7 +52,7 @@ class Problems:
         }
 
     def compare(self, text: str) -> list[dict[str, Any]]:
-        """A row of CONTAMINATION for each kind of document, without the columns example_id and part."""
+        """Return a row of CONTAMINATION for each kind of document, without the columns example_id and part."""
         cut = pieces(text)
         tokens = self._vocabulary.encode(cut)
         return [
@@ -61,7 +61,7 @@ class Problems:
         ]
 
     def facts(self) -> dict[str, int]:
-        """How many problems there are, and how many documents of each kind are too short for an overlap to count."""
+        """Count the problems, and the documents of each kind that are too short for an overlap to count."""
         least = max(self._settings.ngram, self._settings.covered)
         short = {f"too_short_{kind}s": documents.shorter_than(least) for kind, documents in self._documents.items()}
         return {"problems": len(self._task_ids), **short}

@@ -12,7 +12,7 @@ _UNKNOWN = -1
 
 
 def pieces(text: str) -> list[str]:
-    """`text` cut behind each token: one piece per token, led by the white space before it.
+    """Return `text` cut behind each token: one piece per token, led by the white space before it.
 
     Consecutive pieces, joined, are therefore the text as it was written.
     """
@@ -30,7 +30,7 @@ class Vocabulary:
                 self._numbers.setdefault(_token(piece), len(self._numbers))
 
     def encode(self, cut: Iterable[str]) -> list[int]:
-        """The number of each piece's token."""
+        """Return the number of each piece's token."""
         return [self._numbers.get(_token(piece), _UNKNOWN) for piece in cut]
 
 

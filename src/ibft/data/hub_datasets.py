@@ -5,14 +5,14 @@ from typing import Any
 import datasets
 
 from ibft.config.inputs import Dataset
-from ibft.data.hub import Pin, fetch, pin
+from ibft.data.hub import Pin, absent, fetch, gated, pin
 from ibft.runtime.errors import UserError
 
 _DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # which files the subsets and splits are
 
 
 def pinned(dataset: Dataset) -> Dataset:
-    """`dataset` with the commit that its revision is now; one of another source as it is.
+    """Return `dataset` with the commit that its revision is now; one of another source as it is.
 
     Raises:
         UserError: as `ibft.data.hub.pin`.
@@ -24,7 +24,7 @@ def pinned(dataset: Dataset) -> Dataset:
 
 
 def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
-    """All rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
+    """Return all rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
 
     Only the columns for instruction and response are kept.
 
@@ -48,15 +48,7 @@ def _load(name: str, dataset: Dataset, pinned: Pin) -> Any:
         fetch_checked(name, dataset.subset, pinned)
         return datasets.load_dataset(name, dataset.subset, split=dataset.split, revision=pinned.commit)
     except datasets.exceptions.DatasetNotFoundError as error:
-        if "gated" in str(error):
-            raise UserError(
-                f"hub data set {name} is gated: accept its licence at https://huggingface.co/datasets/{name}, "
-                "then set the environment variable HF_TOKEN to your access token"
-            ) from None
-        raise UserError(
-            f"hub data set {name} was not found ({error}): check `source` and `revision`, and if it is private set the "
-            "environment variable HF_TOKEN"
-        ) from None
+        raise (gated if "gated" in str(error) else absent)("dataset", name) from None
     except ValueError as error:  # an unknown subset or split; the message lists the valid ones
         raise UserError(f"hub data set {name}, subset {dataset.subset}, split {dataset.split!r}: {error}") from None
     except OSError as error:

@@ -30,7 +30,7 @@ _PARQUET_BATCH = 1024  # rows
 
 
 def read_records(path: Path) -> list[Record]:
-    """The rows of `path`, by its suffix: .jsonl, .json (one list of objects) or .parquet, also followed by .gz.
+    """Return the rows of `path`, by its suffix: .jsonl, .json (one list of objects) or .parquet, also followed by .gz.
 
     Raises:
         UserError: the file is absent, of another kind, too large, or not well-formed; with its line where it has lines.
@@ -57,12 +57,12 @@ def parse_records(content: bytes, name: str) -> list[Record]:
 
 
 def form_of(name: str) -> str:
-    """The suffix of a file's name, with the one before `.gz`."""
+    """Return the suffix of a file's name, with the one before `.gz`."""
     return Path(name.removesuffix(".gz")).suffix + (".gz" if name.endswith(".gz") else "")
 
 
 def text_field(record: Record, key: str) -> str:
-    """The string under `key`.
+    """Return the string under `key`.
 
     Raises:
         UserError: it is absent or not a string.
@@ -76,13 +76,13 @@ def text_field(record: Record, key: str) -> str:
 
 
 def columns_of(row: dict[str, Any]) -> str:
-    """The first columns of a row, for a sentence."""
+    """Return the first columns of a row, for a sentence."""
     names = [f"{name[:_QUOTED]}…" if len(name) > _QUOTED else name for name in sorted(row)[:_LISTED]]
     return ", ".join(names) + (f" and {len(row) - _LISTED} more" if len(row) > _LISTED else "") or "none"
 
 
 def storable(text: str) -> str:
-    """`text` with U+FFFD for half a surrogate pair, which JSON can spell and no file can hold."""
+    """Return `text` with U+FFFD for half a surrogate pair, which JSON can spell and no file can hold."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

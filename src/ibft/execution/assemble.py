@@ -16,7 +16,7 @@ _PROSE = re.compile(r"^[A-Z][\w'’-]*,?(?: [\w'’`\"(),.:;/-]++){2,}+$")
 
 
 def assemble(language: str, prompt: str, entry_point: str, completion: str) -> str:
-    """The program that is run for `completion`: a continuation of `prompt` or a whole module, packed or not."""
+    """Return the program that is run for `completion`: a continuation of `prompt` or a whole module, packed or not."""
     build = _python if language == "python" else _verilog
     return build(prompt, entry_point, completion)
 
@@ -45,7 +45,7 @@ def _starts_as_code(code: str) -> bool:
 
 
 def _length_without_closing_prose(module: str) -> int:
-    """Where the first unindented line after a definition stands that reads like a sentence, else where all ends."""
+    """Find the first unindented line after a definition that reads like a sentence, else the end."""
     start, defined = 0, False
     for line in module.split("\n"):
         defined = defined or line.startswith(("def ", "async def ", "class "))
@@ -65,7 +65,7 @@ def _verilog(prompt: str, entry_point: str, completion: str) -> str:
 
 
 def _unfenced(completion: str, defines: re.Pattern[str]) -> slice:
-    """The fenced block that holds the definition, else the first one; without fences, the completion itself.
+    """Return the fenced block that holds the definition, else the first one; without fences, the completion itself.
 
     A lone closing fence, where the prompt had opened the block, ends the code.
     """
@@ -79,7 +79,7 @@ def _unfenced(completion: str, defines: re.Pattern[str]) -> slice:
 
 
 def _is_continued_block(completion: str, opening: str, defines: re.Pattern[str]) -> bool:
-    """Whether the text above the first fence is code that the prompt's open fence began, not prose."""
+    """Return true if the text above the first fence is code that the prompt's open fence began, not prose."""
     if completion.count("```") % 2 == 0:
         return False
     return _starts_as_code(opening) or bool(defines.search(opening))

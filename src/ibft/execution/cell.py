@@ -32,7 +32,7 @@ def run_cell(main: str, descriptors: Descriptors, limits: Limits, sandbox: Sandb
 
 
 def filter_of(main: str) -> Filter:
-    """The system calls that a cell needs."""
+    """Return the system calls that a cell needs."""
     return Filter.TOOLCHAIN if main == "verilog" else Filter.PYTHON
 
 

@@ -35,7 +35,7 @@ from ibft.execution.sandbox.limits import MAX_DESCRIPTORS, Limits, die_with_pare
 MAX_REQUEST = 1 << 16
 MAX_PASSED = 16  # file descriptors of one request
 _SHORTEST_WAIT_S = 0.02
-# What completions commonly import: loaded once here instead of once per cell.
+# Completions commonly import these: loaded once here instead of once per cell.
 # fmt: off
 _PRELOADED = (
     "bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "encodings.idna", "enum",

@@ -30,7 +30,7 @@ def probe(levels: tuple[str, ...] = LEVELS) -> dict[str, str | None]:
 
 
 def best_level(allow_unsafe: bool) -> str:
-    """The strongest level that starts here.
+    """Return the strongest level that starts here.
 
     Raises:
         UserError: only level `rlimits` does, and it is not allowed.

@@ -102,7 +102,7 @@ class Judge:
         return self._references.constant_passes
 
     def program(self, task_id: str, completion: str) -> str:
-        """What is run for `completion`.
+        """Return the program that is run for `completion`.
 
         Raises:
             UserError: there is no such problem.
@@ -234,6 +234,6 @@ def judge(
 
 
 def unjudgeable(problems: pd.DataFrame, settings: Execution, workers: int) -> dict[str, str]:
-    """The problems that cannot be judged on this machine, and why."""
+    """Return the problems that cannot be judged on this machine, and why."""
     with Judge(problems, settings, workers) as started:
         return started.excluded

@@ -32,7 +32,7 @@ class Problem:
 
     @cached_property
     def helpers(self) -> str:
-        """What the tests of a Python problem use besides `candidate`: its reference program, or nothing.
+        """The tests of a Python problem may use its reference program besides `candidate`; empty where they do not.
 
         Some tests call helpers that the prompt defines, or the tested function by its own name.
         """

@@ -1,4 +1,4 @@
-"""What each problem's own reference solution does here, and which problems therefore cannot be judged here.
+"""Run each problem's own reference solution, and exclude the problems that therefore cannot be judged here.
 
 A problem whose reference does not pass under the installed tools says nothing about any completion: it is excluded, by
 name. What was measured is kept in the user's cache folder, by problem and tool version, because a few references
@@ -60,7 +60,7 @@ def _result(task_id: str, future: Future[Reference | str | None]) -> Reference |
 
 @functools.cache
 def iverilog_version() -> str:
-    """The first line of `iverilog -V`.
+    """Return the first line of `iverilog -V`.
 
     Raises:
         UserError: Icarus Verilog is not installed.
@@ -72,7 +72,7 @@ def iverilog_version() -> str:
 
 
 def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str | None:
-    """The reference's measure, why it has none, or null (Python needs none), from the cache or measured now."""
+    """Return the reference's measure, why it has none, or null (Python needs none), from the cache or measured now."""
     tools = iverilog_version() if problem.language == "verilog" else ""
     path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.as_json())}.json"
     if path.exists():

@@ -15,7 +15,7 @@ _BYTES = 32
 
 
 def tests_key(path: Path) -> bytes:
-    """The key in the file at `path`, which is made where it is absent. No cell can see it.
+    """Return the key in the file at `path`, which is made where it is absent. No cell can see it.
 
     Raises:
         UserError: the file holds something else.

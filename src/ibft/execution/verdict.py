@@ -1,4 +1,4 @@
-"""What judging one completion yields: a status out of a closed list, and the facts behind it."""
+"""The verdict on one completion: a status out of a closed list, and the facts behind it."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -39,7 +39,7 @@ class Verdict:
         return self.status is Status.PASSED
 
     def of(self, program: str) -> "Verdict":
-        """The same verdict, on `program`."""
+        """Return the same verdict, on `program`."""
         return replace(self, program=program)
 
 
@@ -48,7 +48,7 @@ EXCLUDED = (Status.MALFORMED, "excluded: the problem's own reference solution ca
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text` on one line of at most `limit` characters, fit for any table and terminal."""
+    """Return `text` on one line of at most `limit` characters, fit for any table and terminal."""
     start = " ".join(text.split(maxsplit=limit))[: limit + 1]  # of as many words as fit, however long the text
     flat = visible(start)
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

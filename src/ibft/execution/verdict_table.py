@@ -92,7 +92,7 @@ def write_verdicts(
 
 
 def judge_resumably(judge: Judge, samples: Iterable[Sample], journal: Journal) -> Iterator[Judged]:
-    """The verdicts on `samples`: first those that `journal` holds, then new ones, which are appended to it."""
+    """Yield the verdicts on `samples`: first those that `journal` holds, then new ones, which are appended to it."""
     finished = journal.finished
     known = (_verdict(entry) for entry in islice(journal.entries(), finished))
     for number, judged in enumerate(judge.verdicts(samples, known)):
@@ -116,12 +116,12 @@ def _row(judged: Judged, table: Table) -> dict[str, Any]:
 
 
 def _entry(verdict: Verdict) -> list[Any]:
-    """A verdict as the journal keeps it: without its program, which follows from the sample."""
+    """Return a verdict as the journal keeps it: without its program, which follows from the sample."""
     facts = (verdict.official_passed, verdict.stderr_clean, verdict.isolation, verdict.wall_s)
     return [verdict.status, verdict.detail, *facts]
 
 
 def _verdict(entry: list[Any]) -> Verdict:
-    """The verdict of a journal's entry, with an empty program."""
+    """Return the verdict of a journal's entry, with an empty program."""
     status, detail, official_passed, stderr_clean, isolation, wall_s = entry
     return Verdict(Status(status), detail, official_passed, stderr_clean, "", isolation, wall_s)

@@ -48,7 +48,7 @@ def distances(first_PD: Reals, second_PD: Reals) -> Reals:
 
 
 def angles(first_PD: Reals, second_PD: Reals) -> Reals:
-    """Angle of each pair of states in degrees, 0 to 180: [P].
+    """Return the angle of each pair of states in degrees, 0 to 180: [P].
 
     By Kahan's formula, which stays exact for small angles, where the arc cosine loses half of the digits.
     """

@@ -1,16 +1,16 @@
 """One pooled hidden state per text, from one layer, without keeping the states of any other."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from ibft.models.batching import length_batches, pad_right
+from ibft.models.layers import layer_output
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 
@@ -21,7 +21,7 @@ Pooling = Literal["mean", "last"]
 def pooled_states(
     model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], layer: int, pooling: Pooling, batch_tokens: int
 ) -> NDArray[np.float64]:
-    """What decoder layer `layer` (an index from 1) puts out, pooled over each text's tokens: [len(texts), D].
+    """Pool the output of decoder layer `layer` (an index from 1) over each text's tokens: [len(texts), D].
 
     It is the residual stream after that layer, before any final norm: what the bottleneck of IB-FT reads.
 
@@ -34,6 +34,9 @@ def pooled_states(
     Raises:
         UserError: the model has no such layer, or a text has fewer than two tokens.
     """
+    depth = len(model.get_decoder().layers)
+    if not 1 <= layer <= depth:
+        raise UserError(f"layer {layer} is out of range: the model has layers 1 to {depth}")
     if any(len(text) < 2 for text in texts):
         raise UserError("an example of fewer than two tokens has no state to compare: drop it from the dataset")
     batches = length_batches([len(text) for text in texts], batch_tokens)
@@ -41,7 +44,7 @@ def pooled_states(
     with progress("hidden states", unit="examples", total=len(texts)) as bar:
         for batch in batches:
             rows = [texts[index] for index in batch]
-            with _layer_output(model, layer) as caught:
+            with layer_output(model, layer) as caught:
                 model.get_decoder()(input_ids=pad_right(rows, model.device), use_cache=False)
             pooled_BD = _pool(caught[0], [len(row) for row in rows], pooling)
             states |= dict(zip(batch, pooled_BD.cpu().numpy(), strict=True))
@@ -57,21 +60,3 @@ def _pool(hidden_BTD: Tensor, lengths: Sequence[int], pooling: Pooling) -> Tenso
     index_T = torch.arange(hidden_BTD.shape[1], device=hidden_BTD.device)
     pooled_BT = (index_T > 0) & (index_T < length_B[:, None])
     return torch.einsum("btd,bt->bd", hidden_BTD, pooled_BT.double()) / (length_B[:, None] - 1)
-
-
-@contextmanager
-def _layer_output(model: PreTrainedModel, layer: int) -> Iterator[list[Tensor]]:
-    """Inside, every forward pass appends the output of decoder layer `layer` to the list given out."""
-    layers = cast(nn.ModuleList, model.get_decoder().layers)
-    if not 1 <= layer <= len(layers):
-        raise UserError(f"layer {layer} is out of range: the model has layers 1 to {len(layers)}")
-    caught: list[Tensor] = []
-
-    def catch(_: nn.Module, __: tuple[Any, ...], output: Tensor | tuple[Tensor, ...]) -> None:
-        caught.append(output if isinstance(output, Tensor) else output[0])
-
-    hook = layers[layer - 1].register_forward_hook(catch)
-    try:
-        yield caught
-    finally:
-        hook.remove()

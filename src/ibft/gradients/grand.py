@@ -69,14 +69,14 @@ class Encoder:
     max_length: int
 
     def encode(self, positions: Sequence[int]) -> dict[int, EncodedExample]:
-        """The examples at `positions`, by position. One whose prompt fills the maximal length has no response token."""
+        """Encode the examples at `positions`. One whose prompt fills the maximal length has no response token."""
         examples = encode_with_profile(
             self.tokenizer, self.examples.iloc[list(positions)], self.profile, self.max_length
         )
         return dict(zip(positions, examples, strict=True))
 
     def learnable(self, positions: Sequence[int]) -> dict[int, EncodedExample]:
-        """Those of `encode` that have a response token."""
+        """Return those of `encode` that have a response token."""
         return {position: text for position, text in self.encode(positions).items() if text.response_tokens}
 
 
@@ -168,7 +168,7 @@ def _shuffled_forever(encoder: Encoder, random: np.random.Generator) -> Iterator
 def _unfinished_batches(
     encoder: Encoder, batch_tokens: int, finished: set[int], shard: Shard
 ) -> Iterator[dict[int, EncodedExample]]:
-    """This shard's batches, by position in the dataset. They depend on the input alone, never on what is finished."""
+    """Yield this shard's batches, by position. They depend on the input alone, never on what is finished."""
     for number, window in enumerate(windows(len(encoder.examples))):
         texts = encoder.encode(window)
         for positions in shard.of(_batches(texts, batch_tokens), number):

@@ -27,7 +27,7 @@ Reduction = Literal["mean", "sum"]
 
 @dataclass(frozen=True)
 class HeadGradient:
-    """What the cross-entropy of each picked-out token says: its gradient, and the length of its error vector."""
+    """The cross-entropy of each picked-out token gives a gradient and an error vector, whose length is kept."""
 
     hidden_ND: Tensor  # d(weight_n * cross-entropy_n) / d(hidden_n)
     error_N: Tensor  # ||softmax - one-hot||_2
@@ -36,7 +36,7 @@ class HeadGradient:
 def example_gradients(
     model: PreTrainedModel, texts: Sequence[EncodedExample], reduction: Reduction
 ) -> tuple[Tensor, Tensor]:
-    """(norm_B, el2n_B): l2 norm of each example's gradient over all LoRA weights, and its mean EL2N, in float64.
+    """Return norm_B and el2n_B: each example's l2 gradient norm over all LoRA weights and mean EL2N, in float64.
 
     Args:
         model: a causal language model with LoRA layers whose dropout is off (evaluation mode) and whose head is frozen.
@@ -60,7 +60,7 @@ def example_gradients(
 
 
 def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:
-    """True on the tokens that the loss is taken on: [B, T]."""
+    """Return true on the tokens that the loss is taken on: [B, T]."""
     index_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
     first_B1 = torch.tensor([text.first_predicted for text in texts], device=ids_BT.device)[:, None]
     length_B1 = torch.tensor([len(text) for text in texts], device=ids_BT.device)[:, None]
@@ -86,7 +86,7 @@ def head_gradient(model: PreTrainedModel, hidden_ND: Tensor, targets_N: Tensor, 
 
 
 def lora_linears(model: nn.Module) -> list[nn.Linear]:
-    """Every A and B of the active adapter."""
+    """Return every A and B of the active adapter."""
     return [
         module
         for name, module in model.named_modules()

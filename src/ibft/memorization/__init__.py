@@ -1,1 +1,1 @@
-"""How much of an example a model already knows: Min-K% Prob, Min-K%++, GraNd, EL2N, and what their densities say."""
+"""Measure how much of an example a model already knows: Min-K% Prob, Min-K%++, and their densities."""

@@ -13,7 +13,7 @@ _GRID = 1024
 
 
 def density(values: Floats, grid: Floats) -> Floats:
-    """Gaussian kernel density (Scott's rule) of scores that cannot be negative, at the points of `grid`.
+    """Return the Gaussian kernel density (Scott's rule) of scores that cannot be negative, at the points of `grid`.
 
     What the kernel would put below zero is reflected, so that a peak near zero is not drawn too low.
 
@@ -28,14 +28,14 @@ def density(values: Floats, grid: Floats) -> Floats:
 
 
 def common_grid(*samples: Floats) -> Floats:
-    """Points from below the smallest to above the largest value, never below zero."""
+    """Return points from below the smallest to above the largest value, never below zero."""
     low, high = min(s.min() for s in samples), max(s.max() for s in samples)
     margin = 0.15 * (high - low) or max(abs(high), 1.0) * 0.15
     return np.linspace(max(0.0, low - margin), high + margin, _GRID)
 
 
 def scores_at(frame: pd.DataFrame, k: int, group: str) -> Floats:
-    """Min-K% Prob at percentage `k` of one MEMORIZATION frame.
+    """Return Min-K% Prob at percentage `k` of one MEMORIZATION frame.
 
     Raises:
         UserError: the frame holds no such scores.

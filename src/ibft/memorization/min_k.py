@@ -22,7 +22,7 @@ SMALLEST_STD = 1e-6
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """What a model said about the scored tokens of one sequence; all [N], in nats.
+    """A model's statistics of the scored tokens of one sequence; all [N], in nats.
 
     log_prob_N: log p of the token that stands there.
     mean_N:     mu = E[log p_v] with v drawn from the model's distribution at that position (its negative entropy).
@@ -35,12 +35,12 @@ class TokenStatistics:
 
 
 def min_k_prob(tokens: TokenStatistics, ks: Iterable[int]) -> list[float]:
-    """Mean negative log-likelihood of the k% least likely tokens, for each k in `ks`."""
+    """Return the mean negative log-likelihood of the k% least likely tokens, for each k in `ks`."""
     return mean_of_lowest(tokens.log_prob_N, ks)
 
 
 def min_k_plus_plus(tokens: TokenStatistics, ks: Iterable[int]) -> list[float]:
-    """Mean of -(log p - mu) / sigma over the k% of the tokens where (log p - mu) / sigma is lowest, for each k."""
+    """Average -(log p - mu) / sigma over the k% of the tokens where (log p - mu) / sigma is lowest, for each k."""
     z_score_N = (tokens.log_prob_N - tokens.mean_N) / np.maximum(tokens.std_N, SMALLEST_STD)
     return mean_of_lowest(z_score_N, ks)
 

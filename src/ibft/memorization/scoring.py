@@ -92,7 +92,7 @@ def score(
 
 
 def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
-    """What `score` has put into `journal`, as rows of table MEMORIZATION: one frame per window.
+    """Yield what `score` has put into `journal` as rows of table MEMORIZATION, one frame per window.
 
     Rows are in the dataset's order, and within an example in the order of `ks`.
     """
@@ -121,7 +121,7 @@ def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring, 
 def token_statistics(
     model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], first_scored: Sequence[int], packed: bool
 ) -> list[TokenStatistics]:
-    """What `model` says about each text's tokens from index `first_scored` (at least 1) on, in one forward pass.
+    """Measure each text's tokens from index `first_scored` (at least 1) on under `model`, in one forward pass.
 
     Texts are packed into one row inside `packed_attention`; outside it, there must be just one.
     """
@@ -151,7 +151,7 @@ def head_statistics(head: nn.Linear, hidden_ND: Tensor, targets_N: Tensor) -> Te
 
 
 def _moments(logits_nV: Tensor, targets_n: Tensor) -> Tensor:
-    """The three statistics of `head_statistics`, in few passes over V; overwrites `logits_nV`.
+    """Return the three statistics of `head_statistics`, in few passes over V; overwrites `logits_nV`.
 
     The variance is taken about the mean, not as a difference of squares, which float32 would cancel.
     """
@@ -174,7 +174,7 @@ def _unfinished_batches(
     journal: Journal,
     shard: Shard,
 ) -> Iterator[WindowBatch]:
-    """This shard's batches of at most `budget` tokens. They depend on the input alone, never on what is finished."""
+    """Yield this shard's batches of at most `budget` tokens. They depend on the input, never on what is finished."""
     reached, finished = _reached(journal)
     for number, examples in enumerate(windows):
         if number < reached:
@@ -191,7 +191,7 @@ def _unfinished_batches(
 
 
 def _reached(journal: Journal) -> tuple[int, set[int]]:
-    """The last window that was begun, and what is finished in it. All windows before it are finished."""
+    """Return the last window that was begun, and what is finished in it. All windows before it are finished."""
     window, finished = 0, set[int]()
     for entry in journal.entries():
         if entry["window"] != window:
@@ -216,7 +216,7 @@ def _refuse_unscorable(example_id: str, text: EncodedExample, settings: Scoring)
 
 
 def _long_format(scores: Sequence[Score], ks: Sequence[int]) -> pd.DataFrame:
-    """One row per example and k, in the columns of MEMORIZATION."""
+    """Return one row per example and k, in the columns of MEMORIZATION."""
     repeated = np.repeat(np.arange(len(scores)), len(ks))
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""How far apart two sets of memorization scores lie (paper Figure 3).
+"""Measure how far apart two sets of memorization scores lie (paper Figure 3).
 
 Every statistic comes with a bootstrap interval; a resample is a
 vector of counts over sorted values, so that ten thousand examples and a thousand resamples take seconds.
@@ -93,12 +93,12 @@ def _auroc(first: Counts, second: Counts) -> float:
 
 
 def _count(values: Reals, places: Reals) -> Counts:
-    """How often each of the sorted `places` occurs in `values`."""
+    """Count how often each of the sorted `places` occurs in `values`."""
     return np.bincount(np.searchsorted(places, values), minlength=len(places))
 
 
 def _grid(*samples: Reals) -> Reals:
-    """Equally spaced points that cover all samples with room for the tails of their kernels."""
+    """Return equally spaced points that cover all samples with room for the tails of their kernels."""
     margin = 4 * max(map(_bandwidth, samples))
     return np.linspace(min(s.min() for s in samples) - margin, max(s.max() for s in samples) + margin, GRID)
 
@@ -109,13 +109,13 @@ def _bandwidth(values: Reals) -> float:
 
 
 def _on_grid(values: Reals, grid: Reals) -> Counts:
-    """How many values are nearest to each grid point."""
+    """Count the values that are nearest to each grid point."""
     nearest = np.rint((values - grid[0]) / (grid[1] - grid[0])).astype(np.int64)
     return np.bincount(nearest, minlength=len(grid))
 
 
 def _kernel(values: Reals, grid: Reals) -> Reals:
-    """The share of a grid point's weight that its Gaussian spreads to each other one; columns sum to 1."""
+    """Return the share of a grid point's weight that its Gaussian spreads to each other one; columns sum to 1."""
     weight_GG: Reals = np.exp(-0.5 * ((grid[:, None] - grid) / _bandwidth(values)) ** 2)
     weight_GG /= weight_GG.sum(axis=0)
     return weight_GG

@@ -22,7 +22,7 @@ _PER_TEXT = "ibft_per_text"
 
 
 def can_pack(model: PreTrainedModel) -> bool:
-    """Whether the attention of `model` can be exchanged, and is plain causal attention over the whole text."""
+    """Return true if the attention of `model` can be exchanged, and is plain causal attention over the whole text."""
     kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
     windowed = kinds != {"full_attention"} or bool(getattr(model.config, "sliding_window", None))
     soft_capped = bool(getattr(model.config, "attn_logit_softcapping", None))
@@ -43,7 +43,7 @@ def packed_attention(model: PreTrainedModel) -> Iterator[None]:
 
 
 def packed_arguments(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
-    """What a decoder needs to read one row that holds texts of these lengths: positions restart at each."""
+    """Tell a decoder of the texts of these lengths that one row holds: positions restart at each."""
     ends = torch.tensor((0, *lengths), device=device).cumsum(0).to(torch.int32)
     return {
         "position_ids": torch.cat([torch.arange(length, device=device) for length in lengths])[None],

@@ -54,7 +54,7 @@ WHOLE = Shard()
 
 
 def windows(total: int, size: int = WINDOW) -> Iterator[range]:
-    """Consecutive ranges of at most `size` that cover 0 .. total - 1."""
+    """Yield consecutive ranges of at most `size` that cover 0 .. total - 1."""
     for start in range(0, total, size):
         yield range(start, min(start + size, total))
 
@@ -75,7 +75,7 @@ def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def pad_right(rows: Sequence[NDArray[np.int32]], device: torch.device) -> Tensor:
-    """Token ids [B, T] with zeros after each row's end.
+    """Return token ids [B, T] with zeros after each row's end.
 
     Under causal attention no real token ever sees what stands to its right, so padding on the right needs neither an
     attention mask nor a padding token, and attention can take its fast causal path.

@@ -17,7 +17,7 @@ def chunk_of(vocabulary: int) -> int:
 
 
 def accumulating(states: Tensor) -> torch.dtype:
-    """The dtype that logits are reduced in: float32, or float64 for float64 states."""
+    """Return the dtype that logits are reduced in: float32, or float64 for float64 states."""
     return torch.promote_types(states.dtype, torch.float32)
 
 

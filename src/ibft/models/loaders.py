@@ -39,12 +39,12 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def causal_class(config: PretrainedConfig) -> type[PreTrainedModel] | None:
-    """The language model that transformers builds from `config`; None if it knows none."""
+    """Return the language model that transformers builds from `config`; None if it knows none."""
     return cast("type[PreTrainedModel] | None", MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None))
 
 
 def read_model(folder: Path, dtype: torch.dtype, *, shapes_alone: bool = False) -> PreTrainedModel:
-    """The model of a folder, on the CPU, with exactly the tensors that its architecture has.
+    """Return the model of a folder, on the CPU, with exactly the tensors that its architecture has.
 
     Args:
         shapes_alone: compare names and shapes, and read no tensor: the model is on the meta device.
@@ -90,7 +90,7 @@ def read_gguf(file: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """`model` with the LoRA adapter of a folder, kept apart.
+    """Return `model` with the LoRA adapter of a folder, kept apart.
 
     Raises:
         UserError: the folder lacks one of the adapter's files (peft would look for a pickle, or on the hub) or one of

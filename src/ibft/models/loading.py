@@ -21,7 +21,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def load_model(
     folder: Path, adapter: Path | None, precision: str, *, merge: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model in `folder` in evaluation mode on the best device, and its tokenizer.
+    """Return the model in `folder` in evaluation mode on the best device, and its tokenizer.
 
     Args:
         folder: what `ibft.models.prepare` wrote.
@@ -69,7 +69,7 @@ def _with_adapter(folder: Path, adapter: Path | None, precision: str) -> PreTrai
 
 
 def device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
+    """Return the first GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

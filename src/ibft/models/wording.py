@@ -12,7 +12,7 @@ def shown(value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first of `names`, and how many others there are."""
+    """Return the first of `names`, and how many others there are."""
     first, *others = sorted(names)
     return shown(first) + (f" and {len(others)} more" if others else "")
 

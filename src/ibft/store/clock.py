@@ -23,7 +23,7 @@ def date_back(results: Path) -> int:
 
 
 def _files(results: Path) -> Iterator[Path]:
-    """Those of ibft; what a link leads to may be anybody's."""
+    """Yield those of ibft; what a link leads to may be anybody's."""
     for path in own(results):
         for each in [] if path.is_symlink() else [path, *path.rglob("*")]:
             if each.is_file() and not each.is_symlink():

@@ -54,7 +54,7 @@ def code_digest(script: Path, *modules: str) -> str:
 
 @cache
 def imports_of(path: Path) -> frozenset[Path]:
-    """The files of `ibft` that one Python file imports by name, counted or not, and what lies beside them."""
+    """Return the files of `ibft` that one Python file imports by name, counted or not, and what lies beside them."""
     return frozenset(file for name in _imported(path) for file in _files(name))
 
 
@@ -64,7 +64,7 @@ def _content(path: Path) -> bytes:
 
 
 def _code(path: Path) -> ast.Module:
-    """The tree of a module, less its docstrings."""
+    """Return the tree of a module, less its docstrings."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
@@ -111,7 +111,7 @@ def _is_stored(node: ast.AST) -> bool:
 
 @cache
 def _imported(path: Path) -> frozenset[str]:
-    """The dotted names of `ibft` that a Python file imports; none for other files."""
+    """Return the dotted names of `ibft` that a Python file imports; none for other files."""
     if path.suffix != ".py":
         return frozenset()
     names: set[str] = set()

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 def why_unreadable(path: Path) -> str | None:
-    """Why `path` is no file to read from: it is absent, a folder, or a pipe or device, which may wait for ever."""
+    """Say why `path` is no file to read from: it is absent, a folder, or a pipe or device, which may wait for ever."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

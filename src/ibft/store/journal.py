@@ -51,7 +51,7 @@ class Journal:
             self._write({"key": key})
 
     def entries(self) -> Iterator[Entry]:
-        """Every finished entry, those of earlier runs included, in the order they were appended.
+        """Yield every finished entry, those of earlier runs included, in the order they were appended.
 
         They are read from the file one by one, so that a journal of any length fits into memory.
         """
@@ -89,7 +89,7 @@ class Journal:
 
 
 def finished_entries(path: Path, key: str) -> Iterator[Entry]:
-    """The entries of a journal that nobody is writing, one by one; it stays as it is.
+    """Yield the entries of a journal that nobody is writing, one by one; it stays as it is.
 
     Raises:
         UserError: there is no such journal, it belongs to other inputs, settings or code than `key` digests, or it is
@@ -108,12 +108,12 @@ def finished_entries(path: Path, key: str) -> Iterator[Entry]:
 
 
 def journal_path(output: Path) -> Path:
-    """Where the journal of `output` lies: beside it, under a name that Snakemake does not clean up."""
+    """Return the path of the journal of `output`: next to it, under a name that Snakemake does not clean up."""
     return output.with_name(f"{output.name}.journal")
 
 
 def journal_key(script: Path, inputs: Iterable[Path], *settings: str) -> str:
-    """A digest of everything that the entries depend on: code, input files and folders, settings.
+    """Return a digest of everything that the entries depend on: code, input files and folders, settings.
 
     Args:
         script: the running command, which counts with every module that it imports.
@@ -128,7 +128,7 @@ def journal_key(script: Path, inputs: Iterable[Path], *settings: str) -> str:
 
 
 def _intact(path: Path, key: str) -> tuple[int, int]:
-    """How many entries of `path` are intact and the bytes up to their end; 0 where there is no journal for `key`."""
+    """Count the intact entries of `path` and the bytes up to their end; 0 where there is no journal for `key`."""
     lines, intact_bytes = 0, 0
     if not path.exists():
         return 0, 0

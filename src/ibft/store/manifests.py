@@ -1,4 +1,4 @@
-"""What stands beside every output: its digest, how it came about, and what makes it unfit to be used.
+"""Manifests: each output has one, with its digest and how it came about, by which readers find it unfit to be used.
 
 `<file>.manifest.json` describes a file, `manifest.json` inside it a folder; either is written last. Whoever reads an
 output verifies it first, so that a truncated, altered, exchanged or outdated one is named before it is used.
@@ -68,7 +68,7 @@ def write_output(path: Path, content: bytes, **facts: Any) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a file or folder.
+    """Return the manifest of a file or folder.
 
     Raises:
         UserError: it is absent or no manifest of this format.
@@ -116,7 +116,7 @@ def verify(path: Path, results: Path | None = None) -> None:
 
 
 def folder_of(text: str) -> Path:
-    """The folder of an output, for argparse; also of its manifest, by which Snakemake knows it."""
+    """Return the folder of an output, for argparse; also of its manifest, by which Snakemake knows it."""
     path = Path(text)
     return path.parent if path.name == "manifest.json" else path
 
@@ -143,7 +143,7 @@ def _files(folder: Path) -> set[Path]:
 
 
 def parse_manifest(content: bytes) -> dict[str, Any] | None:
-    """A manifest; None for anything else."""
+    """Return a manifest; None for anything else."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -184,7 +184,7 @@ def _results() -> Path | None:
 
 
 def _place(path: Path, results: Path | None) -> str | None:
-    """Where `path` stands in `results`, by its name and not by what it links to; None outside of it."""
+    """Return the place of `path` in `results`, by its name and not by what it links to; None outside of it."""
     if results is None:
         return None
     for name, folder in ((path.absolute(), results.absolute()), (path.parent.resolve() / path.name, results.resolve())):
@@ -195,7 +195,7 @@ def _place(path: Path, results: Path | None) -> str | None:
 
 @cache
 def _code() -> str | None:
-    """The digest of the running command's code, where it is one of the project's."""
+    """Return the digest of the running command's code, where it is one of the project's."""
     script = Path(sys.argv[0])
     return code_digest(script) if script.suffix == ".py" and script.is_file() else None
 

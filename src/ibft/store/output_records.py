@@ -19,7 +19,7 @@ _SUFFIX = ".json"
 
 
 def record_path(results: Path, place: str) -> Path:
-    """Where the record of the output at `place` lies, a path relative to `results`."""
+    """Return the path of the record of the output at `place`, a path relative to `results`."""
     return results / _OUTPUTS / (place + _SUFFIX)
 
 
@@ -28,7 +28,7 @@ def write_record(results: Path, place: str, manifest: bytes) -> None:
 
 
 def read_record(results: Path, place: str) -> bytes | None:
-    """The manifest of the output at `place` as its stage wrote it; None where no run made such an output.
+    """Return the manifest of the output at `place` as its stage wrote it; None where no run made such an output.
 
     Raises:
         UserError: the record is damaged.
@@ -43,7 +43,7 @@ def read_record(results: Path, place: str) -> bytes | None:
 
 
 def recorded_places(results: Path) -> Iterator[str]:
-    """The place of every output that runs have made in `results`, sorted."""
+    """Yield the place of every output that runs have made in `results`, sorted."""
     folder = results / _OUTPUTS
     yield from sorted(
         str((Path(parent) / name).relative_to(folder)).removesuffix(_SUFFIX)

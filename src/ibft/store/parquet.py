@@ -77,7 +77,7 @@ def read_table(path: Path, table: Table, columns: list[str] | None = None) -> pd
 
 
 def read_windows(path: Path, table: Table, rows: int) -> Iterator[pd.DataFrame]:
-    """`read_table` in frames of at most `rows` consecutive rows, for tables that need not fit into memory.
+    """Read frames of at most `rows` consecutive rows, for tables that need not fit into memory; see `read_table`.
 
     The file is checked before this returns.
     """
@@ -86,7 +86,7 @@ def read_windows(path: Path, table: Table, rows: int) -> Iterator[pd.DataFrame]:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a Parquet file, from its footer."""
+    """Count the rows of a Parquet file, from its footer."""
     rows: int = pq.read_metadata(path).num_rows
     return rows
 

@@ -95,7 +95,7 @@ def _alike(run: RunRecord, other: RunRecord) -> bool:
 
 
 def _together(runs: Sequence[RunRecord]) -> RunRecord:
-    """The latest of these runs, as if it had been asked for all that they were asked for."""
+    """Return the latest of these runs, as if it had been asked for all that they were asked for."""
     jobs = {tuple(job.outputs): job for run in reversed(runs) for job in run.jobs}
     targets = sorted({target for run in runs for target in run.targets or ["all"]})
     return runs[0].model_copy(update={"jobs": list(jobs.values()), "targets": targets})
@@ -126,7 +126,7 @@ def waves(wanted: Sequence[str], jobs: Sequence[Job]) -> list[list[str]]:
 
 
 def parts_of(output: Path) -> set[Path]:
-    """A file and its manifest; a folder holds its own. Either may be anything, or nothing."""
+    """Return a file and its manifest; a folder holds its own. Either may be anything, or nothing."""
     return {output, output.with_name(f"{output.name}.manifest.json")}
 
 
@@ -146,7 +146,7 @@ def remove(path: Path) -> None:
 
 
 def _ibft() -> str:
-    """The command as this user calls it."""
+    """Return the command as this user calls it."""
     if "UV" in os.environ:
         return "uv run ibft"
     installed = Path(sys.executable).with_name("ibft")

@@ -40,7 +40,7 @@ _NO_PART = "{}*?[]<>"  # Snakemake and shells look for other files by these
 
 
 def why_not(results: str) -> str | None:
-    """Why this folder cannot hold the results; None where it can."""
+    """Say why this folder cannot hold the results; None where it can."""
     if not results.strip():
         return "a folder is needed, such as results"
     if results[0] in _NO_BEGINNING:
@@ -81,6 +81,6 @@ def mark(results: Path) -> None:
 
 
 def own(results: Path) -> Iterator[Path]:
-    """The folders and files at the top of `results` that workflows write."""
+    """Yield the folders and files at the top of `results` that workflows write."""
     names = [*FOLDERS, *FILES, *(f"{name}.manifest.json" for name in FILES)]
     yield from (path for name in names if (path := results / name).exists() or path.is_symlink())

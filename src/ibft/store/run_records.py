@@ -118,7 +118,7 @@ class RunRecord(BaseModel):
 
 
 def read_runs(results: Path) -> list[RunRecord]:
-    """The runs that made `results` where it stands now, the latest first.
+    """Return the runs that made `results` where it stands now, the latest first.
 
     Raises:
         UserError: a record is damaged.
@@ -170,12 +170,12 @@ def _parsed(words: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]
 
 
 def _changes(found: dict[str, Any], defaults: dict[str, Any]) -> set[str]:
-    """Names of the options that are set; `*`, which selects no jobs, where all have their defaults."""
+    """Return names of the options that are set; `*`, which selects no jobs, where all have their defaults."""
     return {name for name, value in found.items() if value != defaults[name]} or {"*"}
 
 
 def _by_option(words: Iterable[str]) -> list[list[str]]:
-    """Each option with its values."""
+    """Return each option with its values."""
     groups: list[list[str]] = []
     for word in words:
         if word.startswith("-") or not groups:
@@ -185,6 +185,6 @@ def _by_option(words: Iterable[str]) -> list[list[str]]:
 
 
 def named_profile(options: list[str]) -> list[str]:
-    """`options` with the profile that only the environment names, which another shell may not do."""
+    """Return `options` with the profile that only the environment names, which another shell may not do."""
     named = os.environ.get("SNAKEMAKE_PROFILE")
     return [*options, "--profile", named] if named and "--profile" not in options else options

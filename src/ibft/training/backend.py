@@ -35,7 +35,7 @@ class Backend(Protocol):
         """Write a checkpoint after `step`."""
 
     def learned(self) -> dict[str, Tensor]:
-        """The trained parameters, whole, in float32 on the CPU; every process must ask."""
+        """Return the trained parameters, whole, in float32 on the CPU; every process must ask."""
 
 
 def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:

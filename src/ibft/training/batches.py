@@ -21,7 +21,7 @@ _WINDOW_BATCHES = 32
 
 @dataclass(frozen=True)
 class Batch:
-    """What one forward pass reads: an example per row, padded on the right, or all in one row, packed.
+    """One forward pass reads a batch: an example per row, padded on the right, or all in one row, packed.
 
     Causal attention from a real token never reaches the padding on its right, so that the mask is left out of the
     forward pass and the fast path taken, unless the states of the padding matter too (`states_of_padding`).
@@ -73,7 +73,7 @@ def micro_batches(
 
 
 def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0) -> Batch:
-    """One example per row, padded to the longest or to `pad_to` tokens.
+    """Put one example in each row, padded to the longest or to `pad_to` tokens.
 
     Without `pad_to`, `pad_token` is never looked at: the mask and the labels say what is real.
     """
@@ -90,7 +90,7 @@ def collate(examples: Sequence[EncodedExample], pad_token: int, pad_to: int = 0)
 
 
 def pack(examples: Sequence[EncodedExample]) -> Batch:
-    """All examples in one row, without padding."""
+    """Put all examples in one row, without padding."""
     tokens_1T = torch.from_numpy(np.concatenate([example.ids for example in examples])).long()[None]
     labels_1T = torch.from_numpy(np.concatenate([_labels(example) for example in examples])).long()[None]
     spans = tuple(len(example) for example in examples)
@@ -99,7 +99,7 @@ def pack(examples: Sequence[EncodedExample]) -> Batch:
 
 
 def _labels(example: EncodedExample) -> NDArray[np.int32]:
-    """Token ids where the loss is taken. Of the example before it in a packed row, an example is no continuation."""
+    """Keep token ids where the loss is taken. An example does not continue the one before it in a packed row."""
     labels = example.ids.copy()
     labels[: example.first_predicted] = IGNORED
     return labels

@@ -22,7 +22,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run saves itself, how often, and the digest of everything that its result depends on."""
+    """A run saves itself here, this often, under the digest of everything that its result depends on."""
 
     path: Path
     every_steps: int
@@ -30,7 +30,7 @@ class Checkpoints:
 
     @property
     def folder(self) -> Path:
-        """Where DeepSpeed keeps its part, which is a folder."""
+        """DeepSpeed keeps its part in this folder."""
         return self.path.with_suffix("")
 
     def remove(self) -> None:

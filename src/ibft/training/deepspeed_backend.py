@@ -20,7 +20,7 @@ from ibft.training.objective import Loss, TokenCounts
 
 
 def start_deepspeed() -> Any:
-    """The package, with its communication set up over the process group that is already there."""
+    """Return the package, with its communication set up over the process group that is already there."""
     # DeepSpeed calls collectives by the names that torch has just renamed, in every step.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
     # On a CPU it would first compile collectives of its own, and wait for ever on the lock of a killed compilation.

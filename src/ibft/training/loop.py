@@ -38,7 +38,7 @@ _TERMS = Loss._fields[1:]  # after the total
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run leaves: its parameters by name, and rows of TRAINING_LOG and of `stopwatch`, one per step."""
+    """A run leaves its parameters by name, and a row of TRAINING_LOG and of `stopwatch` for each step."""
 
     learned: dict[str, Tensor]
     log: list[Row]
@@ -104,7 +104,7 @@ def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
 
 
 def learning_rate(step: int, steps: int, settings: Training) -> float:
-    """Of optimizer step `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step."""
+    """Return the rate of `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step."""
     warmup = math.ceil(settings.warmup_ratio * steps)
     before = step - 1
     if before < warmup:
@@ -115,7 +115,7 @@ def learning_rate(step: int, steps: int, settings: Training) -> float:
 def _batches(
     examples: Sequence[EncodedExample], settings: Training, seed: int, finished_before: range, steps_per_epoch: int
 ) -> Iterator[tuple[int, list[EncodedExample]]]:
-    """(step, its examples) for each remaining step; an epoch's order is made once, as it takes long on large data.
+    """Yield each remaining step and its examples; an epoch's order is made once, as it takes long on large data.
 
     `finished_before` holds, for each remaining step, how many steps come before it.
     """

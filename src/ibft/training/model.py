@@ -1,9 +1,7 @@
 """The model and its bottleneck as one module, whose forward pass is the objective of one micro-batch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ibft.models.attention import packed_arguments
+from ibft.models.layers import layer_output
 from ibft.models.loading import DTYPES
 from ibft.training.batches import Batch
 from ibft.training.objective import IBHead, IBSettings, Loss, TokenCounts, ib_ft_loss, kl_tokens
@@ -20,7 +19,7 @@ StepSeed = tuple[int, int]  # training seed and optimizer step
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """What makes FT into IB-FT: the head, its settings, and the layer l* (an index from 1) that it reads."""
+    """The bottleneck makes FT into IB-FT: a head, its settings, and the layer l* (an index from 1) that it reads."""
 
     head: IBHead
     settings: IBSettings
@@ -47,7 +46,7 @@ class IBModel(nn.Module):
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def forward(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
-        """One pass through the trunk, and the objective on top of it."""
+        """Run the trunk once, and the objective on top of it."""
         with torch.autocast(self.device.type, DTYPES[self.precision], self.precision != "float32"):
             return self._loss(batch.to(self.device), counts, seed)
 
@@ -55,12 +54,14 @@ class IBModel(nn.Module):
         layout = packed_arguments(batch.spans, self.device) if batch.packed else {}
         if batch.states_of_padding:
             layout["attention_mask"] = batch.valid_BT
-        with self._captured_layer() as captured:
+        bottleneck = self.bottleneck
+        catching = layer_output(self.model, bottleneck.layer) if bottleneck else nullcontext(list[Tensor]())
+        with catching as caught:
             output = self.model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False, **layout)
         head_weight_VD = self.model.get_output_embeddings().weight
         if self.bottleneck is None:
             return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)
-        settings, layer_hidden_BTD = self.bottleneck.settings, captured[0]
+        settings, layer_hidden_BTD = self.bottleneck.settings, caught[0]
         scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
         width = self.bottleneck.head.decoder.in_features
         return ib_ft_loss(
@@ -74,23 +75,6 @@ class IBModel(nn.Module):
             valid_BT=batch.valid_BT,
             noise_NZ=draw_noise(batch, scope_BT, width, layer_hidden_BTD.dtype, seed),
         )
-
-    @contextmanager
-    def _captured_layer(self) -> Iterator[list[Tensor]]:
-        """Catch the output of layer l* while the trunk runs, instead of keeping the states of all layers."""
-        captured: list[Tensor] = []
-        if self.bottleneck is None:
-            yield captured
-            return
-
-        def keep(_layer: nn.Module, _arguments: Any, output: Any) -> None:
-            captured.append(output[0] if isinstance(output, tuple) else output)
-
-        handle = self.model.get_decoder().layers[self.bottleneck.layer - 1].register_forward_hook(keep)
-        try:
-            yield captured
-        finally:
-            handle.remove()
 
 
 def draw_noise(batch: Batch, scope_BT: Tensor, width: int, dtype: torch.dtype, seed: StepSeed) -> Tensor:

@@ -42,7 +42,7 @@ class IBSettings:
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """What each mean divides by, over the whole global batch, so that micro-batches and processes add up exactly."""
+    """Each mean divides by a count over the whole global batch, so that micro-batches and processes add up exactly."""
 
     response: int
     kl: int
@@ -118,7 +118,7 @@ def ib_ft_loss(
     valid_BT: Tensor | None = None,
     noise_NZ: Tensor | None = None,
 ) -> Loss:
-    """The loss of one micro-batch, as its share of the global means in `counts`.
+    """Return the loss of one micro-batch, as its share of the global means in `counts`.
 
     Args:
         last_hidden_BTD: the decoder's output after its final norm, which the head reads.
@@ -154,7 +154,7 @@ def ib_ft_loss(
 
 
 def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> TokenCounts:
-    """How many tokens of one micro-batch enter each mean."""
+    """Count the tokens of one micro-batch that enter each mean."""
     return TokenCounts(
         response=int(_predicts_response(labels_BT).sum()), kl=int(kl_tokens(labels_BT, valid_BT, kl_scope).sum())
     )
@@ -168,7 +168,7 @@ def kl_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> Tensor:
 
 
 def _predicts_response(labels_BT: Tensor) -> Tensor:
-    """True at t where label t + 1 is a response token."""
+    """Return true at t where label t + 1 is a response token."""
     predicts_BT = torch.zeros_like(labels_BT, dtype=torch.bool)
     predicts_BT[:, :-1] = labels_BT[:, 1:] != IGNORED
     return predicts_BT

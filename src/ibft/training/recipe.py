@@ -124,7 +124,7 @@ def _make_backend(ib_model: IBModel, training: Training, world: World, deepspeed
 
 
 def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None:
-    """The bottleneck that `recipe` asks for, freshly drawn; None for FT.
+    """Return the bottleneck that `recipe` asks for, freshly drawn; None for FT.
 
     Raises:
         UserError: the model has no such layer, or KL needs the padding that packed rows lack.
@@ -154,7 +154,7 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
 
 
 def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
-    """The adapter as peft reads it, and the bottleneck beside it. `learned` is whole where `model` may be in parts."""
+    """Write the adapter as peft reads it, and the bottleneck. `learned` is whole where `model` may be in parts."""
     in_peft = {name.replace("model.", "base_model.model.", 1): t for name, t in learned.items() if "lora_" in name}
     if not any(tensor.any() for name, tensor in in_peft.items() if "lora_B" in name):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def stream(*key: object) -> random.Random:
-    """A generator of pseudo-random numbers that depends on nothing but `key`.
+    """Return a generator of pseudo-random numbers that depends on nothing but `key`.
 
     A string seeds through SHA-512, so the draws do not depend on Python's hash randomisation.
     """

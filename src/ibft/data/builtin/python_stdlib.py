@@ -41,7 +41,7 @@ class DocumentedFunction:
 
 
 def generate(seed: int) -> pd.DataFrame:
-    """All examples, with the columns of `ibft.store.schemas.EXAMPLES`; any first N are spread over the modules.
+    """Return all examples, with the columns of `ibft.store.schemas.EXAMPLES`; any first N are spread over the modules.
 
     `seed` chooses the order only.
     """
@@ -65,7 +65,7 @@ def generate(seed: int) -> pd.DataFrame:
 
 
 def library_functions(library: Path) -> Iterator[DocumentedFunction]:
-    """The suitable functions of every public module below `library`, by module and then by position."""
+    """Yield the suitable functions of every public module below `library`, by module and then by position."""
     for path in sorted(library.rglob("*.py")):
         parts = path.relative_to(library).with_suffix("").parts
         parts = parts[:-1] if parts[-1] == "__init__" else parts
@@ -75,7 +75,7 @@ def library_functions(library: Path) -> Iterator[DocumentedFunction]:
 
 
 def is_public(parts: tuple[str, ...]) -> bool:
-    """Whether a module path such as ("json", "decoder") is one that people import."""
+    """Return true if a module path such as ("json", "decoder") is one that people import."""
     return (
         parts[0] in sys.stdlib_module_names
         and parts[0] not in EXCLUDED_MODULES
@@ -105,7 +105,7 @@ def functions_of(source: str, module: str) -> Iterator[DocumentedFunction]:
 
 
 def distinct(functions: Iterator[DocumentedFunction]) -> list[DocumentedFunction]:
-    """`functions` without later ones of the same name in a module, the same question or the same answer."""
+    """Return `functions` without later ones of the same name in a module, the same question or the same answer."""
     kept: list[DocumentedFunction] = []
     seen: set[object] = set()
     for function in functions:

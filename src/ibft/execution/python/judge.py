@@ -58,7 +58,7 @@ def judge_python(
 
 
 def _means_the_same(problem: Problem, program: str, status: Status, detail: str) -> bool:
-    """Whether upstream's run of `program` must end as the hardened one did, so that it need not be run twice.
+    """Return true if upstream's run of `program` must end as the hardened one did, so that it need not be run twice.
 
     What is too slow for our run is too slow for upstream's, which has the same limit. Beyond that, a program that
     cannot tell the two runs apart gives the same answers in both, unless the tests use names that it defines, an answer
@@ -71,7 +71,7 @@ def _means_the_same(problem: Problem, program: str, status: Status, detail: str)
 
 
 def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
-    """The grader's word; where it has none, how the two processes ended."""
+    """Return the grader's word; where it has none, how the two processes ended."""
     candidate = ended.exit_codes[1]
     if ended.timed_out:
         return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"

@@ -23,7 +23,7 @@ from ibft.execution.verdict import Status, one_line
 _MUTABLE = (list, dict, set)
 # Raised in tests that map the function over their cases, these would skip the cases that remain.
 _ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration)
-# What a candidate may say about itself. It can only lose by lying.
+# A candidate may say these about itself. It can only lose by lying.
 _ADMISSIBLE = (Status.SYNTAX_ERROR, Status.RUNTIME_ERROR, Status.MEMORY, Status.FORBIDDEN, Status.MALFORMED)
 
 
@@ -40,7 +40,7 @@ class Channel:
             line = line[os.write(self._descriptor, line) :]
 
     def receive(self) -> Any:
-        """The next message.
+        """Return the next message.
 
         Raises:
             EOFError: the other side is gone.
@@ -113,7 +113,7 @@ def _answer(function: Callable[..., Any], request: dict[str, Any]) -> dict[str, 
 
 
 def _told(value: Any, arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """The message that tells what a call returned and what it changed."""
+    """Return the message that tells what a call returned and what it changed."""
     encoder = Encoder()
     same = [i for i, argument in enumerate(arguments) if argument is value and isinstance(value, _MUTABLE)]
     # The value comes first: where it is an iterator, reading it may change arguments.
@@ -195,13 +195,13 @@ class Proxy:
         raise self.raised
 
     def _value(self, answer: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """What the call returned; its changes to the arguments are made here as well."""
+        """Return what the call returned; its changes to the arguments are made here as well."""
         for place, new in answer["changed"]:
             overwrite(keywords[place] if isinstance(place, str) else arguments[place], decode(new))
         return arguments[answer["same"]] if "same" in answer else decode(answer["value"])
 
     def _exception(self, answer: dict[str, Any]) -> Exception:
-        """What to raise here for what the call raised there: known by class name, so that tests can expect it."""
+        """Return an exception of the same class name as the call raised there, so that tests can expect it."""
         name, message = map(str, answer["raised"])
         status = Status(answer["status"])
         if status not in _ADMISSIBLE:
@@ -247,7 +247,7 @@ def run_grader(payload: dict[str, Any], channel: Channel) -> Graded:
 
 
 def _opening(channel: Channel) -> tuple[Status, str] | None:
-    """Why the completion cannot be called, as it says itself; null if it can."""
+    """Return why the completion cannot be called, as it says itself; null if it can."""
     try:
         opening = channel.receive()
         if opening == {"ready": True}:
@@ -284,6 +284,6 @@ def _nonsense() -> tuple[Status, str]:
 
 
 def read_payload(descriptor: int) -> dict[str, Any]:
-    """The JSON object in a memory file that the parent filled."""
+    """Return the JSON object in a memory file that the parent filled."""
     payload: dict[str, Any] = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     return payload

@@ -32,7 +32,7 @@ _TELLING_PREFIXES = ("_", "ag_", "co_", "cr_", "f_", "func_", "gi_", "tb_")
 
 
 def masked(code: str) -> str:
-    """`code` in which no part of a string or comment reads like a code fence, a header or prose.
+    """Return `code` in which no part of a string or comment reads like a code fence, a header or prose.
 
     Every character keeps its place. A string without an end is left as it is.
     """
@@ -84,7 +84,7 @@ def _drop_prose(found: re.Match[str]) -> str:
 
 
 def defines_what_is_used(code: str, tests: str) -> bool:
-    """Whether `tests` use a name that `code` defines at its top level.
+    """Return true if `tests` use a name that `code` defines at its top level.
 
     Code that does not parse may define anything.
     """

@@ -57,7 +57,7 @@ class Sink(_WriteOnly):
 
 
 def run_official(payload: dict[str, Any]) -> bytes:
-    """One of `PASSED`, `TIMED_OUT`, `FAILED`."""
+    """Return one of `PASSED`, `TIMED_OUT`, `FAILED`."""
     program = f"{payload['program']}\n{payload['tests']}\ncheck({payload['entry_point']})"
     _disable()
     try:

@@ -76,7 +76,7 @@ class Encoder:
         self.exact = True
 
     def encode(self, value: Any, depth: int = 0) -> Any:
-        """`value` as something that JSON can hold.
+        """Return `value` as something that JSON can hold.
 
         Raises:
             CannotCrossError: the value is, or contains, something else than plain data, or is nested too deep.
@@ -118,12 +118,12 @@ class Encoder:
 
 
 def encode(value: Any) -> Any:
-    """`value` as something that JSON can hold; see `Encoder.encode`."""
+    """Return `value` as something that JSON can hold; see `Encoder.encode`."""
     return Encoder().encode(value)
 
 
 def decode(wire: Any, depth: int = 0) -> Any:
-    """The value that `encode` was given, or the plain value that stands for it.
+    """Return the value that `encode` was given, or the plain value that stands for it.
 
     Raises:
         CannotCrossError: `wire` is nothing that `encode` writes.
@@ -201,7 +201,7 @@ def _kept(old: Any, new: Any) -> Any:
 
 
 def dumps(message: Any) -> bytes:
-    """One line of JSON.
+    """Return one line of JSON.
 
     Raises:
         CannotCrossError: it is longer than a message may be.
@@ -213,7 +213,7 @@ def dumps(message: Any) -> bytes:
 
 
 def loads(line: bytes) -> Any:
-    """What `dumps` was given.
+    """Return what `dumps` was given.
 
     Raises:
         CannotCrossError: `line` is no JSON, or nested beyond reason.

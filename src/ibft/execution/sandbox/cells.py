@@ -26,7 +26,7 @@ class CellFaultError(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a request ended. `report` is empty where its cell was killed before it wrote one."""
+    """A request has ended. `report` is empty where its cell was killed before it wrote one."""
 
     report: bytes
     exit_codes: list[int]  # of each cell; -N is signal N
@@ -97,7 +97,7 @@ def _is_out_of_cpu(cell: dict[str, Any], limits: Limits) -> bool:
 
 
 def _fault(cell: dict[str, Any], limits: Limits, level: str) -> str | None:
-    """Why the end of `cell` says nothing about a completion, where that is so."""
+    """Say why the end of `cell` tells nothing about a completion, where that is so."""
     code = os.waitstatus_to_exitcode(cell["status"])
     if not cell["shut_in"]:
         return f"a cell ended before it ran anything ({f'exit status {code}' if code >= 0 else signal_name(-code)})"

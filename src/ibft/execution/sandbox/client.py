@@ -172,7 +172,7 @@ def _shortage(reason: str) -> str:
 
 
 def _shown() -> list[str]:
-    """What a completion may see of the host: the standard library, system libraries, the Verilog toolchain."""
+    """List what a completion may see of the host: the standard library, system libraries, the Verilog toolchain."""
     paths = ["/bin/sh" if not Path("/bin").is_symlink() else "/bin", *_SYSTEM_FOLDERS, str(Path(os.__file__).parent)]
     for program in filter(None, map(shutil.which, ("iverilog", "vvp", "sh"))):
         # Not by way of a linked folder, such as /bin often is: the new root shows that as the link that it is.

@@ -24,7 +24,7 @@ _PATH_BENEATH = 1
 
 
 def version() -> int:
-    """The kernel's Landlock version.
+    """Return the kernel's Landlock version.
 
     Raises:
         OSError: it has none, or it is switched off.
@@ -38,7 +38,7 @@ def version() -> int:
 
 
 def ruleset(readable: list[str], writable: Sequence[str] = ()) -> int:
-    """A descriptor of rules that leave only these paths within reach, for `restrict`.
+    """Return a descriptor of rules that leave only these paths within reach, for `restrict`.
 
     Raises:
         OSError: this kernel offers no Landlock.
@@ -61,7 +61,7 @@ def restrict(made: int) -> None:
 
 
 def around(shown: list[str], hidden: list[str]) -> list[str]:
-    """Paths that together hold all of `shown` but nothing of `hidden`: Landlock cannot take back what it allows.
+    """Return paths that together hold all of `shown` but nothing of `hidden`: Landlock cannot take back what it allows.
 
     A folder with something hidden in it is replaced by what it holds, so it cannot be listed itself. Links are left
     out: what they lead to is shown where it lies, or not at all.

@@ -1,4 +1,4 @@
-"""What each isolation level does, and when: once per worker, per cell, and before the simulator starts.
+"""Each isolation level acts once per worker, once per cell, and before the simulator starts.
 
     namespaces   worker: namespaces and a read-only root. Cell: namespaces, scratch in memory, no capabilities,
                  call filter
@@ -146,7 +146,7 @@ def _kill_group(leader: int) -> None:
 
 
 def _any_child() -> int | None:
-    """A process that was orphaned to this one, dead or alive."""
+    """Return a process that was orphaned to this one, dead or alive."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return int(children[0]) if children else None
 

@@ -66,7 +66,7 @@ def enter_world(shown: list[str], hidden: list[str]) -> None:
 
 
 def _is_mapped(user: int) -> bool:
-    """Whether `user` exists in the user namespace of this process, as user and as group."""
+    """Return true if `user` exists in the user namespace of this process, as user and as group."""
     for map_file in ("uid_map", "gid_map"):
         ranges = [tuple(map(int, line.split())) for line in Path(f"/proc/self/{map_file}").read_text().splitlines()]
         if not any(first <= user < first + count for first, _, count in ranges):
@@ -106,7 +106,7 @@ def _build_root(shown: list[str], hidden: list[str]) -> None:
         bound = [target for path in ("/dev/null", *shown) if (target := _show(path))]
         # The kernel writes blanks in paths as octal numbers.
         points = [re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split()[4]) for line in mounts]
-    # What is mounted below a shown folder came along with it, and has flags of its own.
+    # Mounts below a shown folder came along with it, and have flags of their own.
     for point in points:
         if any(point == target or point.startswith(f"{target}/") for target in bound):
             _make_read_only(point)
@@ -146,7 +146,7 @@ def _pivot() -> None:
 
 
 def _fork_map_writer(user: int, group: int) -> Callable[[], None]:
-    """A function that makes `user` and `group` of the host appear as root in the user namespace of this process.
+    """Return a function that makes `user` and `group` of the host appear as root in the user namespace of this process.
 
     Only a process outside that namespace may map somebody else than itself, so one is forked here, before the
     namespaces are entered; it still sees the host's /proc when the function is called.

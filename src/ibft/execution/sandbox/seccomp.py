@@ -161,7 +161,7 @@ def install(which: Filter) -> None:
 
 @functools.cache
 def _program(which: Filter) -> bytes:
-    """The filter as classic BPF: a binary search for the call's number among runs of calls with one answer.
+    """Return the filter as classic BPF: a binary search for the call's number among runs of calls with one answer.
 
     The kernel tries every number when a filter is set, so a chain of comparisons would cost each cell several times
     as much.

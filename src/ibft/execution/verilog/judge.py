@@ -30,7 +30,7 @@ _MEMORY_WORDS = re.compile(r"bad_alloc|out of memory|cannot allocate|virtual mem
 
 @dataclass(frozen=True)
 class Reference:
-    """What the reference solution's own run looks like: the measure of every other run of its problem."""
+    """The reference solution's own run is the measure of every other run of its problem."""
 
     samples: int
     calls: dict[str, int]  # system tasks and functions: in how many places each is called
@@ -186,7 +186,7 @@ def _stderr(report: dict[str, Any]) -> str:
 
 
 def _means_the_same(problem: Problem, program: str) -> bool:
-    """Whether upstream's run of `program` must go like the hardened one, so that it need not be run twice.
+    """Return true if upstream's run of `program` must go like the hardened one, so that it need not be run twice.
 
     It must unless the program could tell the two apart: by system tasks, macros, `force`, or a name of the testbench.
     """
@@ -219,7 +219,7 @@ def _status(
 
 
 def _crash_status(exit_code: int, stderr: str, settings: Execution) -> tuple[Status, str] | None:
-    """Which limit ended the simulation, if one did."""
+    """Say which limit ended the simulation, if one did."""
     if exit_code == -signal.SIGXFSZ:
         return Status.OUTPUT_LIMIT, "it printed too much"
     if _MEMORY_WORDS.search(stderr):

@@ -120,7 +120,7 @@ def _measured(found: Inspection) -> dict[str, Any]:
 
 
 def _objection(found: Inspection, module: str, reference: dict[str, Any]) -> list[str] | None:
-    """Why the compiled program may not run, as status and detail."""
+    """Say why the compiled program may not run, as status and detail."""
     if found.unread:
         return ["forbidden", "its compiled program holds names that cannot be read with certainty"]
     calls = reference["calls"]
@@ -215,7 +215,7 @@ def _exit_code(process: int, name: str, cpu_s: int) -> int:
 
 
 def _verdict_lines(marker: str) -> list[tuple[int, int]]:
-    """Every "MARKER Mismatches: E in N samples" that was printed, as (E, N)."""
+    """Return every "MARKER Mismatches: E in N samples" that was printed, as (E, N)."""
     output = Path("simulate.out").read_bytes()
     pattern = re.escape(marker.encode()) + rb"Mismatches: (\d*) in (\d*) samples"
     return [(int(errors or 0), int(samples or 0)) for errors, samples in re.findall(pattern, output)]

@@ -37,7 +37,7 @@ class UnusableTestbenchError(Exception):
 
 
 def blanked(text: str) -> str:
-    """`text` with comments and strings replaced by blanks, every other character in its place."""
+    """Return `text` with comments and strings replaced by blanks, every other character in its place."""
     return _HIDDEN.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if found.lastgroup else found[0], text)
 
 
@@ -47,14 +47,14 @@ def words(text: str) -> set[str]:
 
 
 def is_empty(program: str, module: str) -> bool:
-    """Whether `module` has a header and nothing else."""
+    """Return true if `module` has a header and nothing else."""
     header = rf"\bmodule\s+{re.escape(module)}\b(?:(?!\bmodule\b)[^;])*+;"
     return bool(re.search(rf"{header}\s*endmodule\b", blanked(program)))
 
 
 @functools.lru_cache(_REMEMBERED)
 def own_names(tests: str, module: str) -> frozenset[str]:
-    """The names of modules and the like, instances, tasks, functions and blocks that the testbench declares.
+    """Return the names of modules and the like, instances, tasks, functions and blocks that the testbench declares.
 
     Args:
         tests: the testbench with its reference and stimulus modules.
@@ -113,7 +113,7 @@ def _form(tests: str, module: str) -> Testbench:
     text = _renamed(tests, {name: f"{name}_{_NONCE}" for name in names})
     text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
     text = text.replace(_VERDICT, f'"{_MARKER}Mismatches: ')
-    # What follows must not see the macros, which may hold the new names.
+    # The program that follows must not see the macros, which may hold the new names.
     text += "".join(f"\n`undef {macro}" for macro in re.findall(r"`define\s+(\w+)", bare))
     return Testbench(text, f"tb_{_NONCE}", f"{instance}_{_NONCE}", _MARKER)
 

@@ -68,7 +68,7 @@ def _check_ids(key: str, value: Any, vocabulary: int) -> None:
 
 
 def tokenizer_facts(folder: Path, vocabulary: int) -> dict[str, Any]:
-    """The size of the tokenizer in `folder`, which must give ids below `vocabulary`.
+    """Return the size of the tokenizer in `folder`, which must give ids below `vocabulary`.
 
     Raises:
         UserError: it cannot be used with the model.

@@ -19,7 +19,7 @@ _NOT_KEPT = ("manifest.json", "*.safetensors", "*.bin.index.json", "*.py", "*.bi
 
 
 def plain_files(folder: Path) -> dict[str, int]:
-    """Names and sizes (bytes) of the files in `folder`.
+    """Return names and sizes (bytes) of the files in `folder`.
 
     Raises:
         UserError: there is none, or a link leads out of the folder (but into the hub's cache that the folder is part
@@ -53,7 +53,7 @@ def _leads_to_own(link: Path, folder: Path) -> bool:
 
 
 def descriptions(files: Iterable[str]) -> list[str]:
-    """The `files` that are part of a model, but for its weights."""
+    """Return the `files` that are part of a model, but for its weights."""
     return [name for name in files if "/" not in name and _matches(name, KEPT) and not _matches(name, _NOT_KEPT)]
 
 

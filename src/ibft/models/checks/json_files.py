@@ -74,7 +74,7 @@ def _check_settings(name: str, settings: dict[str, Any]) -> None:
 
 
 def _keys(value: Any) -> Iterator[tuple[str, Any]]:
-    """All keys at any depth, with their values."""
+    """Yield all keys at any depth, with their values."""
     if isinstance(value, dict):
         yield from value.items()
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():

@@ -11,7 +11,7 @@ _MIB = 1 << 20
 
 
 def read_object(path: Path, most_mib: int) -> dict[str, Any]:
-    """The object in a file of at most `most_mib` MiB.
+    """Return the object in a file of at most `most_mib` MiB.
 
     Raises:
         UserError: it is none, and the sentence says why.

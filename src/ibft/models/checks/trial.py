@@ -19,7 +19,7 @@ _PAGE = resource.getpagesize()
 
 
 def attempt(work: Callable[[], dict[str, Any]], what: str, *, seconds: float, memory: int) -> dict[str, Any]:
-    """The result of `work` (JSON values), which runs in a forked child that has no terminal.
+    """Return the result of `work` (JSON values), which runs in a forked child that has no terminal.
 
     Args:
         what: the subject of the sentence: "its chat template".

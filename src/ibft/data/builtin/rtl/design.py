@@ -1,4 +1,4 @@
-"""What every family of the `rtl` generator builds with: a `Design`, and the house style of its Verilog.
+"""Every family of the `rtl` generator builds a `Design`, in one house style of Verilog.
 
 The style is one throughout, so that a small model can learn it from few examples: an ANSI header laid out as in
 VerilogEval, `assign` for combinational logic, `always @(posedge clk)` without `begin`/`end` round single statements,
@@ -28,7 +28,7 @@ Family = Callable[[random.Random], Design]
 
 
 def module(ports: list[str], *body: str, parameters: str = "") -> str:
-    """`top_module` with one port per line; the lines of `body` carry only their own extra indentation."""
+    """Return `top_module` with one port per line; the lines of `body` carry only their own extra indentation."""
     opening = f"module top_module #({parameters}) (" if parameters else "module top_module ("
     header = ",\n".join(f"\t{port}" for port in ports)
     return "\n".join([opening, header, ");", *(f"\t{line}" for line in body), "endmodule"])
@@ -48,24 +48,24 @@ def registers(*names: str, width: int | str = 1) -> list[str]:
 
 
 def span(width: int | str) -> str:
-    """The range of a vector, with a blank after it; a string is the name of a parameter."""
+    """Return the range of a vector, with a blank after it; a string is the name of a parameter."""
     if isinstance(width, str):
         return f"[{width}-1:0] "
     return f"[{width - 1}:0] " if width > 1 else ""
 
 
 def always(edge: str, *statement: str) -> list[str]:
-    """An `always` block round one statement that may run over several lines."""
+    """Return an `always` block round one statement that may run over several lines."""
     return [f"always @({edge})", *(f"\t{line}" for line in statement)]
 
 
 def always_block(edge: str, *statements: str) -> list[str]:
-    """An `always` block round several statements of one line each."""
+    """Return an `always` block round several statements of one line each."""
     return [f"always @({edge}) begin", *(f"\t{statement}" for statement in statements), "end"]
 
 
 def first_of(*branches: tuple[str, str]) -> list[str]:
-    """An if / else-if chain of (condition, statement); an empty condition is the final `else`."""
+    """Return an if / else-if chain of (condition, statement); an empty condition is the final `else`."""
     lines: list[str] = []
     for position, (condition, statement) in enumerate(branches):
         keyword = ("else " if position else "") + (f"if ({condition})" if condition else "")
@@ -74,7 +74,7 @@ def first_of(*branches: tuple[str, str]) -> list[str]:
 
 
 def case(selector: str, *branches: tuple[str, str]) -> list[str]:
-    """A case statement of (label, statement)."""
+    """Return a case statement of (label, statement)."""
     return [f"case ({selector})", *(f"\t{label}: {statement}" for label, statement in branches), "endcase"]
 
 
@@ -100,10 +100,10 @@ def operand_names(rng: random.Random) -> tuple[str, str, str, str, str]:
 
 
 def through_names(rng: random.Random) -> tuple[str, str]:
-    """One input and one output."""
+    """Return one input and one output."""
     return rng.choice((("in", "out"), ("a", "y"), ("a", "out"), ("x", "y"), ("data", "out"), ("din", "dout")))
 
 
 def verb(rng: random.Random) -> str:
-    """The word that most instructions open with."""
+    """Return the word that most instructions open with."""
     return rng.choice(("Build", "Create", "Implement", "Design", "Write", "Make"))

@@ -60,7 +60,7 @@ def generate(seed: int) -> pd.DataFrame:
 
 
 def _distinct(source: str, family: Family, seed: int) -> list[Design]:
-    """What `DRAWS_PER_FAMILY` draws yield, without repeated instructions."""
+    """Draw `DRAWS_PER_FAMILY` designs, and leave repeated instructions out."""
     rng = stream(source, seed)
     draws = [family(rng) for _ in range(DRAWS_PER_FAMILY)]
     return list({design.instruction: design for design in reversed(draws)}.values())[::-1]

@@ -81,12 +81,12 @@ def moore_detector(rng: random.Random) -> Design:
 
 
 def matched(pattern: str, seen: str) -> int:
-    """How many leading bits of `pattern` the last bits of `seen` match."""
+    """Count the leading bits of `pattern` that the last bits of `seen` match."""
     return max(n for n in range(len(pattern) + 1) if seen.endswith(pattern[:n]))
 
 
 def _machine(states: int, branches: list[tuple[str, str]]) -> list[str]:
-    """A state register that starts in state 0 and moves as `branches` say."""
+    """Return a state register that starts in state 0 and moves as `branches` say."""
     return [
         f"reg [{(states - 1).bit_length() - 1}:0] state;",
         *always(

@@ -1,4 +1,4 @@
-"""How a problem of `rtl-mini` is written down, and the VerilogEval record that is made of it."""
+"""A problem of `rtl-mini` is written down as these fields, of which a VerilogEval record is made."""
 
 from dataclasses import dataclass
 

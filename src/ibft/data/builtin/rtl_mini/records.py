@@ -9,5 +9,5 @@ GRADES = {"easy": EASY, "medium": MEDIUM, "hard": HARD}
 
 
 def records() -> list[dict[str, str]]:
-    """One VerilogEval record per problem. A `task_id` reads `<grade>_<name>`."""
+    """Return one VerilogEval record per problem. A `task_id` reads `<grade>_<name>`."""
     return [record(problem, f"{grade}_{problem.name}") for grade, problems in GRADES.items() for problem in problems]

@@ -54,7 +54,7 @@ def testbench(reference: str, ports: list[Port]) -> str:
 
 
 def _combinational_stimulus(driven: list[Port]) -> list[str]:
-    """Every input vector where they are few, then random ones."""
+    """Return every input vector where they are few, then random ones."""
     if not driven:
         return ["repeat(20) @(posedge clk, negedge clk);"]
     lines = [f"{_joined(driven)} <= 0;"]
