@@ -40,6 +40,9 @@ from ibft.tables.paper_layout import fillable
 Paths = list[str]
 BASE = "base"
 COUNT_FIGURES = ("pass_heatmap", "status_composition")
+# Asked for with the whole run, so that one that was deleted is made again, although the report is there.
+METRICS = ("metrics", "comparisons")
+TABLES = ("headline.parquet", "headline.csv", "beside_paper.parquet", "beside_paper.csv", "beside_paper.md")
 
 
 class Graph:
@@ -259,11 +262,16 @@ class Graph:
         Raises:
             UserError: the configuration lacks what the target shows; the sentence says what.
         """
-        if not self.run_products(target):
+        if not self.runs(target):
             raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any track.")
         tables = [f"{name}.{kind}" for name in ("headline", *self.filled_layouts(target)) for kind in ("md", "tex")]
         of_tables = [self.results.table(target, name) for name in tables] if self.config.target(target).table else []
-        return [*([self.results.report] if target == ALL else []), *of_tables, *self.figure_files(target)]
+        return [*(self._of_the_whole_run() if target == ALL else []), *of_tables, *self.figure_files(target)]
+
+    def _of_the_whole_run(self) -> Iterator[str]:
+        yield self.results.report
+        yield from (self.results.metrics(ALL, table) for table in METRICS)
+        yield from (self.results.table(ALL, name) for name in TABLES)
 
     def filled_layouts(self, target: str) -> list[str]:
         """The paper's tables that a target can fill."""
