@@ -257,8 +257,8 @@ def test_every_figure_of_the_command_has_a_caption() -> None:
 
     from tests.conftest import REPOSITORY
 
-    path = REPOSITORY / "workflow/scripts/draw_figures.py"
-    spec = importlib.util.spec_from_file_location("draw_figures", path)
+    path = REPOSITORY / "workflow/scripts/draw_figure.py"
+    spec = importlib.util.spec_from_file_location("draw_figure", path)
     assert spec
     assert spec.loader
     script = importlib.util.module_from_spec(spec)
