@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
         folder = Path(name)
         rows = write_verdicts(folder / "verdicts", list(expand_runs(runs)))
         print(f"{rows:,} verdicts in {len(list(expand_runs(runs))):,} runs")
-        costs = {title: measured(command) for title, command in commands(folder, json.dumps(runs)).items()}
+        costs = {title: measured(command) for title, command in commands(folder, runs).items()}
     print(f"{'':<20} {'wall s':>8} {'CPU s':>8} {'peak MiB':>9}")
     for title, cost in costs.items():
         print(f"{title:<20} {cost.wall_s:8.1f} {cost.cpu_s:8.1f} {cost.peak_mib:9.0f}")
@@ -73,29 +73,29 @@ def write_verdicts(folder: Path, runs: list[Run]) -> int:
                 "isolation": "namespaces",
             }
         )
-        place = f"{run.model}/{run.dataset}/{run.method}/seed{run.seed}/{run.benchmark}/T{run.temperature:g}"
-        write_table(folder / place / f"trial{run.trial}.parquet", VERDICTS, frame)
+        write_table(folder / run.path, VERDICTS, frame)
         rows += count
     return rows
 
 
-def commands(folder: Path, runs: str) -> dict[str, list[str]]:
+def commands(folder: Path, runs: list[Any]) -> dict[str, list[str]]:
     """What the workflow would run, by what it makes."""
-    labels = json.dumps({"methods": {name: name for name in METHODS}, "kinds": METHODS})
+    labels = {"methods": {name: name for name in METHODS}, "kinds": METHODS}
     verdicts, counts, metrics = (str(folder / n) for n in ("verdicts", "pass_counts.parquet", "metrics.parquet"))
-    settings = ["--settings", "{}"]
     compared = ["--comparisons", str(folder / "comparisons.parquet")]
-    tables = ["--labels", labels, "--output-dir", str(folder / "tables")]
+    tables = ["--job", json.dumps({"labels": labels}), "--output-dir", str(folder / "tables")]
+    counted = json.dumps({"runs": runs})
     found = {
-        "pass counts": ["count_passes.py", "--verdicts", verdicts, "--runs", runs, "--output", counts],
-        "metrics": ["compute_metrics.py", "--pass-counts", counts, *settings, "--output", metrics, *compared],
-        "tables": ["write_tables.py", "--metrics", metrics, *settings, *tables],
+        "pass counts": ["count_passes.py", "--verdicts", verdicts, "--job", counted, "--output", counts],
+        "metrics": ["compute_metrics.py", "--pass-counts", counts, "--job", "{}", "--output", metrics, *compared],
+        "tables": ["write_tables.py", "--metrics", metrics, *tables],
     }
     paths = {"metrics": metrics, "pass_counts": counts, "verdicts": verdicts}
     for figure, names in FIGURES.items():
         inputs = [f"{name}={paths[name]}" for name in names]
         outputs = ["--output-png", str(folder / f"{figure}.png"), "--output-svg", str(folder / f"{figure}.svg")]
-        found[figure] = ["draw_figures.py", "--figure", figure, "--input", *inputs, "--labels", labels, *outputs]
+        job = json.dumps({"figure": figure, "labels": labels})
+        found[figure] = ["draw_figure.py", "--job", job, "--input", *inputs, *outputs]
     return found
 
 

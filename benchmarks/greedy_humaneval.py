@@ -22,16 +22,17 @@ BENCHMARK = {"source": "builtin:humaneval", "language": "python"}
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = {"engine": arguments.engine, "n": 1, "max_new_tokens": arguments.tokens, "batch_size": 24}
+    sampling = {"engine": arguments.engine, "n": 1, "max_new_tokens": arguments.tokens, "batch_size": 24}
+    job = {"variant": "greedy", "temperature": 0, "sampling": sampling, "profile": arguments.profile}
     with tempfile.TemporaryDirectory() as scratch:
         problems, samples, verdicts = (
             Path(scratch) / f"{name}.parquet" for name in ("problems", "samples", "verdicts")
         )
-        run("prepare_benchmark.py", "--settings", json.dumps(BENCHMARK), "--output", problems)
-        words = ["--model", arguments.model, "--problems", problems, "--profile", arguments.profile]
-        words += ["--settings", json.dumps(settings), "--variant", "greedy", "--benchmark", "humaneval"]
-        run("sample.py", *words, "--temperature", 0, "--threads", arguments.threads, "--outputs", samples)
-        run("execute.py", "--problems", problems, "--samples", samples, "--settings", "{}", "--output", verdicts)
+        run("prepare_benchmark.py", "--job", json.dumps(BENCHMARK), "--output", problems)
+        words = ["--model", arguments.model, "--benchmarks", "humaneval", "--problems", problems]
+        words += ["--job", json.dumps(job), "--threads", arguments.threads]
+        run("sample.py", *words, "--outputs", samples)
+        run("execute.py", "--problems", problems, "--samples", samples, "--job", "{}", "--output", verdicts)
         cut = (read_table(samples, SAMPLES)["finish_reason"] == "length").sum()
         judged = read_table(verdicts, VERDICTS)
     solved = judged.loc[judged["passed"], "task_id"].tolist()

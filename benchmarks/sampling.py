@@ -1,4 +1,4 @@
-"""Both sampling engines against transformers' own generate, and one engine start against several.
+"""Both sampling engines against transformers' own generate.
 
 python benchmarks/sampling.py --model results/models/smollm2-135m --vllm-python .venv-vllm/bin/python
 
@@ -7,64 +7,42 @@ Every way completes the same HumanEval prompts, so many samples of each, in a pr
     transformers    the transformers engine of this repository
     generate        model.generate(num_return_sequences=...), --generate-prompts prompts a call
     vllm            the vLLM engine, where --vllm-python names a Python that has vLLM (`make test-vllm` makes one)
-    one job         vLLM, three LoRA adapters served by one job, as `sampling.jobs_per_model` does it
-    three jobs      vLLM, a job for each of them
 
-A completion ends at the end token or at --tokens tokens; what counts are the tokens up to there. The first three print
-generated tokens per second with and without the start, which is all from the first import to the first prompt; the jobs
-are measured from start to exit. With more --adapter-samples or --adapter-tokens the start, which is what one job saves,
-weighs less.
+A completion ends at the end token or at --tokens tokens; what counts are the tokens up to there. Each prints generated
+tokens per second with and without the start, which is all from the first import to the first prompt.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
 
 from ibft.config.inputs import Benchmark
+from ibft.config.jobs import Sample
 from ibft.config.sampling import Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.models.loading import load_model, use_threads
 from ibft.prompts import Problem, get_profile
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.sampling.engine import Decoding, Engine, Group
-from ibft.sampling.job import Draw
+from ibft.sampling.job import SamplingJob
 from ibft.sampling.requests import prompt_for
 from ibft.sampling.start import open_engine
-from ibft.store import parquet
-from ibft.store.manifests import write_manifest
-from ibft.store.schemas import PROBLEMS
 
 PROFILE = get_profile("chat")
 TEMPERATURE, TOP_P = 0.2, 0.95
-PARTS = ("engines", "adapters")
-DRAWING = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "draw.py"
 
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.way:
         print(json.dumps(WAYS[arguments.way](arguments)))
         return
-    if "engines" in arguments.parts:
-        compare_engines(arguments)
-    if "adapters" not in arguments.parts:
-        return
-    if not arguments.vllm_python:
-        print("adapters are left out: name a Python that has vLLM with --vllm-python")
-        return
-    together, apart = adapters_together_and_apart(arguments)
-    print(f"three adapters: one job {together:.1f} s, three jobs {apart:.1f} s: {together / apart:.2f} (goal 0.5)")
-
-
-def compare_engines(arguments: argparse.Namespace) -> None:
     found = {}
     for way in ("transformers", "generate", *(["vllm"] if arguments.vllm_python else [])):
         found[way] = cost_of(way, arguments)
@@ -162,60 +140,14 @@ def problems(arguments: argparse.Namespace) -> list[Problem]:
 
 
 def prompts(engine: Engine, arguments: argparse.Namespace) -> Iterator[Any]:
-    draw = Draw("benchmark", "humaneval", TEMPERATURE)
+    asked = Sample(variant="benchmark", temperature=TEMPERATURE, sampling=Sampling(n=arguments.samples))
+    job = SamplingJob(asked, "humaneval", Path("problems.parquet"))
     for problem in problems(arguments):
-        yield prompt_for(problem, PROFILE, engine.tokenizer, draw, [0], arguments.samples)
+        yield prompt_for(problem, PROFILE, engine.tokenizer, job, [0])
 
 
 def decoding(engine: Engine, arguments: argparse.Namespace) -> Decoding:
     return Decoding(TEMPERATURE, TOP_P, arguments.tokens, (), PROFILE.stop_token_ids(engine.tokenizer))
-
-
-def adapters_together_and_apart(arguments: argparse.Namespace) -> tuple[float, float]:
-    """Seconds of one job of `draw.py` that serves three adapters, and of three jobs that serve one each."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        table = folder / "problems.parquet"
-        benchmark = Benchmark(source="builtin:humaneval", language="python", problems=arguments.prompts)
-        parquet.write_table(table, PROBLEMS, prepare_benchmark(benchmark))
-        variants = {f"benchmark/x/ft/seed{seed}": str(adapter(arguments.model, folder, seed)) for seed in range(3)}
-        together = job(arguments, table, variants, folder / "together")
-        apart = sum(
-            job(arguments, table, {variant: path}, folder / str(number))
-            for number, (variant, path) in enumerate(variants.items())
-        )
-    return together, apart
-
-
-def job(arguments: argparse.Namespace, table: Path, variants: dict[str, str], output: Path) -> float:
-    sampling = {
-        "engine": "vllm",
-        "adapters": arguments.adapters,
-        "n": arguments.adapter_samples,
-        "trials": 1,
-        "temperatures": [TEMPERATURE],
-        "max_new_tokens": arguments.adapter_tokens,
-    }
-    track = {"profile": "chat", "sampling": sampling, "benchmarks": {"humaneval": str(table)}, "variants": variants}
-    command = [str(arguments.vllm_python), str(DRAWING), "--model", str(arguments.model), "--output", str(output)]
-    command += ["--tracks", json.dumps([track]), "--threads", str(arguments.threads)]
-    started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - started
-
-
-def adapter(model: Path, folder: Path, seed: int) -> Path:
-    """An adapter of the default size, whose update is small but not nothing."""
-    torch.manual_seed(seed)
-    weights, _ = load_model(model, None, "float32")
-    adapted = get_peft_model(weights, LoraConfig(r=32, lora_alpha=32, target_modules="all-linear"))
-    for name, parameter in adapted.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=1e-3)
-    target = folder / f"adapter{seed}"
-    adapted.save_pretrained(target)
-    write_manifest(target)
-    return target
 
 
 def parser() -> argparse.ArgumentParser:
@@ -226,11 +158,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--tokens", type=int, default=128, help="at most, of each sample")
     arguments.add_argument("--batch-size", type=int, default=24, help="of the transformers engine")
     arguments.add_argument("--generate-prompts", type=int, default=1, help="in one call of generate")
-    arguments.add_argument("--adapter-samples", type=int, default=1, help="as --samples, for the three adapters")
-    arguments.add_argument("--adapter-tokens", type=int, default=32, help="as --tokens, for the three adapters")
-    arguments.add_argument("--adapters", choices=("lora", "merged"), default="merged", help="as sampling.adapters")
-    arguments.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="what to measure")
-    arguments.add_argument("--threads", type=int, default=2, help="of each way and each job")
+    arguments.add_argument("--threads", type=int, default=2, help="of each way")
     arguments.add_argument("--vllm-python", type=Path, default=default_vllm_python(), help="a Python that has vLLM")
     arguments.add_argument("--way", choices=WAYS, help="run one way alone and print what it cost as JSON")
     return arguments

@@ -105,7 +105,7 @@ def watched_scoring(folder: Path) -> pd.DataFrame:
     """
     output = folder / "scores.parquet"
     options = ["--model", folder / "model", "--examples", folder / "examples.parquet", "--output", output]
-    settings = ["--settings", '{"batch_tokens": 16384}', "--log", folder / "log"]
+    settings = ["--job", '{"scoring": {"batch_tokens": 16384}}', "--log", folder / "log"]
     started = time.monotonic()
     process = psutil.Popen([sys.executable, str(SCRIPT), *map(str, [*options, *settings])])
     samples, examples, read = [], 0, 0

@@ -215,15 +215,8 @@ def training_log(bottleneck: bool, steps: int = 150, seed: int = 0) -> pd.DataFr
     )
 
 
-def run_path(folder: Path, run: Run) -> Path:
-    return (
-        folder / run.model / run.dataset / run.method / f"seed{run.seed}" / run.benchmark
-        / f"T{run.temperature:g}" / f"trial{run.trial}.parquet"
-    )  # fmt: skip
-
-
 def write_runs(folder: Path, wanted: list[Run], problems: int = 44, n: int = 10) -> None:
     for run in wanted:
-        write_table(run_path(folder / "samples", run), SAMPLES, samples(run, problems, n))
+        write_table(folder / "samples" / run.path, SAMPLES, samples(run, problems, n))
         excluded = {EXCLUDED: EXCLUSION} if run.benchmark == "rtl-mini" else {}
-        write_table(run_path(folder / "verdicts", run), VERDICTS, verdicts(run, problems, n), excluded=excluded)
+        write_table(folder / "verdicts" / run.path, VERDICTS, verdicts(run, problems, n), excluded=excluded)

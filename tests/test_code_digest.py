@@ -98,7 +98,7 @@ def test_what_the_definition_of_a_schema_names_counts(copy_of_the_sources: Path)
 
 def test_a_module_that_a_script_loads_when_it_runs_counts_where_it_is_named(copy_of_the_sources: Path) -> None:
     def figure(name: str) -> str:
-        return digest(copy_of_the_sources, "draw_figures.py", f"ibft.figures.{name}")
+        return digest(copy_of_the_sources, "draw_figure.py", f"ibft.figures.{name}")
 
     before = {name: figure(name) for name in ("radar", "geometry", "pass_at_k", "pass_at_k_m")}
     append(copy_of_the_sources / "src" / "ibft" / "figures" / "radar.py", "\nADDED = 1\n")

@@ -62,7 +62,7 @@ def normal(distribution: str) -> str:
 
 def imported(script: Path) -> set[str]:
     """Top-level packages, besides ours and the standard library's, that a script imports, through our modules too."""
-    loaded = (REPOSITORY / "src" / "ibft" / "figures").glob("*.py") if script.name == "draw_figures.py" else ()
+    loaded = (REPOSITORY / "src" / "ibft" / "figures").glob("*.py") if script.name == "draw_figure.py" else ()
     pending, seen, names = {script, *loaded}, set(), set()
     while pending:
         path = pending.pop()

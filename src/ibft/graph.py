@@ -40,6 +40,9 @@ from ibft.tables.paper import fillable
 
 Paths = list[str]
 BASE = "base"
+# Asked for with the whole run, so that one that was deleted is made again, although the report is there.
+METRICS = ("metrics", "comparisons")
+TABLES = ("headline.parquet", "headline.csv", "paper_comparison.parquet", "paper_comparison.csv", "paper_comparison.md")
 
 
 class Graph:
@@ -259,15 +262,20 @@ class Graph:
         Raises:
             UserError: the configuration lacks what the target shows; the sentence says what.
         """
-        if not self.run_products(target):
+        if not self.runs(target):
             raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any track.")
         tables = self.tables(target) if self.config.target(target).table else []
-        return [*([self.results.report] if target == ALL else []), *tables, *self.figure_files(target)]
+        return [*(self._of_the_whole_run() if target == ALL else []), *tables, *self.figure_files(target)]
 
     def tables(self, target: str) -> Paths:
         """The tables for readers: the headline, and those of the paper that a target can fill."""
         names = ("headline", *self.filled_layouts(target))
         return [self.results.table(target, f"{name}.{kind}") for name in names for kind in ("md", "tex")]
+
+    def _of_the_whole_run(self) -> Iterator[str]:
+        yield self.results.report
+        yield from (self.results.metrics(ALL, table) for table in METRICS)
+        yield from (self.results.table(ALL, name) for name in TABLES)
 
     def filled_layouts(self, target: str) -> list[str]:
         """The paper's tables that a target can fill."""

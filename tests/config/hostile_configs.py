@@ -173,10 +173,10 @@ HOSTILE_CONFIGS = {
         named("targets", "all", {"table": True}), r"targets\.all: the workflow has a rule"
     ),
     "a target called like a rule": HostileConfig(
-        named("targets", "metrics", {"table": True}), r"targets\.metrics: the workflow"
+        named("targets", "compute_metrics", {"table": True}), r"targets\.compute_metrics: the workflow"
     ),
     "a target called like another rule": HostileConfig(
-        named("targets", "draws_x", {"table": True}), r"targets\.draws_x: "
+        named("targets", "sample_x", {"table": True}), r"targets\.sample_x: "
     ),
     "a target called like a file": good(named("targets", "Snakefile", {"table": True})),
     # Where results go.
@@ -199,6 +199,7 @@ HOSTILE_CONFIGS = {
     "results in an option": bad_results("-x", ".*read as an option"),
     "results in a file of options": bad_results("@x", ".*file of options"),
     "results in a wildcard": bad_results("{x}", ".*holds"),
+    "results in a path variable": bad_results("<logs>", ".*holds"),
     "results in a pattern": bad_results("res*", ".*holds"),
     "results with a line break": bad_results("a\nb", ".*holds a control character"),
     "results with an escape": bad_results("a\x1b[2J", ".*holds a control character"),

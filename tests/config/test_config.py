@@ -125,17 +125,11 @@ def test_a_model_is_sampled_with_the_profile_that_it_was_trained_with_unless_the
 
 
 @pytest.mark.parametrize("key", ["engine", "adapters", "batch_size"])
-def test_tracks_that_share_an_engine_share_its_settings(key: str) -> None:
-    def own(c: dict[str, Any]) -> None:
-        c["tracks"]["verilog"]["sampling"][key] = {"engine": "vllm", "adapters": "merged", "batch_size": 8}[key]
-
-    def shared(c: dict[str, Any]) -> None:
-        own(c)
-        c["sampling"]["jobs_per_model"] = 2
-
-    load(changed(own))
-    with pytest.raises(UserError, match=rf"tracks\.verilog\.sampling\.{key}: set sampling\.{key} instead"):
-        load(changed(shared))
+def test_a_track_may_have_an_engine_of_its_own(key: str) -> None:
+    value = {"engine": "vllm", "adapters": "merged", "batch_size": 8}[key]
+    config = load(changed(lambda c: c["tracks"]["verilog"]["sampling"].update({key: value})))
+    assert getattr(config.sampling_of("smollm2-135m", "rtl"), key) == value
+    assert getattr(config.sampling_of("smollm2-135m", "python-stdlib"), key) != value
 
 
 def test_the_seed_of_a_base_model_is_always_0() -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import TypeAdapter
 
+from ibft.config.jobs import Sample
 from ibft.config.loading import load_file
 from ibft.config.memorization import Scoring
 from ibft.config.methods import Method
@@ -66,7 +67,7 @@ def test_what_a_job_is_told_gives_back_every_section(path: Path) -> None:
     config = load_file(path)
     for section in sections_of(config):
         assert type(section).model_validate_json(section.as_json()) == section
-    scoring = config.memorization.as_json(without=("k_selection", "reference", "score_methods", "shards"))
+    scoring = config.memorization.as_scoring().as_json()
     kept = set(Scoring.model_fields)
     assert Scoring.model_validate_json(scoring).model_dump() == config.memorization.model_dump(include=kept)
 
@@ -79,6 +80,7 @@ def test_what_a_job_is_told_gives_back_every_section(path: Path) -> None:
         Method(kind="ibft", layer=1),
         Method(kind="ibft", layer=1.0),
         Method(kind="ft", selection={"by": "mink", "keep": 0.5}),
+        Sample(variant="model/data/base/seed0", temperature=1),
     ],
     ids=repr,
 )
@@ -90,6 +92,7 @@ def test_a_job_is_not_told_of_defaults() -> None:
     assert Training().as_json() == "{}"
     assert Training(lora=LoRA(rank=4), batch_size=4).as_json() == '{"lora":{"rank":4}}'
     assert Training(epochs=2).as_json(without=("epochs",)) == "{}"
+    assert Training(epochs=2, seeds=(1, 2)).without("epochs") == Training(seeds=(1, 2))
 
 
 def test_a_job_is_told_of_a_default_that_was_another_one() -> None:

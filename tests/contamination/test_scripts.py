@@ -28,7 +28,7 @@ def folder(tmp_path: Path, humaneval: pd.DataFrame) -> Path:
 
 
 def measured(folder: Path, benchmark: str, output: Path) -> Path:
-    options = ["--examples", folder / "examples", "--problems", folder / benchmark, "--settings", '{"overlap": 0.6}']
+    options = ["--examples", folder / "examples", "--problems", folder / benchmark, "--job", '{"overlap": 0.6}']
     script("measure_contamination")([*options, "--output", output])
     return output
 

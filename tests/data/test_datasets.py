@@ -178,7 +178,7 @@ def test_the_script_writes_the_table_and_reports_errors_without_a_traceback(tmp_
 
     def run(settings: Dataset) -> subprocess.CompletedProcess[str]:
         output = ["--output", str(tmp_path / "out.parquet"), "--log", str(tmp_path / "log")]
-        command = [*script, "--settings", settings.model_dump_json(exclude={"label"}), *output]
+        command = [*script, "--job", settings.as_json(), *output]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert run(of_file(path, examples=5)).returncode == 0

@@ -82,8 +82,8 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
 
 def test_a_script_tells_the_sentence_and_no_traceback(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
-    settings = Dataset(source=f"path:{tmp_path / 'pipe.jsonl'}", language="python").model_dump_json(exclude={"label"})
-    command = [python(), "workflow/scripts/prepare_dataset.py", "--settings", settings]
+    job = Dataset(source=f"path:{tmp_path / 'pipe.jsonl'}", language="python").as_json()
+    command = [python(), "workflow/scripts/prepare_dataset.py", "--job", job]
     run = subprocess.run(
         [*command, "--output", str(tmp_path / "out.parquet")], capture_output=True, text=True, timeout=60, check=False
     )

@@ -47,12 +47,12 @@ def prepare(hub: Hub, tmp_path: Path) -> Command:
         environment |= {str(name): str(keys.pop(name)) for name in list(keys) if name.startswith("HF_")}
         script = [python(), str(REPOSITORY / "workflow" / "scripts" / f"prepare_{what}.py")]
         if what == "model":
-            settings = {"source": "hub:owner/tiny", "layers": LAYERS, **keys}
-            script += ["--name", "tiny", "--output", str(tmp_path / "model")]
+            job = {"name": "tiny", "model": {"source": "hub:owner/tiny", "layers": LAYERS, **keys}}
+            script += ["--output", str(tmp_path / "model")]
         else:
-            settings = {"source": "hub:owner/rows", "language": "verilog", **keys}
+            job = {"source": "hub:owner/rows", "language": "verilog", **keys}
             script += ["--output", str(tmp_path / "examples.parquet")]
-        script += ["--settings", json.dumps(settings), "--log", str(tmp_path / "log")]
+        script += ["--job", json.dumps(job), "--log", str(tmp_path / "log")]
         return subprocess.run(script, capture_output=True, text=True, env=environment, check=False, timeout=120)
 
     return command

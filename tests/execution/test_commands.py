@@ -35,7 +35,8 @@ def samples_table(path: Path, codes: list[tuple[str, str]]) -> None:
 
 def execute(folder: Path, output: Path, *, workers: int = 2) -> list[str]:
     arguments = ["--problems", folder / "problems.parquet", "--samples", folder / "samples.parquet", "--output", output]
-    options = ["--settings", '{"python_timeout_s": 5}', "--workers", str(workers), "--log", output.with_suffix(".log")]
+    job = '{"execution": {"python_timeout_s": 5}}'
+    options = ["--job", job, "--workers", str(workers), "--log", output.with_suffix(".log")]
     return [sys.executable, str(SCRIPT), *map(str, arguments), *map(str, options)]
 
 

@@ -22,7 +22,7 @@ from tests.execution.test_commands import execute, samples_table
 SAMPLES = int(os.environ.get("IBFT_LOAD_SAMPLES", "400"))
 HONEST = 150
 EVERY = 10  # samples of the hostile run, of which one is hostile
-SETTINGS = '{"python_timeout_s": 0.5, "verilog_timeout_s": 2, "memory_mb": 512}'
+JOB = '{"execution": {"python_timeout_s": 0.5, "verilog_timeout_s": 2, "memory_mb": 512}}'
 
 
 def honest(number: int) -> tuple[str, str]:
@@ -45,7 +45,7 @@ def hostile(folder: Path) -> list[tuple[str, str]]:
 
 def run(folder: Path, name: str) -> list[str]:
     command = execute(folder, folder / f"{name}.parquet", workers=2)
-    command[command.index("--settings") + 1] = SETTINGS
+    command[command.index("--job") + 1] = JOB
     command[command.index("--samples") + 1] = str(folder / f"{name}-samples.parquet")
     return [*command, "--tests-key", str(folder / "key")]
 

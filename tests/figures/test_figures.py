@@ -273,13 +273,13 @@ def test_every_module_that_draws_has_an_entry() -> None:
 def test_every_input_can_be_read_and_is_refused_where_it_is_missing(tmp_path: Path) -> None:
     assert set(READERS) == set(get_args(Input))
     write_table(tmp_path / "log", TRAINING_LOG, synthetic_run.training_log(False, steps=2))
-    found = arguments_of(training_curves.draw, [("ft/seed3", tmp_path / "log")], "{}", labels=LABELS, subject="x")
+    found = arguments_of(training_curves.draw, [("ft/seed3", tmp_path / "log")], {}, labels=LABELS, subject="x")
     assert list(found) == ["logs", "labels", "subject"]
     assert list(found["logs"]) == [("ft", 3)]
     with pytest.raises(UserError, match="METHOD/seedS"):
-        arguments_of(training_curves.draw, [("ft", tmp_path / "log")], "{}", labels=LABELS, subject="x")
+        arguments_of(training_curves.draw, [("ft", tmp_path / "log")], {}, labels=LABELS, subject="x")
     with pytest.raises(UserError, match="needs the input metrics=PATH once, but it was given 0 times"):
-        arguments_of(pass_at_k.draw, [("metric", tmp_path / "log")], "{}", labels=LABELS)
+        arguments_of(pass_at_k.draw, [("metric", tmp_path / "log")], {}, labels=LABELS)
 
 
 HOSTILE = ("$\\frac{", "$x$ and $y$", "_hidden", "${HOME}", "\\$a\\$", "{x}", "%s", "a\x1b[2J\u202eb\nc", "<b>&amp;")

@@ -129,7 +129,7 @@ def test_the_command_writes_one_row_per_pair_and_the_same_bytes_twice(folder: Pa
         tmp_path / "scores", MEMORIZATION, [{"example_id": e, "min_k_prob": n, **common} for n, e in enumerate(ids)]
     )
     command = ["--model", folder, "--examples", tmp_path / "examples", "--memorization", tmp_path / "scores"]
-    command += ["--k", 20, "--layer", 2, "--settings", '{"pairs": 3, "group": 0.3}', "--seed", 0]
+    command += ["--job", '{"k": 20, "layer": 2, "geometry": {"pairs": 3, "group": 0.3}, "seed": 0}']
 
     def run(name: str) -> Path:
         script("measure_geometry")([*command, "--output", tmp_path / name])

@@ -1,5 +1,6 @@
 """A scoring job that is killed anywhere and run again writes the same bytes as one that was left alone."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -24,21 +25,11 @@ def commands(
     table = tmp_path_factory.mktemp("examples") / "examples.parquet"
     write_table(table, EXAMPLES, examples)
     common = ["--model", tiny_folder, "--examples", table]
-    gradients = [
-        "--profile",
-        "chat",
-        "--lora",
-        '{"rank": 4}',
-        "--max-length",
-        256,
-        "--learning-rate",
-        1e-3,
-        "--seed",
-        1,
-    ]
+    gradients = {"gradients": {"warmup_steps": 1, "batch_tokens": 512}, "lora": {"rank": 4}, "seed": 1}
+    gradients |= {"max_length": 256, "learning_rate": 1e-3}
     return {
-        "score_memorization": [*common, "--settings", '{"k": [5, 20], "batch_tokens": 256}'],
-        "score_gradients": [*common, *gradients, "--settings", '{"warmup_steps": 1, "batch_tokens": 512}'],
+        "score_memorization": [*common, "--job", '{"scoring": {"k": [5, 20], "batch_tokens": 256}}'],
+        "score_gradients": [*common, "--job", json.dumps(gradients)],
     }
 
 
@@ -73,8 +64,8 @@ def test_a_killed_process_resumes(tiny_folder: Path, examples: pd.DataFrame, tmp
     undisturbed, killed = tmp_path / "undisturbed.parquet", tmp_path / "killed.parquet"
     many = pd.concat([examples.assign(example_id=examples["example_id"] + f"-{copy}") for copy in range(10)])
     write_table(tmp_path / "examples", EXAMPLES, many)
-    settings = '{"k": [5, 20], "batch_tokens": 1}'  # one example per batch: the process is caught in the middle
-    arguments = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--settings", settings]
+    job = '{"scoring": {"k": [5, 20], "batch_tokens": 1}}'  # one example per batch: the process is caught in the middle
+    arguments = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--job", job]
     script("score_memorization")([*arguments, "--output", undisturbed])
 
     command = [python(), str(SCRIPTS / "score_memorization.py"), *map(str, arguments), "--output", str(killed)]
@@ -143,5 +134,5 @@ def test_other_settings_do_not_reuse_the_journal(commands: dict[str, list[object
         with pytest.raises(KeyboardInterrupt):
             script("score_memorization")([*command, "--output", output])
     assert journal_path(output).exists()
-    script("score_memorization")([*command[:-1], '{"k": [60], "batch_tokens": 256}', "--output", output])
+    script("score_memorization")([*command[:-1], '{"scoring": {"k": [60], "batch_tokens": 256}}', "--output", output])
     assert pd.read_parquet(output)["k"].unique().tolist() == [60]

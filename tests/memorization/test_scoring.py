@@ -145,7 +145,7 @@ def test_an_adapter_is_scored_as_part_of_the_model(tiny_folder: Path, examples: 
     with_lora.save_pretrained(tmp_path / "adapter")
     write_manifest(tmp_path / "adapter")
     write_table(tmp_path / "examples", EXAMPLES, examples)
-    common = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--settings", '{"k": [20]}']
+    common = ["--model", tiny_folder, "--examples", tmp_path / "examples", "--job", '{"scoring": {"k": [20]}}']
 
     def command(*options: object) -> pd.DataFrame:
         script("score_memorization")([*common, *options, "--output", tmp_path / "scores"])

@@ -12,7 +12,11 @@ from ibft.store.parquet import write_table
 from ibft.store.schemas import EXAMPLES
 from tests.memorization.conftest import script
 
-GRADIENT_OPTIONS = ("--profile", "chat", "--lora", '{"rank": 4}', "--max-length", 256, "--learning-rate", 1e-3)
+JOBS = {
+    "memorization": '{"scoring": {"batch_tokens": 300}}',
+    "gradients": '{"gradients": {"batch_tokens": 300}, "lora": {"rank": 4}, "max_length": 256, "learning_rate": 1e-3, '
+    '"seed": 1}',
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +31,12 @@ def table(examples: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.mark.parametrize("name", ["memorization", "gradients"])
 def test_the_number_of_shards_changes_nothing(name: str, tiny_folder: Path, table: Path, tmp_path: Path) -> None:
-    options = ["--model", tiny_folder, "--examples", table, "--settings", '{"batch_tokens": 300}']
-    if name == "gradients":
-        options += [*GRADIENT_OPTIONS, "--seed", 1]
+    options = ["--model", tiny_folder, "--examples", table, "--job", JOBS[name]]
     gathered = []
     for count in (1, 3):
-        shards = [tmp_path / f"shard{index}of{count}.parquet" for index in range(count)]
-        for index, path in enumerate(shards):
-            script(f"score_{name}")([*options, "--shard", f"{index}/{count}", "--output", path])
+        shards = [tmp_path / f"{number}-of-{count}.parquet" for number in range(1, count + 1)]
+        for path in shards:
+            script(f"score_{name}")([*options, "--shard", path.stem, "--output", path])
         sizes = [len(pd.read_parquet(path)) for path in shards]
         assert min(sizes) > 0.15 * sum(sizes), "the work is shared"
         gathered.append(tmp_path / f"{count}.parquet")
@@ -46,10 +48,10 @@ def test_the_number_of_shards_changes_nothing(name: str, tiny_folder: Path, tabl
 
 def test_more_shards_than_batches_leave_some_empty(tiny_folder: Path, table: Path, tmp_path: Path) -> None:
     common = ["--model", tiny_folder, "--examples", table]
-    shards = [tmp_path / f"{index}.parquet" for index in range(2)]
-    for index, path in enumerate(shards):
-        settings = ["--settings", '{"batch_tokens": 100000}', "--shard", f"{index}/2"]
-        script("score_memorization")([*common, *settings, "--output", path])
+    shards = [tmp_path / f"{number}-of-2.parquet" for number in (1, 2)]
+    for path in shards:
+        job = ["--job", '{"scoring": {"batch_tokens": 100000}}', "--shard", path.stem]
+        script("score_memorization")([*common, *job, "--output", path])
     assert [len(pd.read_parquet(path)) for path in shards] == [7 * 24, 0]
     gather = ["--table", "memorization", "--examples", table, "--shards", *shards, "--output", tmp_path / "all"]
     script("gather_scores")(gather)
@@ -58,21 +60,21 @@ def test_more_shards_than_batches_leave_some_empty(tiny_folder: Path, table: Pat
 
 def test_a_missing_shard_is_seen(tiny_folder: Path, table: Path, tmp_path: Path) -> None:
     one = tmp_path / "shard.parquet"
-    settings = ["--settings", '{"batch_tokens": 300}', "--shard", "0/2"]
-    script("score_memorization")(["--model", tiny_folder, "--examples", table, *settings, "--output", one])
+    job = ["--job", JOBS["memorization"], "--shard", "1-of-2"]
+    script("score_memorization")(["--model", tiny_folder, "--examples", table, *job, "--output", one])
     with pytest.raises(UserError, match="only one of the dataset and its shards"):
         gather = ["--table", "memorization", "--examples", table, "--shards", one, "--output", tmp_path / "all"]
         script("gather_scores")(gather)
 
 
-@pytest.mark.parametrize("text", ["4/4", "1", "-1/2", "a/b", "1/"])
+@pytest.mark.parametrize("text", ["5-of-4", "0-of-4", "1", "-1-of-2", "a-of-b", "1-of-", "1/4"])
 def test_a_shard_that_does_not_exist_is_refused(
     text: str, tiny_folder: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--model", tiny_folder, "--examples", table, "--settings", "{}", "--output", tmp_path / "scores"]
+    common = ["--model", tiny_folder, "--examples", table, "--job", "{}", "--output", tmp_path / "scores"]
     with pytest.raises(SystemExit):
         script("score_memorization")([*common, f"--shard={text}"])
-    assert "such as 0/4 for the first of four" in capsys.readouterr().err
+    assert "such as 1-of-4 for the first of four" in capsys.readouterr().err
 
 
 def test_every_batch_belongs_to_one_shard() -> None:

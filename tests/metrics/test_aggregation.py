@@ -14,7 +14,7 @@ from ibft.metrics.aggregate import compute_metrics, count_passes, judged
 from ibft.metrics.compare import compare_methods, holm, sign_flip_p_values
 from ibft.metrics.intervals import bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m
-from ibft.metrics.runs import expand_runs, read_runs, run_of, runs_of
+from ibft.metrics.runs import expand_runs, read_runs, runs_of
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table, write_table
@@ -207,18 +207,12 @@ def test_a_method_with_other_problems_than_the_reference_is_refused() -> None:
         compare_methods(frame, Metrics(bootstrap=10), reference="ft")
 
 
-def test_a_run_is_read_from_its_path(tmp_path) -> None:
-    run = Run("smollm2", "rtl", "ft", 3, "rtl-mini", 1.0, 2)
-    assert run_of(synthetic_run.run_path(tmp_path, run), tmp_path) == run
-    assert run_of(tmp_path / "model" / "elsewhere.parquet", tmp_path) is None
-
-
 def test_the_command_leaves_out_what_execution_could_not_judge(tmp_path) -> None:
     run = synthetic_run.runs(trials=1)[0]
     synthetic_run.write_runs(tmp_path, [run], problems=12)
     options = {
         "--verdicts": str(tmp_path / "verdicts"),
-        "--runs": json.dumps([[[value] for value in run]]),
+        "--job": json.dumps({"runs": [[[value] for value in run]]}),
         "--output": str(tmp_path / "counts.parquet"),
     }
     command = [python(), str(REPOSITORY / "workflow/scripts/count_passes.py"), "--exclude", "rtl-mini/001"]

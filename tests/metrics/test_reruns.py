@@ -83,7 +83,7 @@ def test_the_command_prints_a_table_and_writes_a_csv(tmp_path: Path) -> None:
         counts = synthetic_run.pass_counts(trials=trials, problems=12)
         if name == "b":
             counts.loc[counts["method"] == "base", "c"] = counts["n"]
-        write_table(tmp_path / name / "metrics" / "pass_counts.parquet", PASS_COUNTS, counts)
+        write_table(tmp_path / name / "metrics" / "all" / "pass_counts.parquet", PASS_COUNTS, counts)
     code = "import sys; from ibft.cli import main; sys.argv = sys.argv[1:]; main()"
     command = [python(), "-c", code, "ibft", "compare", str(tmp_path / "a"), str(tmp_path / "b")]
     run = subprocess.run([*command, "--output", str(tmp_path / "out.csv")], capture_output=True, text=True, check=True)

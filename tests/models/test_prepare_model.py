@@ -164,9 +164,9 @@ def test_a_model_larger_than_the_memory_of_jobs_is_refused(
 def test_the_command_says_the_sentence_and_asks_nothing(folder: Path, tmp_path: Path, change: Any) -> None:
     change(folder)
     script = REPOSITORY / "workflow" / "scripts" / "prepare_model.py"
-    settings = json.dumps({"source": f"path:{folder}", "layers": LAYERS})
-    names = ["--name", "mine", "--output", tmp_path / "prepared", "--log", tmp_path / "log"]
-    status, told = on_a_terminal([script, *names, "--settings", settings])
+    job = json.dumps({"name": "mine", "model": {"source": f"path:{folder}", "layers": LAYERS}})
+    places = ["--output", tmp_path / "prepared", "--log", tmp_path / "log"]
+    status, told = on_a_terminal([script, *places, "--job", job])
     assert status == 1
     told += (tmp_path / "log").read_text()
     assert "models.mine" in told or "model folder" in told

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ibft.config.loading import load_file
+from ibft.plan.assumptions import BYTES_PER_COMPLETION
 from ibft.plan.estimate import CostModel, corrections
 from ibft.plan.jobs import Job
 from ibft.plan.reasons import in_words
@@ -26,53 +27,51 @@ def model(tmp_path: Path) -> CostModel:
 
 def test_training_on_fewer_examples_costs_less_in_proportion(model: CostModel) -> None:
     origen = {"model": "codellama-7b-instruct", "dataset": "origen"}
-    whole = model.cost(job("training", method="ft", **origen)).seconds
-    most = model.cost(job("training", method="ft-mink-sweep-keep0.6", **origen)).seconds
+    whole = model.cost(job("train", method="ft", **origen)).seconds
+    most = model.cost(job("train", method="ft-mink-sweep-keep0.6", **origen)).seconds
     start = 20 + 2 * 7e9 / 1e9
     assert most - start == pytest.approx(0.6 * (whole - start))
 
 
 def test_a_gpu_is_worth_many_cores_and_two_are_worth_twice_one(model: CostModel) -> None:
-    core, one, two = (model.cost(job("training", gpus=gpus)).seconds for gpus in (0, 1, 2))
+    core, one, two = (model.cost(job("train", gpus=gpus)).seconds for gpus in (0, 1, 2))
     assert core > 100 * one > 150 * two
 
 
-def test_shared_draws_cost_what_all_samples_cost_but_their_starts(tmp_path: Path) -> None:
-    paper = load_file(REPOSITORY / "config" / "paper.yaml")
-    assert paper.sampling.jobs_per_model is None
-    shared = paper.model_copy(update={"sampling": paper.sampling.model_copy(update={"jobs_per_model": 4})})
-    start = 20 + 2 * 8e9 / 1e9
-    alone, together = CostModel(paper, tmp_path), CostModel(shared, tmp_path)
-    outputs = tuple(f"trial{trial}" for trial in range(5))
-    one = Job("samples", {**OF_A_TRAINING, "benchmark": "humaneval"}, outputs, None, "", 8, 1)
-    share = Job("draws_llama-3-8b", {"shard": "0", "shards": "4"}, outputs, None, "", 8, 1)
-    decoding = 3 * 3 * (alone.cost(one).seconds - start)  # methods x temperatures
-    assert together.cost(share).seconds - start == pytest.approx(decoding / 4)
-    assert together.cost(one).seconds < start < alone.cost(one).seconds
+def test_sampling_costs_one_start_and_every_token_of_every_benchmark_and_trial(model: CostModel) -> None:
+    origen = {"model": "codellama-7b-instruct", "dataset": "origen", "temperature": "0.2"}
+    start = 20 + 2 * 7e9 / 1e9
+    one, five = (
+        Job("sample_origen", {**OF_A_TRAINING, **origen}, tuple(map(str, range(2 * trials))), None, "", 8, 1)
+        for trials in (1, 5)
+    )
+    assert model.cost(five).seconds - start == pytest.approx(5 * (model.cost(one).seconds - start))
+    completions = (model.problems("eval-human") + model.problems("eval-machine")) * 10
+    assert model.cost(one).disk == completions * BYTES_PER_COMPLETION
 
 
 def test_a_prepared_data_set_counts_with_its_rows(model: CostModel, tmp_path: Path) -> None:
     import pandas as pd
 
-    assumed = model.cost(job("training")).seconds
+    assumed = model.cost(job("train")).seconds
     prepared = tmp_path / "results" / "paper" / "examples" / "evol-codealpaca-v1.parquet"
     prepared.parent.mkdir(parents=True)
     pd.DataFrame({"example_id": range(1000)}).to_parquet(prepared)
     assert model.rows("evol-codealpaca-v1") == 1000
-    assert model.cost(job("training")).seconds < assumed / 20
+    assert model.cost(job("train")).seconds < assumed / 20
 
 
 def test_measured_jobs_correct_their_rule_by_one_factor(model: CostModel, tmp_path: Path) -> None:
-    jobs = [job("training", seed=str(seed)) for seed in range(3)]
-    folder = tmp_path / "benchmarks" / "training"
+    jobs = [job("train", seed=str(seed)) for seed in range(3)]
+    folder = tmp_path / "benchmarks" / "train"
     folder.mkdir(parents=True)
     for measured, times in zip(jobs[:2], (2.0, 4.0), strict=True):
         seconds = times * model.cost(measured).seconds
         (tmp_path / str(measured.benchmark)).write_text(f"s\th:m:s\n{seconds}\t-\n")
     found = corrections(model, jobs, tmp_path)
-    assert set(found) == {"training"}
-    assert found["training"].measured == 2
-    assert found["training"].factor == pytest.approx(3.0)
+    assert set(found) == {"train"}
+    assert found["train"].measured == 2
+    assert found["train"].factor == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +85,18 @@ def test_measured_jobs_correct_their_rule_by_one_factor(model: CostModel, tmp_pa
         (
             f'{PARAMS}before: {{"k":[1,5],"strict_k":10}} now: {{"k":[1,3],"strict_k":10}} ',
             "k was [1, 5] and is [1, 3]",
+        ),
+        (
+            f'{PARAMS}before: {{"geometry":{{"pairs":6}},"layer":2}} now: {{"geometry":{{"pairs":5}},"layer":2}} ',
+            "geometry.pairs was 6 and is 5",
+        ),
+        (
+            f'{PARAMS}before: {{"training":{{"lora":{{"rank":4}}}}}} now: {{"seed":1}} ',
+            "seed was null and is 1, training.lora.rank was 4 and is null",
+        ),
+        (
+            f'{PARAMS}before: {{"runs":[[{list(range(40))}]]}} now: {{"runs":[[{list(range(41))}]]}} ',
+            "runs has changed",
         ),
         (f"{PARAMS}before: 20 now: 21 ", "its parameters have changed"),
         ("Something that a later Snakemake says", "Something that a later Snakemake says"),

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from ibft.config.contamination import Contamination
+from ibft.config.jobs import WriteReport
 from ibft.config.loading import load
 from ibft.contamination.measure import Problems, measure
 from ibft.figures import pass_at_k
@@ -20,7 +21,6 @@ from ibft.gradients.imbalance import correlations, deciles, relate
 from ibft.labels import labels_of
 from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.metrics.compare import compare_methods
-from ibft.metrics.runs import run_of
 from ibft.report.page import embedded_json, picture
 from ibft.report.sample_browser import pack, sample_chunk
 from ibft.report.sentences import findings, truncation_warnings
@@ -89,8 +89,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     config = load(synthetic_run.CONFIG)
     options = {
-        "--config": [config.as_json()],
-        "--labels": [labels_of(config).as_json()],
+        "--job": [WriteReport(config=config.decisive(), labels=labels_of(config).decisive()).as_json()],
         "--metrics": [folder / "metrics.parquet"],
         "--comparisons": [folder / "comparisons.parquet"],
         "--pass-counts": [folder / "counts.parquet"],
@@ -329,8 +328,3 @@ def test_run_times_are_summed_per_stage(tmp_path) -> None:
 def test_run_times_are_written_to_a_file_of_their_own(tmp_path) -> None:
     (tmp_path / "metrics.tsv").write_text("s\th:m:s\tmax_rss\n2.0\t0:00:02\t-\n")
     assert run_time_csv(tmp_path) == ("Stage,Jobs,Seconds,Longest job (s),Peak memory (MiB)\nmetrics,1,2.0,2.0,\n")
-
-
-def test_runs_lie_where_the_workflow_puts_them(tmp_path) -> None:
-    run = synthetic_run.runs(1)[0]
-    assert run_of(synthetic_run.run_path(tmp_path, run), tmp_path) == run

@@ -4,36 +4,37 @@ import json
 import logging
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from ibft.runtime.errors import UserError
-from ibft.sampling import start
+from ibft.sampling import start, transformers_engine
 from ibft.sampling.start import engine_name
 from ibft.store import parquet
 from ibft.store.journal import Journal, journal_path
 from ibft.store.schemas import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
 from tests.sampling.conftest import TASKS
+from tests.tiny_model import make_adapter
 
 SCRIPT = REPOSITORY / "workflow" / "scripts" / "sample.py"
 SETTINGS = {"n": 4, "max_new_tokens": 12, "batch_size": 8, "engine": "transformers"}
 
 
-def command(model: Path, problems: Path, *outputs: Path, **changed: object) -> list[str]:
-    options: dict[str, object] = {
-        "model": model,
-        "problems": problems,
-        "profile": "chat",
-        "settings": json.dumps(SETTINGS),
-        "variant": "tiny/rtl/base/seed0",
-        "benchmark": "bench",
-        "temperature": 1.0,
-    }
-    options |= changed
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    return [*words, "--outputs", *map(str, outputs)]
+def command(model: Path, problems: Path, *outputs: Path, adapter: Path | None = None, **changed: object) -> list[str]:
+    return command_for(model, {"bench": problems}, *outputs, adapter=adapter, **changed)
+
+
+def command_for(
+    model: Path, benchmarks: dict[str, Path], *outputs: Path, adapter: Path | None = None, **changed: object
+) -> list[str]:
+    """The command for several benchmarks, which have equally many of `outputs` each, in their order."""
+    job = {"variant": "tiny/rtl/base/seed0", "temperature": 1.0, "sampling": SETTINGS} | changed
+    words = ["--model", model, *(["--adapter", adapter] if adapter else []), "--job", json.dumps(job)]
+    words += ["--benchmarks", *benchmarks, "--problems", *benchmarks.values(), "--outputs", *outputs]
+    return [str(word) for word in words]
 
 
 def sample(*arguments: str) -> None:
@@ -95,7 +96,7 @@ def test_trials_are_drawn_together_as_they_are_drawn_one_by_one(tiny_model, prob
         caplog.clear()
         with caplog.at_level(logging.INFO):
             sample(*command(tiny_model, problems, *one_by_one[:trials]))
-        assert caplog.text.count("is drawn already") == trials - 1
+        assert caplog.text.count("is sampled already") == trials - 1
         assert "sampling: 20 samples" in caplog.text
         assert [path.read_bytes() for path in one_by_one[: trials - 1]] == kept
     drawn = ["task_id", "sample", "completion", "seed"]
@@ -130,9 +131,107 @@ def test_finished_trials_of_other_settings_are_drawn_again(tiny_model, problems,
     output = tmp_path / "trial0.parquet"
     sample(*command(tiny_model, problems, output))
     before = parquet.read_table(output, SAMPLES)
-    sample(*command(tiny_model, problems, output, settings=json.dumps({**SETTINGS, "max_new_tokens": 2})))
+    sample(*command(tiny_model, problems, output, sampling={**SETTINGS, "max_new_tokens": 2}))
     after = parquet.read_table(output, SAMPLES)
     assert after["completion_tokens"].max() == 2 < before["completion_tokens"].max()
+
+
+@pytest.fixture
+def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
+    """The adapters of the models that are loaded while a test runs, in order."""
+    loaded: list[Path | None] = []
+    load_model = transformers_engine.load_model
+
+    def load_and_tell(folder: Path, adapter: Path | None, *arguments: Any, **options: Any) -> Any:
+        loaded.append(adapter)
+        return load_model(folder, adapter, *arguments, **options)
+
+    monkeypatch.setattr(transformers_engine, "load_model", load_and_tell)
+    return loaded
+
+
+def test_several_benchmarks_are_sampled_by_one_engine_as_each_of_them_alone(
+    tiny_model, problems, undisturbed, tmp_path, loaded_models
+):
+    """Also where they have a problem of the same name; and one that is added leaves the others as they are."""
+    other = tmp_path / "problems.parquet"
+    parquet.write_table(other, PROBLEMS, parquet.read_table(problems, PROBLEMS).iloc[[3, 0]])
+    both = {"bench": problems, "other": other}
+    outputs = [tmp_path / name / f"trial{trial}.parquet" for name in both for trial in range(2)]
+    sample(*command_for(tiny_model, both, *outputs))
+    assert loaded_models == [None]
+    drawn = ["task_id", "sample", "completion", "code", "log_likelihood", "seed"]
+    first, alone = (parquet.read_table(path, SAMPLES) for path in (outputs[0], undisturbed))
+    pd.testing.assert_frame_equal(first[drawn], alone[drawn])
+    tables = [parquet.read_table(path, SAMPLES) for path in outputs]
+    assert [len(table) for table in tables] == [20, 20, 8, 8]
+    assert pd.concat(tables)["seed"].nunique() == 56
+
+    added = [tmp_path / "added" / path.relative_to(tmp_path) for path in outputs]
+    sample(*command_for(tiny_model, {"bench": problems}, *added[:2]))
+    before = [path.read_bytes() for path in added[:2]]
+    sample(*command_for(tiny_model, both, *added))
+    assert [path.read_bytes() for path in added[:2]] == before
+    for path, table in zip(added, tables, strict=True):
+        pd.testing.assert_frame_equal(parquet.read_table(path, SAMPLES)[drawn], table[drawn])
+
+
+def test_weights_are_loaded_once_and_only_where_something_is_missing(tiny_model, problems, tmp_path, loaded_models):
+    outputs = [tmp_path / f"trial{trial}.parquet" for trial in range(3)]
+    sample(*command(tiny_model, problems, *outputs))
+    assert loaded_models == [None]
+    sample(*command(tiny_model, problems, *outputs))
+    assert loaded_models == [None]
+    outputs[1].unlink()
+    sample(*command(tiny_model, problems, *outputs))
+    assert loaded_models == [None, None]
+
+
+def test_an_adapter_that_was_trained_again_is_sampled_again(tiny_model, problems, tmp_path, loaded_models):
+    adapter, output = tmp_path / "ft", tmp_path / "trial0.parquet"
+    completions = set()
+    for seed in (3, 4):
+        make_adapter(tiny_model, adapter, seed=seed)
+        for _ in range(2):  # the second time, nothing is missing
+            sample(*command(tiny_model, problems, output, adapter=adapter))
+        completions.add(tuple(parquet.read_table(output, SAMPLES)["completion"]))
+    assert loaded_models == [adapter, adapter]
+    assert len(completions) == 2
+
+
+def test_a_job_on_two_benchmarks_that_is_killed_again_and_again_ends_with_the_same_tables(
+    tiny_model, problems, tmp_path, monkeypatch
+):
+    both = {"bench": problems, "other": problems}
+    names = [f"{name}/trial{trial}.parquet" for name in both for trial in range(2)]
+    undisturbed, killed = ([tmp_path / folder / name for name in names] for folder in ("whole", "killed"))
+    sample(*command_for(tiny_model, both, *undisturbed))
+    append = Journal.append
+    left = 0
+
+    def append_some_and_die(journal: Journal, entry: dict[str, object]) -> None:
+        nonlocal left
+        append(journal, entry)
+        left -= 1
+        if not left:
+            with journal.path.open("ab") as stream:
+                stream.write(b'0123456789abcdef {"task_id":"half a li')
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", append_some_and_die)
+        for _ in range(3):  # 5 is odd: also between the two trials of a problem
+            left = 5
+            with pytest.raises(KeyboardInterrupt):
+                sample(*command_for(tiny_model, both, *killed))
+    sample(*command_for(tiny_model, both, *killed))
+    assert [path.read_bytes() for path in killed] == [path.read_bytes() for path in undisturbed]
+
+
+def test_outputs_that_do_not_fit_the_benchmarks_are_refused(tiny_model, problems, tmp_path):
+    outputs = [tmp_path / f"trial{trial}.parquet" for trial in range(3)]
+    with pytest.raises(UserError, match="--problems needs a table for each of --benchmarks"):
+        sample(*command_for(tiny_model, {"bench": problems, "other": problems}, *outputs))
 
 
 def test_the_order_of_the_problems_changes_no_sample(tiny_model, problems, undisturbed, tmp_path):

@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from ibft.config.inputs import Benchmark, Model
+from ibft.config.jobs import Sample
+from ibft.config.sampling import Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model
 from ibft.prompts import Problem, get_profile
 from ibft.sampling.engine import Completion, Decoding, Engine, Group, Prompt
-from ibft.sampling.job import Draw
+from ibft.sampling.job import SamplingJob
 from ibft.sampling.requests import decoding_for, prompt_for, sample_rows
 from ibft.sampling.transformers_engine import TransformersEngine
 from ibft.sampling.vllm_engine import VllmEngine
@@ -32,6 +34,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
 pytestmark = pytest.mark.vllm
 PROFILE = get_profile("chat")
 N = 10
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +46,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def adapters(model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two, of different ranks, one of which vLLM has to round up."""
-    folder = tmp_path_factory.mktemp("adapters")
-    return [make_adapter(model, folder / str(rank), seed=rank, rank=rank, size=0.02) for rank in (8, 12)]
-
-
-@pytest.fixture(scope="module")
-def vllm(model: Path, adapters: list[Path]) -> Engine:
-    return VllmEngine(model, adapters, merge=False, precision="float32", threads=1)
+def vllm(model: Path) -> Engine:
+    return VllmEngine(model, None, merge=False, precision="float32", threads=1)
 
 
 @pytest.fixture(scope="module")
 def plain(model: Path) -> Engine:
-    return TransformersEngine(model, precision="float32", batch_size=24)
+    return TransformersEngine(model, None, precision="float32", batch_size=24)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +61,10 @@ def problems() -> list[Problem]:
     return list(table.itertuples(index=False))
 
 
-def prompts(engine: Engine, problems: list[Problem], method: str, n: int) -> list[Prompt]:
-    draw = Draw(f"smollm2/x/{method}/seed0", "humaneval", 0.6)
-    return [prompt_for(problem, PROFILE, engine.tokenizer, draw, [0], n) for problem in problems]
+def prompts(engine: Engine, problems: list[Problem], benchmark: str, n: int) -> list[Prompt]:
+    asked = Sample(variant="smollm2/x/base/seed0", temperature=0.6, sampling=Sampling(n=n))
+    job = SamplingJob(asked, benchmark, Path("problems.parquet"))
+    return [prompt_for(problem, PROFILE, engine.tokenizer, job, [0]) for problem in problems]
 
 
 def decoding(engine: Engine, temperature: float, max_new_tokens: int) -> Decoding:
@@ -81,7 +78,7 @@ def completed(engine: Engine, groups: list[Group]) -> dict[tuple[int, str], list
 
 
 def test_greedy_texts_agree_on_95_percent_of_40_humaneval_prompts(vllm: Engine, plain: Engine, problems) -> None:
-    group = Group(None, prompts(plain, problems, "base", 1), decoding(plain, 0.0, 64))
+    group = Group(prompts(plain, problems, "humaneval", 1), decoding(plain, 0.0, 64))
     ours, theirs = completed(plain, [group]), completed(vllm, [group])
     assert len(ours) == 40
     agreeing = [key for key, (found,) in ours.items() if found.token_ids == theirs[key][0].token_ids]
@@ -95,7 +92,7 @@ def test_greedy_texts_agree_on_95_percent_of_40_humaneval_prompts(vllm: Engine, 
 
 def test_a_stop_string_ends_a_completion_in_both_engines_alike(vllm: Engine, plain: Engine, problems) -> None:
     stop = replace(decoding(plain, 0.0, 64), stop_strings=("return",))
-    group = Group(None, prompts(plain, problems[:6], "base", 1), stop)
+    group = Group(prompts(plain, problems[:6], "humaneval", 1), stop)
     ours, theirs = completed(plain, [group]), completed(vllm, [group])
     assert ours.keys() == theirs.keys()
     stopped = 0
@@ -122,19 +119,15 @@ def token_log_probabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[in
     yield seen
 
 
-def test_base_and_adapters_are_drawn_in_one_submission(
-    vllm: Engine, plain: Engine, model, adapters, problems, token_log_probabilities, tmp_path
+def test_benchmarks_are_sampled_in_one_submission(
+    vllm: Engine, plain: Engine, model, problems, token_log_probabilities, tmp_path
 ) -> None:
     few = problems[:2]
-    weights = [None, *adapters]
-    groups = [
-        Group(adapter, prompts(vllm, few, str(number), N), decoding(vllm, 0.6, 24))
-        for number, adapter in enumerate(weights)
-    ]
+    groups = [Group(prompts(vllm, few, name, N), decoding(vllm, 0.6, 24)) for name in ("one", "another", "third")]
     drawn = completed(vllm, groups)
-    for number, adapter in enumerate(weights):
-        weighed, _ = load_model(model, adapter, "float32", merge=True)
-        for prompt in groups[number].prompts:
+    weighed, _ = load_model(model, None, "float32")
+    for number, group in enumerate(groups):
+        for prompt in group.prompts:
             found = drawn[number, prompt.task_id]
             assert [completion.sample for completion in found] == list(range(N))
             assert len({completion.token_ids for completion in found}) > 1
@@ -165,39 +158,27 @@ def scored(weighed: torch.nn.Module, prompt: Prompt, completion: Completion) -> 
     return logits.log_softmax(-1).gather(1, drawn)[:, 0].float()
 
 
-def test_merged_adapters_take_turns_in_one_engine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("adapters", ["lora", "merged"])
+def test_an_adapter_is_part_of_the_model(adapters: str, tmp_path: Path) -> None:
     """Greedy, because both engines then write the same; in a process of its own, since vLLM starts once in each."""
     model = make_tiny_model(tmp_path / "model", head_width=32)
     table = prepare_benchmark(Benchmark(source="builtin:rtl-mini", language="verilog", problems=3))
     parquet.write_table(tmp_path / "problems.parquet", PROBLEMS, table)
-    variants = {
-        "tiny/x/base/seed0": None,
-        "tiny/x/ft/seed0": str(make_adapter(model, tmp_path / "ft", seed=1)),
-        "tiny/x/ibft/seed0": str(make_adapter(model, tmp_path / "ibft", seed=2)),
-    }
-    texts = {}
-    for engine in ("vllm", "transformers"):
-        sampling = {"engine": engine, "adapters": "merged", "n": 1, "trials": 1, "temperatures": [0.0]}
-        track = {
-            "profile": "chat",
-            "sampling": {**sampling, "max_new_tokens": 16},
-            "benchmarks": {"rtl-mini": str(tmp_path / "problems.parquet")},
-            "variants": variants,
-        }
-        words = ["--model", str(model), "--tracks", json.dumps([track]), "--output", str(tmp_path / engine)]
-        script = REPOSITORY / "workflow" / "scripts" / "draw.py"
-        done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, check=False)
+    adapter = make_adapter(model, tmp_path / "ft", seed=1, rank=12)  # a rank that vLLM has to round up
+
+    def sampled(engine: str, *options: object) -> pd.DataFrame:
+        sampling = {"engine": engine, "adapters": adapters, "n": 1, "max_new_tokens": 16}
+        job = {"variant": "tiny/x/ft/seed0", "temperature": 0.0, "sampling": sampling}
+        words = ["--model", model, "--job", json.dumps(job), "--benchmarks", "rtl-mini", *options]
+        words += ["--problems", tmp_path / "problems.parquet", "--outputs", tmp_path / "samples"]
+        command = [sys.executable, str(SCRIPTS / "sample.py"), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        texts[engine] = {
-            (path.parts[-4], entry["task_id"]): entry["rows"][0]["completion"]
-            for path in (tmp_path / engine).rglob("*.journal")
-            for entry in map(entry_of, path.read_text().splitlines()[1:])
-        }
-    assert len(texts["vllm"]) == 9
-    assert texts["vllm"] == texts["transformers"]
-    assert len(set(texts["vllm"].values())) > 6
+        return parquet.read_table(tmp_path / "samples", SAMPLES)
 
-
-def entry_of(line: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line.partition(" ")[2])
-    return found
+    ours, theirs = (sampled(engine, "--adapter", adapter) for engine in ("vllm", "transformers"))
+    same = [name for name in SAMPLES.schema.names if name not in ("log_likelihood", "engine", "engine_version")]
+    pd.testing.assert_frame_equal(ours[same], theirs[same])
+    assert ((ours["log_likelihood"] - theirs["log_likelihood"]).abs() <= 1e-3 * ours["completion_tokens"]).all()
+    assert ours["completion"].nunique() == 3
+    assert (sampled("transformers")["completion"] != ours["completion"]).all()

@@ -27,32 +27,34 @@ def command(tmp_path: Path) -> list[object]:
     write_table(tmp_path / "memorization", MEMORIZATION, memorization)
     gradients = [{"example_id": e, "tokens": 9, "grand": 5.0 - n, "el2n": 0.1} for n, e in enumerate(IDS)]
     write_table(tmp_path / "gradients", GRADIENTS, gradients)
-    tables = [f"--{name}={tmp_path / name}" for name in ("examples", "memorization", "gradients")]
-    return [*tables, "--seed", 0, "--output", tmp_path / "kept"]
+    return [f"--examples={tmp_path / 'examples'}", "--output", tmp_path / "kept"]
 
 
 @pytest.mark.parametrize(("by", "kept"), [("mink", ["e1", "e2", "e3", "e4"]), ("grand", ["e0", "e1", "e2", "e3"])])
 def test_mink_drops_the_most_memorized_and_grand_the_lowest_norm(
     by: str, kept: list[str], command: list[object], tmp_path: Path
 ) -> None:
-    script("select_examples")([*command, "--k", 20, "--settings", f'{{"by": "{by}", "keep": 0.8}}'])
+    scores = tmp_path / {"mink": "memorization", "grand": "gradients"}[by]
+    job = f'{{"selection": {{"by": "{by}", "keep": 0.8}}, "k": 20}}'
+    script("select_examples")([*command, "--scores", scores, "--job", job])
     assert read_table(tmp_path / "kept", SELECTION)["example_id"].tolist() == kept
 
 
 def test_two_runs_write_equal_bytes(command: list[object], tmp_path: Path) -> None:
     def run() -> bytes:
-        script("select_examples")([*command, "--settings", '{"by": "random", "keep": 0.6}'])
+        script("select_examples")([*command, "--job", '{"selection": {"by": "random", "keep": 0.6}}'])
         return (tmp_path / "kept").read_bytes()
 
     assert run() == run()
     assert len(pd.read_parquet(tmp_path / "kept")) == 3
 
 
-def test_a_k_that_was_not_scored_is_refused(command: list[object]) -> None:
+def test_a_k_that_was_not_scored_is_refused(command: list[object], tmp_path: Path) -> None:
+    job = '{"selection": {"by": "mink", "keep": 0.8}, "k": 30}'
     with pytest.raises(UserError, match="holds no k = 30"):
-        script("select_examples")([*command, "--k", 30, "--settings", '{"by": "mink", "keep": 0.8}'])
+        script("select_examples")([*command, "--scores", tmp_path / "memorization", "--job", job])
 
 
 def test_mink_without_scores_is_refused(command: list[object]) -> None:
-    with pytest.raises(UserError, match="needs --memorization and --k"):
-        script("select_examples")([*command, "--settings", '{"by": "mink", "keep": 0.8}'])
+    with pytest.raises(UserError, match="by mink needs --scores"):
+        script("select_examples")([*command, "--job", '{"selection": {"by": "mink", "keep": 0.8}}'])

@@ -233,7 +233,7 @@ def test_one_output_of_each_stage_is_made_again_and_nothing_that_depends_on_it(
     before, written = content(results), state(results)
     adapter = results / "training/tiny/rtl/ft-mink-keep0.5/seed0/adapter"
     samples = results / "samples/tiny/rtl/ft-mink-keep0.5/seed0/rtl-mini/T0.5/trial0.parquet"
-    counts = results / "metrics/pass_counts.parquet"
+    counts = results / "metrics/all/pass_counts.parquet"
     for output in (adapter, samples, counts):
         empty(Place(output, output, [], ""))
     run = shell(checkout, "ibft verify --repair")
@@ -260,14 +260,15 @@ def test_what_depends_on_an_output_that_comes_out_otherwise_is_made_again(checko
     before, written = content(results), state(results)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sitecustomize.py").write_text(DIFFERS)
-    (results / "metrics" / "comparisons.parquet").unlink()
+    (results / "metrics" / "all" / "comparisons.parquet").unlink()
     other = os.pathsep.join([str(tmp_path / "other"), checkout.environment()["PYTHONPATH"]])
     run = shell(Checkout(checkout.root), "ibft verify --repair", PYTHONPATH=other)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "comparisons.parquet differs from what it was before" in run.stdout
     changed = {name for name, bytes_ in content(results).items() if bytes_ != before[name]}
-    assert {"metrics/comparisons.parquet", "metrics/metrics.parquet", "tables/headline.parquet"} <= changed
-    late = [results / "report.html", *results.glob("figures/strict*.png"), *results.glob("tables/*.csv")]
+    assert {f"metrics/all/{name}.parquet" for name in ("comparisons", "metrics")} <= changed
+    assert "tables/all/headline.parquet" in changed
+    late = [results / "report.html", *results.glob("figures/all/strict*.png"), *results.glob("tables/all/*.csv")]
     assert len(late) > 4
     assert all(state(results)[file] != written[file] for file in late)
     assert all(state(results)[file] == written[file] for file in results.rglob("verdicts/**/*.parquet"))

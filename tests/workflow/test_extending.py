@@ -83,7 +83,10 @@ def test_a_benchmark_format(checkout: Checkout) -> None:
     row = {"task_id": "a/1", "text": "Double x.", "code": "def twice(x):\n    return 2 * x\n"}
     (checkout.work / "mine.jsonl").write_text(json.dumps({**row, "test_list": ["assert twice(2) == 4"]}) + "\n")
     entry = {"source": "path:mine.jsonl", "language": "python", "format": "asserts"}
-    samples = [{"task_id": "a/1", "completion": "    return 2 * x\n"}, {"task_id": "a/1", "completion": "    return x\n"}]
+    samples = [
+        {"task_id": "a/1", "completion": "    return 2 * x\n"},
+        {"task_id": "a/1", "completion": "    return x\n"},
+    ]
     (checkout.work / "theirs.jsonl").write_text("\n".join(map(json.dumps, samples)))
     theirs = {"model": "m", "dataset": "d", "benchmark": "mine", "temperature": 0.2, "profile": "evalplus-base"}
     config = {
@@ -96,7 +99,9 @@ def test_a_benchmark_format(checkout: Checkout) -> None:
     path = checkout.work / "asserts.yaml"
     path.write_text(yaml.safe_dump(config))
     run(checkout, "all_tables", config=path)
-    assert read_table(checkout.work / "asserts" / "problems" / "mine.parquet", PROBLEMS)["entry_point"].item() == "twice"
+    assert (
+        read_table(checkout.work / "asserts" / "problems" / "mine.parquet", PROBLEMS)["entry_point"].item() == "twice"
+    )
     assert "50.0" in (checkout.work / "asserts" / "tables" / "all" / "headline.md").read_text()
 
 
@@ -127,6 +132,7 @@ def test_a_loss_term(checkout: Checkout) -> None:
     run(checkout, log, "results/figures/tiny/rtl/training_curves.svg")
     rows = pytest.importorskip("pandas").read_parquet(checkout.work / log)
     assert (rows["size"] > 0).all()
-    assert "Size of the decoded state" in (
-        checkout.work / "results/figures/tiny/rtl/training_curves.svg"
-    ).read_text() or (checkout.work / "results/figures/tiny/rtl/training_curves.png").exists()
+    assert (
+        "Size of the decoded state" in (checkout.work / "results/figures/tiny/rtl/training_curves.svg").read_text()
+        or (checkout.work / "results/figures/tiny/rtl/training_curves.png").exists()
+    )

@@ -187,7 +187,7 @@ def assert_inert(text: str) -> None:
 
 @pytest.mark.usefixtures("judged")
 def test_tables_show_hostile_labels_and_obey_none(work: Path) -> None:
-    tables = work / "results" / "tables"
+    tables = work / "results" / "tables" / "all"
     texts = {kind: (tables / f"headline.{kind}").read_text() for kind in ("md", "tex", "csv")}
     for text in texts.values():
         assert_inert(text)

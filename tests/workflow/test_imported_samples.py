@@ -64,13 +64,13 @@ def test_published_samples_run_through_to_the_report(work: Path) -> None:
     verdicts = read_table(work / "results/verdicts" / RUN, VERDICTS)
     assert verdicts.groupby("sample")["passed"].sum().tolist() == [3, 0]
     assert verdicts["program"].str.startswith("module top_module").all()
-    metrics = read_table(work / "results/metrics/metrics.parquet", METRICS)
+    metrics = read_table(work / "results/metrics/all/metrics.parquet", METRICS)
     assert metrics.query("k == 1")["estimate"].item() == metrics.query("k == 1")["official_estimate"].item() == 0.5
-    assert (work / "results/figures/pass_heatmap.png").exists()
+    assert (work / "results/figures/all/pass_heatmap.png").exists()
     assert not (work / "results/models").exists()
     report = (work / "results/report.html").read_text()
     assert '"method":"published samples"' in report
-    assert "someone" in (work / "results/tables/headline.md").read_text()
+    assert "someone" in (work / "results/tables/all/headline.md").read_text()
 
 
 def test_snakemakes_own_report_holds_the_figures_and_the_report(work: Path) -> None:
@@ -82,9 +82,9 @@ def test_snakemakes_own_report_holds_the_figures_and_the_report(work: Path) -> N
 
 
 def test_they_are_imported_again_when_their_content_changes_and_only_then(work: Path) -> None:
-    snakemake(work, "--until", "imported_samples")
+    snakemake(work, "--until", "import_samples")
     source = work / "theirs.jsonl"
     os.utime(source)
-    assert "imported_samples" not in snakemake(work, "--dry-run", "--quiet", "rules")
+    assert "import_samples" not in snakemake(work, "--dry-run", "--quiet", "rules")
     source.write_text(source.read_text().replace("endmodule", "endmodule ", 1))
-    assert "imported_samples" in snakemake(work, "--dry-run", "--quiet", "rules")
+    assert "import_samples" in snakemake(work, "--dry-run", "--quiet", "rules")

@@ -115,7 +115,7 @@ def tables_after(checkout: Checkout) -> dict[str, bytes]:
 def tables(checkout: Checkout) -> dict[str, bytes]:
     """The content of every Parquet file, and of the tables as they are printed."""
     results = checkout.work / "results"
-    found = [path for pattern in ("*.parquet", "tables/*.csv", "tables/*.md") for path in results.rglob(pattern)]
+    found = [path for pattern in ("*.parquet", "tables/*/*.csv", "tables/*/*.md") for path in results.rglob(pattern)]
     return {str(path.relative_to(results)): path.read_bytes() for path in found}
 
 

@@ -68,7 +68,8 @@ class Stage:
 
     @property
     def figure(self) -> str | None:
-        return self.command[self.command.index("--figure") + 1] if "--figure" in self.command else None
+        job = json.loads(self.command[self.command.index("--job") + 1]) if "--job" in self.command else {}
+        return job.get("figure")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def plan(checkout: Checkout, config: Path, *targets: str) -> list[str]:
 def test_a_finished_run_has_nothing_to_do_and_has_been_measured(finished: Checkout) -> None:
     lines = plan(finished, finished.work / "config.yaml")
     assert "Nothing is to be done." in lines
-    assert any(line.startswith("training 5 5 0 0.0 0.0") for line in lines)
+    assert any(line.startswith("train 5 5 0 0.0 0.0") for line in lines)
 
 
 def test_a_changed_key_is_named_with_what_it_makes_again(finished: Checkout) -> None:
@@ -30,9 +30,9 @@ def test_a_changed_key_is_named_with_what_it_makes_again(finished: Checkout) -> 
     path = finished.work / "planned.yaml"
     path.write_text(yaml.safe_dump(config))
     lines = plan(finished, path)
-    assert any(line.startswith("training 5 5 0") for line in lines)
-    assert any(line.startswith("samples 12 6 6") and "6 measured: ×" in line for line in lines)
-    assert "samples 6 not made yet" in lines
-    assert "geometry 3 pairs was 6 and is 5" in lines
-    assert "verdicts 6 not made yet" in lines
-    assert "metrics 1 what it reads is made again" in lines
+    assert any(line.startswith("train 5 5 0") for line in lines)
+    assert any(line.startswith("sample_verilog 12 6 6") and "6 measured: ×" in line for line in lines)
+    assert "sample_verilog 6 not made yet" in lines
+    assert "measure_geometry 3 geometry.pairs was 6 and is 5" in lines
+    assert "execute 6 not made yet" in lines
+    assert "compute_metrics 1 what it reads is made again" in lines

@@ -9,8 +9,23 @@ import pytest
 
 from tests.workflow.conftest import Checkout
 
-BEFORE_TRAINING = {"model", "examples", "problems", "contamination", "gradients_shard", "gradients", "selection"}
-AFTER_TRAINING = {"samples", "verdicts", "pass_counts", "metrics", "tables", "run_figure", "report"}
+BEFORE_TRAINING = {
+    "prepare_model",
+    "prepare_dataset",
+    "prepare_benchmark",
+    "measure_contamination",
+    "score_gradients",
+    "select_examples",
+}
+AFTER_TRAINING = {
+    "sample_verilog",
+    "execute",
+    "count_passes",
+    "compute_metrics",
+    "write_tables",
+    "draw_figure",
+    "write_report",
+}
 
 Edits = dict[str, tuple[str, str]]
 """For each file of `ibft` a text, and what takes its place."""
@@ -24,6 +39,7 @@ THAT_CHANGE_NO_RESULT: Edits = {
     "config/geometry.py": ("    pooling: ", '    added: Literal["a", "b"] = "a"\n    pooling: '),
     "config/gradients.py": ("    warmup_steps: ", "    added: int = 1\n    warmup_steps: "),
     "config/inputs.py": ("    precision: ", "    added: dict[str, int] = {}\n    precision: "),
+    "config/jobs.py": ("    max_length: ", "    added: int = 1\n    max_length: "),
     "config/memorization.py": ("    scope: ", "    added: float | None = 0.5\n    scope: "),
     "config/methods.py": ("    bottleneck: ", "    added: int | float = 1\n    bottleneck: "),
     "config/metrics.py": ("    strict_k: ", "    added: Positive = 2\n    strict_k: "),
@@ -67,7 +83,7 @@ def test_messages_progress_new_keys_and_comments_rerun_nothing(edited: Checkout)
 
 def test_an_edit_of_one_figure_redraws_that_figure_alone(edited: Checkout) -> None:
     edit = {"figures/pass_at_k.py": ("Problems solved (%)", "Problems solved, percent")}
-    assert planned(edited, edit) == {"run_figure": 1, "report": 1}
+    assert planned(edited, edit) == {"draw_figure": 1, "write_report": 1}
 
 
 def test_an_extractor_extracts_again_and_trains_nothing(edited: Checkout) -> None:
@@ -75,14 +91,21 @@ def test_an_extractor_extracts_again_and_trains_nothing(edited: Checkout) -> Non
     assert set(planned(edited, edit)) == AFTER_TRAINING
 
 
+def test_the_decoder_samples_again_and_trains_nothing(edited: Checkout) -> None:
+    jobs = planned(edited, {"sampling/decoder.py": ("LEAST_ROWS = 16", "LEAST_ROWS = 8")})
+    assert set(jobs) == AFTER_TRAINING
+    assert jobs["sample_verilog"] == 6
+
+
 def test_the_objective_trains_again(edited: Checkout) -> None:
     jobs = planned(edited, {"training/objective.py": ("return 0.5 * (mean_NZ", "return 0.6 * (mean_NZ")})
-    assert jobs["training"] == 5
+    assert jobs["train"] == 5
+    assert jobs["score_memorization"] == jobs["gather_scores"] == 1  # of FT
     assert set(jobs) >= AFTER_TRAINING
     assert not BEFORE_TRAINING & set(jobs)
 
 
 def test_a_new_version_of_a_table_writes_it_again(edited: Checkout) -> None:
     jobs = planned(edited, {"store/schemas.py": ('"selection",\n    1,', '"selection",\n    2,')})
-    assert (jobs["selection"], jobs["training"]) == (3, 5)
-    assert not (BEFORE_TRAINING - {"selection"}) & set(jobs)
+    assert (jobs["select_examples"], jobs["train"]) == (3, 5)
+    assert not (BEFORE_TRAINING - {"select_examples"}) & set(jobs)

@@ -30,6 +30,7 @@ DELETED = (  # what the cluster has to make again: one method, from scoring to m
     "verdicts/tiny/rtl/ft",
     "metrics",
 )
+METRICS = "results/metrics/all/metrics.parquet"
 UNSTEADY_PYTHON = """#!/bin/sh
 case "$1" in
     */train.py) [ -e "{0}/fail-training" ] && rm "{0}/fail-training" && exit 1 ;;
@@ -101,17 +102,17 @@ def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFac
 
 
 def test_every_job_asks_for_what_the_configuration_says(story: Story) -> None:
-    training = next(record for record in story.first if record.rule == "training")
+    training = next(record for record in story.first if record.rule == "train")
     assert (training.partition, training.gpus, training.memory_mb) == ("gpu", 1, MEMORY_MB)
     assert training.minutes == str(MINUTES)
-    scoring = next(record for record in story.first if record.rule == "memorization_shard")
+    scoring = next(record for record in story.first if record.rule == "score_memorization")
     assert (scoring.partition, scoring.gpus, scoring.memory_mb) == ("gpu", 1, MEMORY_MB)
-    judging = next(record for record in story.first if record.rule == "verdicts")
+    judging = next(record for record in story.first if record.rule == "execute")
     assert (judging.partition, judging.gpus, judging.memory_mb, judging.minutes) == ("cpu", 0, 1000, "30")
 
 
 def test_a_failed_job_is_retried_with_more_memory_and_time(story: Story) -> None:
-    failed, retried = [record for record in story.first if record.rule == "training"]
+    failed, retried = [record for record in story.first if record.rule == "train"]
     assert (failed.state, retried.state) == ("FAILED", "COMPLETED")
     assert retried.memory_mb == 2 * failed.memory_mb
     assert retried.minutes == str(2 * MINUTES)
@@ -119,18 +120,18 @@ def test_a_failed_job_is_retried_with_more_memory_and_time(story: Story) -> None
 
 def test_what_does_not_depend_on_a_failed_job_goes_on(story: Story) -> None:
     states = {record.rule: record.state for record in story.first}
-    assert states["verdicts"] == "FAILED"
-    assert states["memorization"] == states["samples"] == "COMPLETED"
-    assert "pass_counts" not in states
+    assert states["execute"] == "FAILED"
+    assert states["gather_scores"] == states["sample_verilog"] == "COMPLETED"
+    assert "count_passes" not in states
 
 
 def test_an_interrupt_cancels_the_jobs(story: Story) -> None:
-    assert [(record.rule, record.state) for record in story.interrupted] == [("verdicts", "CANCELLED")]
+    assert [(record.rule, record.state) for record in story.interrupted] == [("execute", "CANCELLED")]
     assert story.left_in_the_queue == []
 
 
 def test_after_a_failure_only_the_failed_stage_and_what_depends_on_it_run_again(story: Story) -> None:
-    assert [record.rule for record in story.last] == ["verdicts", "pass_counts", "metrics"]
+    assert [record.rule for record in story.last] == ["execute", "count_passes", "compute_metrics"]
     assert {record.state for record in story.last} == {"COMPLETED"}
 
 
@@ -168,7 +169,7 @@ def _run(slurm: Slurm, checkout: Checkout, *arguments: str) -> subprocess.Comple
 
 def _start(slurm: Slurm, checkout: Checkout, *arguments: str) -> "subprocess.Popen[str]":
     asking = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "4"]
-    command = checkout.command("slurm", "metrics", "all_memorization", *asking, *arguments)
+    command = checkout.command("slurm", METRICS, "all_memorization", *asking, *arguments)
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

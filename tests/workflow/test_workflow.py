@@ -19,16 +19,15 @@ from tests.workflow.conftest import Checkout
 
 DAY_S = 86400.0
 UPSTREAM = {
-    "model",
-    "examples",
-    "problems",
-    "contamination",
-    "memorization_shard",
-    "memorization",
-    "gradients_shard",
-    "gradients",
-    "selection",
-    "training",
+    "prepare_model",
+    "prepare_dataset",
+    "prepare_benchmark",
+    "measure_contamination",
+    "score_memorization",
+    "score_gradients",
+    "gather_scores",
+    "select_examples",
+    "train",
 }
 
 
@@ -44,8 +43,8 @@ def edited(checkout: Checkout, section: str, **values: Any) -> Path:
 def test_it_ends_with_a_report_a_table_and_figures(finished: Checkout) -> None:
     results = finished.work / "results"
     assert "<html" in (results / "report.html").read_text()
-    assert "IB-FT" in (results / "tables" / "headline.md").read_text()
-    assert (results / "tables" / "headline.tex").exists()
+    assert "IB-FT" in (results / "tables" / "all" / "headline.md").read_text()
+    assert (results / "tables" / "all" / "headline.tex").exists()
     pngs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.png")}
     svgs = {path.relative_to(results / "figures").with_suffix("") for path in (results / "figures").rglob("*.svg")}
     assert pngs == svgs
@@ -67,7 +66,7 @@ def test_every_table_matches_its_manifest(finished: Checkout) -> None:
 
 
 def test_every_method_is_measured_on_every_problem(finished: Checkout) -> None:
-    metrics = read_table(finished.work / "results" / "metrics" / "metrics.parquet", METRICS)
+    metrics = read_table(finished.work / "results" / "metrics" / "all" / "metrics.parquet", METRICS)
     assert set(metrics["method"]) == {"base", "ft", "ft-mink-keep0.75", "ft-mink-keep0.5", "ft-grand", "ibft"}
     assert set(metrics["problems"]) == {3}
     kept = read_table(next((finished.work / "results" / "selection").rglob("mink-keep0.5.parquet")), SELECTION)
@@ -84,16 +83,16 @@ def test_one_list_of_keep_ratios_gives_the_figure_over_the_removed_share(finishe
 
 def test_two_jobs_shared_the_gradients(finished: Checkout) -> None:
     folder = finished.work / "results" / "gradients" / "tiny" / "rtl"
-    shards = [set(pd.read_parquet(folder / f"shard{index}of2.parquet")["example_id"]) for index in range(2)]
+    shards = [set(pd.read_parquet(folder / f"{number}-of-2.parquet")["example_id"]) for number in (1, 2)]
     assert all(shards) and not shards[0] & shards[1]
     assert len(pd.read_parquet(folder.with_suffix(".parquet"))) == 12
 
 
 def test_dropping_contaminated_examples_scores_and_trains_again_without_them(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "contamination", drop=True))
-    assert planned["decontaminated"] == 1
-    assert {"memorization_shard", "gradients_shard", "selection", "training", "samples"} <= set(planned)
-    assert not {"model", "examples", "problems", "contamination"} & set(planned)
+    assert planned["drop_contaminated"] == 1
+    assert {"score_memorization", "score_gradients", "select_examples", "train", "sample_verilog"} <= set(planned)
+    assert not {"prepare_model", "prepare_dataset", "prepare_benchmark", "measure_contamination"} & set(planned)
 
 
 def test_every_job_left_a_log_and_a_benchmark_file(finished: Checkout) -> None:
@@ -103,7 +102,8 @@ def test_every_job_left_a_log_and_a_benchmark_file(finished: Checkout) -> None:
         path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
     }
     assert logs == measured and len(logs) > 30
-    sampling = (results / "logs" / "samples").rglob("*.log")
+    sampling = list((results / "logs" / "sample").rglob("*.log"))
+    assert len(sampling) == 6  # engine starts: one for each variant
     assert all(re.search(r"sampl", path.read_text()) for path in sampling)
 
 
@@ -116,22 +116,24 @@ def test_a_second_run_says_that_nothing_is_to_be_done(finished: Checkout) -> Non
 
 def test_another_k_recomputes_only_metrics_and_what_follows(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "metrics", k=[1, 3]))
-    assert set(planned) == {"metrics", "tables", "run_figure", "report"}
+    assert set(planned) == {"compute_metrics", "write_tables", "draw_figure", "write_report"}
+    of_the_run = (finished.work / "results" / "figures" / "all").glob("*.png")
+    assert planned["draw_figure"] == len(list(of_the_run))
 
 
 def test_another_temperature_samples_only_that_temperature(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "sampling", temperatures=[0.5, 1.0]))
-    assert {rule: planned[rule] for rule in ("samples", "verdicts", "pass_counts")} == {
-        "samples": 6,
-        "verdicts": 6,
-        "pass_counts": 1,
+    assert {rule: planned[rule] for rule in ("sample_verilog", "execute", "count_passes")} == {
+        "sample_verilog": 6,
+        "execute": 6,
+        "count_passes": 1,
     }
     assert not UPSTREAM & set(planned)
 
 
 def test_another_trial_draws_only_that_trial(finished: Checkout) -> None:
     planned = finished.planned(config=edited(finished, "sampling", trials=2))
-    assert planned["samples"] == 6
+    assert planned["sample_verilog"] == 6
     assert not UPSTREAM & set(planned)
 
 
@@ -142,23 +144,24 @@ def test_another_method_trains_only_that_method(finished: Checkout) -> None:
     path = finished.work / "edited.yaml"
     path.write_text(yaml.safe_dump(config))
     planned = finished.planned(config=path)
-    assert (planned["training"], planned["samples"], planned["verdicts"]) == (1, 1, 1)
-    assert not UPSTREAM - {"training"} & set(planned)
+    assert (planned["train"], planned["sample_verilog"], planned["execute"]) == (1, 1, 1)
+    assert not UPSTREAM - {"train"} & set(planned)
 
 
 def test_an_edit_of_a_figure_redraws_only_figures(checkout: Checkout) -> None:
     style = checkout.root / "src" / "ibft" / "figures" / "style.py"
     style.write_text(style.read_text() + "\nADDED = 1\n")
     planned = checkout.planned()
-    assert set(planned) == {"run_figure", "pair_figure", "report"}
+    assert set(planned) == {"draw_figure", "write_report"}
+    assert planned["draw_figure"] == len(list((checkout.work / "results" / "figures").rglob("*.png")))
 
 
 def test_an_edit_of_the_metrics_retrains_nothing(checkout: Checkout) -> None:
     aggregate = checkout.root / "src" / "ibft" / "metrics" / "aggregate.py"
     aggregate.write_text(aggregate.read_text() + "\nADDED = 1\n")
     planned = checkout.planned()
-    assert "metrics" in planned
-    assert not (UPSTREAM | {"samples", "verdicts"}) & set(planned)
+    assert "compute_metrics" in planned
+    assert not (UPSTREAM | {"sample_verilog", "execute"}) & set(planned)
 
 
 def test_touching_every_source_file_reruns_nothing(checkout: Checkout) -> None:
@@ -178,7 +181,7 @@ def test_a_job_that_the_system_killed_for_want_of_memory_is_told_of(checkout: Ch
     killed = tmp_path / "python"
     killed.write_text("#!/bin/sh\nkill -KILL $$\n")
     killed.chmod(0o755)
-    table = checkout.work / "results" / "tables" / "headline.md"
+    table = checkout.work / "results" / "tables" / "all" / "headline.md"
     table.unlink()
     command = checkout.command("default", "--cores", "1")
     run = subprocess.run(
@@ -202,7 +205,7 @@ def test_files_that_a_clock_dated_in_the_future_do_not_stop_a_run(checkout: Chec
 def judge_again(checkout: Checkout) -> str:
     """Delete what was judged and measured, run, and check that it is as it was; what the run printed."""
     results = checkout.work / "results"
-    metrics = results / "metrics" / "metrics.parquet"
+    metrics = results / "metrics" / "all" / "metrics.parquet"
     before = metrics.read_bytes()
     for folder in ("verdicts", "metrics"):
         shutil.rmtree(results / folder)
@@ -248,5 +251,5 @@ def test_a_partial_config_is_laid_over_the_default_and_a_complete_one_stands_alo
     partial = finished.work / "partial.yaml"
     partial.write_text("tracks: {verilog: {benchmarks: [rtl-mini, humaneval]}}\n")
     tracks = finished.snakemake("--dry-run", config=partial).stdout
-    assert "Sample humaneval from smollm2-135m/rtl/ibft" in tracks
+    assert "results/samples/smollm2-135m/rtl/ibft/seed0/humaneval/T0.2/trial0.parquet" in tracks
     assert "smollm2" not in finished.snakemake("--dry-run", "--forceall").stdout

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _DIGEST = re.compile(r"\b[0-9a-f]{16}\b")  # of `ibft.store.code_digest`, the parameter `code` of every rule
+_LONGEST = 80  # characters of a value that is told; of others, such as all runs, only that they have changed
 _SENTENCES = (  # the first that fits explains the rest
     ("Forced execution", "you forced it"),
     ("Incomplete output files", "an earlier run was killed in the middle of it"),
@@ -31,9 +32,19 @@ def _changes(before: str, now: str) -> Iterator[str]:
     if _DIGEST.search(before) and _DIGEST.search(now):
         yield "its code has changed"
     for old, new in zip(_objects(before), _objects(now), strict=False):
-        for key in sorted(set(old) | set(new)):
-            if old.get(key) != new.get(key):
-                yield f"{key} was {json.dumps(old.get(key))} and is {json.dumps(new.get(key))}"
+        yield from _differences(old, new)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Name the keys that differ, those of sections with dots; a section that is left out has no key set."""
+    for key in sorted(set(old) | set(new)):
+        was, now = old.get(key), new.get(key)
+        if isinstance(was or now, dict) and isinstance(was or {}, dict) and isinstance(now or {}, dict):
+            yield from _differences(was or {}, now or {}, f"{above}{key}.")
+        elif was != now:
+            texts = json.dumps(was), json.dumps(now)
+            is_short = max(map(len, texts)) <= _LONGEST
+            yield f"{above}{key} was {texts[0]} and is {texts[1]}" if is_short else f"{above}{key} has changed"
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
