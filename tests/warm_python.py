@@ -5,6 +5,8 @@ command runs the sources that its own PYTHONPATH names. The client stands in for
 goes to the fork, its end is the fork's end, and it ends as the fork does.
 
     subprocess.run([python(), "-m", "snakemake", ...])
+
+A Snakemake on a cluster starts others by its `sys.executable`: WARM_PYTHON in its environment takes the place of that.
 """
 
 import atexit
@@ -142,6 +144,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         for name in READ_ENVIRONMENT:
             importlib.reload(sys.modules[name])
     kind, *words = request["arguments"]
+    if kind in ("-c", "-m"):
+        sys.executable = os.environ.get("WARM_PYTHON", sys.executable)
     first = "" if kind.startswith("-") else str(Path(kind).resolve().parent)
     sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     status = 0
