@@ -6,12 +6,13 @@ goes to the fork, its end is the fork's end, and it ends as the fork does.
 
     subprocess.run([python(), "-m", "snakemake", ...])
 
-A Snakemake on a cluster starts others by its `sys.executable`: WARM_PYTHON in its environment takes the place of that.
+Some commands start others by their `sys.executable`: of those that have no script, WARM_PYTHON in the environment takes
+its place. Beside the client lies an `ibft`, as beside any Python that has the library.
 """
 
 import atexit
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -67,9 +68,10 @@ def python() -> str:
         assert server.stdout is not None
         assert server.stdout.readline(), "the server ended before it was ready"
         (folder / "client.py").write_text(CLIENT % (tuple(map(int, FORWARDED)),))
-        client = folder / "python"
-        client.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" "$@"\n')
-        client.chmod(0o755)
+        client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" {{}} "$@"\n'
+        for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
+            (folder / name).write_text(client.format(first))
+            (folder / name).chmod(0o755)
     return str(_running[0][1] / "python")
 
 
@@ -150,6 +152,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     status = 0
     try:
+        if importlib.util.find_spec("sitecustomize"):
+            importlib.import_module("sitecustomize")  # as every Python does that starts
         if kind == "-c":
             sys.argv = ["-c", *words[1:]]
             exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})
