@@ -10,6 +10,7 @@ import pytest
 
 from ibft.runtime.stage import shortage
 from tests.execution.test_commands import execute, stage
+from tests.warm_python import python
 
 __all__ = ["stage"]
 
@@ -30,7 +31,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(stage: Pat
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("user namespaces are refused here")
     whole = stage / "whole.parquet"
-    subprocess.run(execute(stage, whole), check=True)
+    subprocess.run(execute(stage, whole, with_python=python()), check=True)
     disk, out = stage / "disk", stage / "out.parquet"
     disk.mkdir()
     command = [*alone, ON_A_SMALL_DISK, "sh", disk, out, *execute(stage, disk / "verdicts.parquet")]
@@ -65,7 +66,7 @@ def test_judging_needs_no_shared_memory(stage: Path) -> None:
         pytest.skip("user namespaces are refused here")
     without = [*alone, 'mount -t tmpfs -o ro none /dev/shm || exit 9; ! touch /dev/shm/x || exit 8; exec "$@"', "sh"]
     subprocess.run([*without, *execute(stage, stage / "out.parquet")], check=True)
-    subprocess.run(execute(stage, stage / "whole.parquet"), check=True)
+    subprocess.run(execute(stage, stage / "whole.parquet", with_python=python()), check=True)
     assert (stage / "out.parquet").read_bytes() == (stage / "whole.parquet").read_bytes()
 
 
