@@ -50,6 +50,7 @@ def stage(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_killed_stage_resumes_to_the_same_bytes(stage: Path) -> None:
     whole, resumed = stage / "whole.parquet", stage / "resumed.parquet"
     subprocess.run(execute(stage, whole, with_python=python()), check=True)
@@ -85,6 +86,7 @@ def test_a_journal_of_other_samples_is_not_believed(stage: Path) -> None:
     assert list(read_table(output, VERDICTS)["status"]) == ["wrong_answer"]
 
 
+@pytest.mark.slow
 def test_the_manifest_names_exclusions_and_counts(stage: Path) -> None:
     broken = {**PYTHON, "task_id": "py/broken", "reference_solution": "    return 0\n"}
     write_table(stage / "problems.parquet", PROBLEMS, frame(PYTHON, broken))

@@ -26,6 +26,7 @@ cp "$disk/verdicts.parquet" "$out"
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(stage: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
@@ -59,6 +60,7 @@ def test_a_limit_of_the_shell_that_would_change_verdicts_is_refused(stage: Path,
     assert not (stage / "out.parquet").exists()
 
 
+@pytest.mark.slow
 def test_judging_needs_no_shared_memory(stage: Path) -> None:
     """Containers and clusters often have no /dev/shm to write to."""
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
@@ -88,6 +90,7 @@ def test_a_fault_of_the_file_system_is_one_sentence_with_the_file(fault: str) ->
     assert told.endswith("run the same command again; it continues from here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allocation", ["bytearray(1 << 40)", "torch.ones(1 << 38)"])
 def test_used_up_memory_is_one_sentence(allocation: str) -> None:
     stage = f"import torch\nfrom ibft.runtime.stage import *\nrun_stage(lambda _: {allocation}, stage_parser(''))"
