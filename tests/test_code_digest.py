@@ -58,6 +58,7 @@ def test_an_indirect_import_counts(copy_of_the_sources: Path) -> None:
     assert digest(copy_of_the_sources, "train.py") != before
 
 
+@pytest.mark.slow
 def test_messages_progress_and_the_configuration_do_not_count(copy_of_the_sources: Path) -> None:
     edits = {
         "runtime/stage.py": ("this is a bug in ibft", "this is a mistake in ibft"),

@@ -104,6 +104,7 @@ def ibft(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})
 
 
+@pytest.mark.slow
 def test_score_judges_a_file_without_torch(tmp_path: Path) -> None:
     problem = "HumanEval/53"  # add(x, y)
     completions = [
@@ -146,6 +147,7 @@ def test_score_names_the_bad_line(tmp_path: Path, content: str, complaint: str) 
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_doctor_names_what_it_looked_at() -> None:
     done = ibft("doctor")
     assert done.returncode == 0, done.stderr
