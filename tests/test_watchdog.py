@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
 LONGEST_S = 5.0
 JOB = "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, [{blocked}]); print(flush=True); time.sleep(600)"
 WORKFLOW = """

@@ -5,11 +5,14 @@ command runs the sources that its own PYTHONPATH names. The client stands in for
 goes to the fork, its end is the fork's end, and it ends as the fork does.
 
     subprocess.run([python(), "-m", "snakemake", ...])
+
+Some commands start others by their `sys.executable`: of those that have no script, WARM_PYTHON in the environment takes
+its place. Beside the client lies an `ibft`, as beside any Python that has the library.
 """
 
 import atexit
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -65,9 +68,10 @@ def python() -> str:
         assert server.stdout is not None
         assert server.stdout.readline(), "the server ended before it was ready"
         (folder / "client.py").write_text(CLIENT % (tuple(map(int, FORWARDED)),))
-        client = folder / "python"
-        client.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" "$@"\n')
-        client.chmod(0o755)
+        client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" {{}} "$@"\n'
+        for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
+            (folder / name).write_text(client.format(first))
+            (folder / name).chmod(0o755)
     return str(_running[0][1] / "python")
 
 
@@ -142,10 +146,14 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         for name in READ_ENVIRONMENT:
             importlib.reload(sys.modules[name])
     kind, *words = request["arguments"]
+    if kind in ("-c", "-m"):
+        sys.executable = os.environ.get("WARM_PYTHON", sys.executable)
     first = "" if kind.startswith("-") else str(Path(kind).resolve().parent)
     sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     status = 0
     try:
+        if importlib.util.find_spec("sitecustomize"):
+            importlib.import_module("sitecustomize")  # as every Python does that starts
         if kind == "-c":
             sys.argv = ["-c", *words[1:]]
             exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})

@@ -107,6 +107,7 @@ def test_the_rules_whose_names_a_target_may_not_take_are_those_of_the_workflow()
     assert f'f"{RULE_PREFIX}{{name}}"' in (REPOSITORY / "rules" / "sampling.smk").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -125,6 +126,7 @@ def test_the_workflow_refuses_before_any_work(tmp_path: Path, text: str, told: s
     assert "Traceback" not in run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_the_workflow_takes_texts_literally(tmp_path: Path) -> None:
     label = "'{x} {{y}} $HOME $(touch escaped) \\ \" \x1b[2J \u202e'"
     text = f"methods: {{ft: {{label: {label.replace(chr(27), '')}}}}}\ncompute: {{wandb: '-{{x}} $HOME'}}\n"

@@ -34,6 +34,7 @@ def test_examples_are_distinct_and_attributed(examples: pd.DataFrame) -> None:
     assert "bisect:insort_right" in set(examples["source"]) or "textwrap:shorten" in set(examples["source"])
 
 
+@pytest.mark.slow
 def test_a_prefix_is_spread_over_packages_and_the_seed_chooses_the_order(examples: pd.DataFrame) -> None:
     packages = examples["source"].str.split(r"[:.]").str[0]
     assert packages.head(50).nunique() == 50

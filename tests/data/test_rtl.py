@@ -35,6 +35,7 @@ def test_a_prefix_is_balanced_over_families(examples: pd.DataFrame) -> None:
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_examples_whatever_the_hash_seed(examples: pd.DataFrame) -> None:
     script = (
         "import hashlib; from ibft.data.builtin.rtl.generator import generate; f = generate(0);"
@@ -55,6 +56,7 @@ def test_the_same_seed_gives_the_same_examples_whatever_the_hash_seed(examples: 
     assert not generate(1)["instruction"].equals(examples["instruction"])
 
 
+@pytest.mark.slow
 @needs_iverilog
 def test_every_module_compiles_without_a_warning(examples: pd.DataFrame, tmp_path: Path) -> None:
     modules = [

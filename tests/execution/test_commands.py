@@ -18,6 +18,7 @@ from ibft.store.parquet import read_table, write_table
 from ibft.store.schemas import PROBLEMS, SAMPLES, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.execution.problems import PYTHON, frame
+from tests.warm_python import python
 
 SCRIPT = REPOSITORY / "workflow/scripts/execute.py"
 
@@ -33,11 +34,11 @@ def samples_table(path: Path, codes: list[tuple[str, str]]) -> None:
     write_table(path, SAMPLES, rows)
 
 
-def execute(folder: Path, output: Path, *, workers: int = 2) -> list[str]:
+def execute(folder: Path, output: Path, *, workers: int = 2, with_python: str = sys.executable) -> list[str]:
     arguments = ["--problems", folder / "problems.parquet", "--samples", folder / "samples.parquet", "--output", output]
     job = '{"execution": {"python_timeout_s": 5}}'
     options = ["--job", job, "--workers", str(workers), "--log", output.with_suffix(".log")]
-    return [sys.executable, str(SCRIPT), *map(str, arguments), *map(str, options)]
+    return [with_python, str(SCRIPT), *map(str, arguments), *map(str, options)]
 
 
 @pytest.fixture
@@ -50,9 +51,10 @@ def stage(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_killed_stage_resumes_to_the_same_bytes(stage: Path) -> None:
     whole, resumed = stage / "whole.parquet", stage / "resumed.parquet"
-    subprocess.run(execute(stage, whole), check=True)
+    subprocess.run(execute(stage, whole, with_python=python()), check=True)
     process = subprocess.Popen(execute(stage, resumed))
     journal = journal_path(resumed)
     deadline = time.monotonic() + 60
@@ -66,7 +68,7 @@ def test_a_killed_stage_resumes_to_the_same_bytes(stage: Path) -> None:
     assert not resumed.exists()
     with journal.open("ab") as stream:
         stream.write(b'0123456789abcdef ["passed", "half a li')
-    subprocess.run(execute(stage, resumed, workers=1), check=True)
+    subprocess.run(execute(stage, resumed, workers=1, with_python=python()), check=True)
     assert resumed.read_bytes() == whole.read_bytes()
     assert not journal.exists()
     assert "entries are already finished" in resumed.with_suffix(".log").read_text()
@@ -81,15 +83,16 @@ def test_a_journal_of_other_samples_is_not_believed(stage: Path) -> None:
         b'0123456789abcdef another key\n0123456789abcdef ["passed", "", true, true, "namespaces", 1]\n'
     )
     samples_table(stage / "samples.parquet", [("py/total", "    return 0\n")])
-    subprocess.run(execute(stage, output), check=True)
+    subprocess.run(execute(stage, output, with_python=python()), check=True)
     assert list(read_table(output, VERDICTS)["status"]) == ["wrong_answer"]
 
 
+@pytest.mark.slow
 def test_the_manifest_names_exclusions_and_counts(stage: Path) -> None:
     broken = {**PYTHON, "task_id": "py/broken", "reference_solution": "    return 0\n"}
     write_table(stage / "problems.parquet", PROBLEMS, frame(PYTHON, broken))
     output = stage / "verdicts.parquet"
-    subprocess.run(execute(stage, output), check=True)
+    subprocess.run(execute(stage, output, with_python=python()), check=True)
     manifest = read_manifest(output)
     assert list(manifest["excluded"]) == ["py/broken"]
     assert manifest["statuses"] == {"passed": 104, "wrong_answer": 51}
@@ -105,6 +108,7 @@ def ibft(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})
 
 
+@pytest.mark.slow
 def test_score_judges_a_file_without_torch(tmp_path: Path) -> None:
     problem = "HumanEval/53"  # add(x, y)
     completions = [
@@ -138,13 +142,16 @@ def test_score_judges_a_file_without_torch(tmp_path: Path) -> None:
 def test_score_names_the_bad_line(tmp_path: Path, content: str, complaint: str) -> None:
     (tmp_path / "samples.jsonl").write_text(content)
     out = tmp_path / "verdicts.parquet"
-    done = ibft("score", tmp_path / "samples.jsonl", "--benchmark", "humaneval", "--out", out)
+    words = ["score", str(tmp_path / "samples.jsonl"), "--benchmark", "humaneval", "--out", str(out)]
+    command = [python(), "-c", "from ibft.cli import main; main()", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_doctor_names_what_it_looked_at() -> None:
     done = ibft("doctor")
     assert done.returncode == 0, done.stderr

@@ -94,6 +94,7 @@ def busy_machine(processes: int) -> Iterator[None]:
             process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_accounted(), reason="this kernel does not tell how long a process has waited")
 @pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_busy_machine_changes_no_verdict(level: str) -> None:

@@ -50,6 +50,7 @@ def run(folder: Path, name: str) -> list[str]:
     return [*command, "--tests-key", str(folder / "key")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
 def test_a_run_of_honest_samples_does_not_notice_a_hostile_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scratch = tmp_path / "scratch"

@@ -21,6 +21,7 @@ from ibft.paths import Run
 from ibft.sampling.imported import import_samples
 from tests.conftest import verilog_eval
 
+pytestmark = pytest.mark.slow
 SETTINGS = Execution()
 CASTS = {"review2015_fancytimer", "review2015_fsm"}  # whose references Icarus Verilog 11 cannot compile
 needs_iverilog = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")

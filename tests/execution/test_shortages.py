@@ -10,6 +10,7 @@ import pytest
 
 from ibft.runtime.stage import shortage
 from tests.execution.test_commands import execute, stage
+from tests.warm_python import python
 
 __all__ = ["stage"]
 
@@ -25,12 +26,13 @@ cp "$disk/verdicts.parquet" "$out"
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(stage: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("user namespaces are refused here")
     whole = stage / "whole.parquet"
-    subprocess.run(execute(stage, whole), check=True)
+    subprocess.run(execute(stage, whole, with_python=python()), check=True)
     disk, out = stage / "disk", stage / "out.parquet"
     disk.mkdir()
     command = [*alone, ON_A_SMALL_DISK, "sh", disk, out, *execute(stage, disk / "verdicts.parquet")]
@@ -58,6 +60,7 @@ def test_a_limit_of_the_shell_that_would_change_verdicts_is_refused(stage: Path,
     assert not (stage / "out.parquet").exists()
 
 
+@pytest.mark.slow
 def test_judging_needs_no_shared_memory(stage: Path) -> None:
     """Containers and clusters often have no /dev/shm to write to."""
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
@@ -65,7 +68,7 @@ def test_judging_needs_no_shared_memory(stage: Path) -> None:
         pytest.skip("user namespaces are refused here")
     without = [*alone, 'mount -t tmpfs -o ro none /dev/shm || exit 9; ! touch /dev/shm/x || exit 8; exec "$@"', "sh"]
     subprocess.run([*without, *execute(stage, stage / "out.parquet")], check=True)
-    subprocess.run(execute(stage, stage / "whole.parquet"), check=True)
+    subprocess.run(execute(stage, stage / "whole.parquet", with_python=python()), check=True)
     assert (stage / "out.parquet").read_bytes() == (stage / "whole.parquet").read_bytes()
 
 
@@ -87,6 +90,7 @@ def test_a_fault_of_the_file_system_is_one_sentence_with_the_file(fault: str) ->
     assert told.endswith("run the same command again; it continues from here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allocation", ["bytearray(1 << 40)", "torch.ones(1 << 38)"])
 def test_used_up_memory_is_one_sentence(allocation: str) -> None:
     stage = f"import torch\nfrom ibft.runtime.stage import *\nrun_stage(lambda _: {allocation}, stage_parser(''))"

@@ -60,6 +60,7 @@ def test_dying_at_every_entry_of_the_journal_changes_nothing(
     assert not journal_path(disturbed).exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes(tiny_folder: Path, examples: pd.DataFrame, tmp_path: Path) -> None:
     undisturbed, killed = tmp_path / "undisturbed.parquet", tmp_path / "killed.parquet"
     many = pd.concat([examples.assign(example_id=examples["example_id"] + f"-{copy}") for copy in range(10)])
@@ -105,6 +106,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["score_memorization", "score_gradients"])
 def test_a_job_at_its_memory_limit_says_so_and_loses_nothing(
     name: str, commands: dict[str, list[object]], tmp_path: Path

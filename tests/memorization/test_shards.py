@@ -29,6 +29,7 @@ def table(examples: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["memorization", "gradients"])
 def test_the_number_of_shards_changes_nothing(name: str, tiny_folder: Path, table: Path, tmp_path: Path) -> None:
     options = ["--model", tiny_folder, "--examples", table, "--job", JOBS[name]]

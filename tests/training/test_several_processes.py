@@ -48,6 +48,7 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [name for way in WAYS for name in (way, f"{way}-resumed")])
 def test_losses_and_adapters_are_those_of_one_process(trained: Path, way: str) -> None:
     for column in ("loss", "ce", "kl", "ce_ib", "gradient_norm", "learning_rate", "response_tokens"):
@@ -61,6 +62,7 @@ def test_losses_and_adapters_are_those_of_one_process(trained: Path, way: str) -
             torch.testing.assert_close(tensor, correct[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_saved_adapters_are_whole_and_load(trained: Path, way: str) -> None:
     adapter = load_file(trained / way / "adapter" / "adapter_model.safetensors")

@@ -48,7 +48,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/completed
 MinJobAge=3600
-SchedulerParameters=batch_sched_delay=1,sched_interval=5
+SchedulerParameters=batch_sched_delay=0,sched_interval=1
 KillWait=2
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory={memory} Gres=gpu:fake:2 State=UNKNOWN

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +85,8 @@ def kill_under_stages(checkout: Checkout, ignored: str, *, is_leader: bool, afte
     """Start a run, kill its Snakemake while stages are at work, and see them end."""
     own_tmp = checkout.work / "tmp"
     own_tmp.mkdir(exist_ok=True)
-    shell = ["bash", "-c", f"trap '' {ignored}; exec \"$@\"", "bash", *command(checkout)]
+    snakemake = checkout.command("default", "--cores", "2", "--nolock")  # `ibft resume` would first remove the lock
+    shell = ["bash", "-c", f"trap '' {ignored}; exec \"$@\"", "bash", *snakemake]
     with (checkout.work / "run.log").open("w") as log:
         environment = {**checkout.environment(), "TMPDIR": str(own_tmp)}
         run = psutil.Popen(shell, stdout=log, stderr=log, env=environment, start_new_session=is_leader)
@@ -105,9 +105,10 @@ def kill_under_stages(checkout: Checkout, ignored: str, *, is_leader: bool, afte
 
 
 def tables_after(checkout: Checkout) -> dict[str, bytes]:
-    """Those of a run that nobody kills, whose stages may start at once."""
+    """Those of a run that nobody kills, which may start at once, as its stages may."""
     checkout = replace(checkout, python=Path(python()))
-    run = subprocess.run(command(checkout), capture_output=True, text=True, env=checkout.environment(), check=False)
+    environment = {**checkout.environment(), "WARM_PYTHON": python()}
+    run = subprocess.run(command(checkout), capture_output=True, text=True, env=environment, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return tables(checkout)
 
@@ -120,7 +121,8 @@ def tables(checkout: Checkout) -> dict[str, bytes]:
 
 
 def command(checkout: Checkout) -> list[str]:
-    return [sys.executable, "-c", "from ibft.cli import main; main()", "resume", *checkout.options(), "--cores", "2"]
+    ibft = [str(checkout.python), "-c", "from ibft.cli import main; main()"]
+    return [*ibft, "resume", *checkout.options(), "--cores", "2"]
 
 
 def start_and_kill(checkout: Checkout, victim: str, number: signal.Signals, after_s: float) -> bool:

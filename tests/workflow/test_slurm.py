@@ -31,6 +31,13 @@ DELETED = (  # what the cluster has to make again: one method, from scoring to m
     "metrics",
 )
 METRICS = "results/metrics/all/metrics.parquet"
+# The plugin waits ten seconds longer each time that no job has ended; here it asks SLURM in even intervals.
+EAGER_SNAKEMAKE = """
+import runpy
+from snakemake_executor_plugin_slurm import Executor
+Executor.next_seconds_between_status_checks = property(lambda _: {0}, lambda *_: None)
+runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+"""
 UNSTEADY_PYTHON = """#!/bin/sh
 case "$1" in
     */train.py) [ -e "{0}/fail-training" ] && rm "{0}/fail-training" && exit 1 ;;
@@ -67,7 +74,7 @@ def slurm() -> Iterator[Slurm]:
 
 @pytest.fixture(scope="module")
 def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    checkout = Checkout(tmp_path_factory.mktemp("slurm") / "check out")
+    checkout = Checkout(tmp_path_factory.mktemp("slurm") / "check out", python=finished.python)
     shutil.copytree(finished.root, checkout.root, symlinks=True)
     for path in DELETED:
         shutil.rmtree(checkout.work / "results" / path)
@@ -80,7 +87,7 @@ def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFac
 
     (demands / "fail-judging").unlink()
     (demands / "hang-judging").touch()
-    hanging = _start(slurm, checkout)
+    hanging = _start(slurm, checkout, every_s=10)  # it cancels no job if it is interrupted while it asks
     _wait_for(lambda: "RUNNING" in slurm.states())
     hanging.send_signal(signal.SIGINT)
     hanging.communicate(timeout=PATIENCE_S)
@@ -167,15 +174,15 @@ def _run(slurm: Slurm, checkout: Checkout, *arguments: str) -> subprocess.Comple
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
-def _start(slurm: Slurm, checkout: Checkout, *arguments: str) -> "subprocess.Popen[str]":
-    asking = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "4"]
-    command = checkout.command("slurm", METRICS, "all_memorization", *asking, *arguments)
+def _start(slurm: Slurm, checkout: Checkout, *arguments: str, every_s: int = 1) -> "subprocess.Popen[str]":
+    asking = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", str(every_s)]
+    options = [*checkout.options("slurm"), METRICS, "all_memorization", *asking, *arguments]
     return subprocess.Popen(
-        command,
+        [str(checkout.python), "-c", EAGER_SNAKEMAKE.format(every_s), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=checkout.environment(slurm.clients),
+        env={**checkout.environment(slurm.clients), "WARM_PYTHON": str(checkout.python)},
         cwd=checkout.root,
     )
 
