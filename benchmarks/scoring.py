@@ -16,7 +16,7 @@ import torch
 from measuring.cost import Cost, forward_flops, matmul_rate, measured, print_comparison
 from transformers import PreTrainedModel
 
-from ibft.config.memorization import Scoring
+from ibft.config.sections import Scoring
 from ibft.memorization.scoring import score, scores
 from ibft.models.encoding import EncodedExample, encode_plain
 from ibft.models.loading import load_model, use_threads

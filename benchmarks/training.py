@@ -35,8 +35,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
-from ibft.config.methods import Method
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Method, Training
 from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.loading import load_model, use_threads
 from ibft.models.lora import add_lora

@@ -13,7 +13,7 @@ from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
 from ibft.config.loading import load
-from ibft.config.reading import read_yaml
+from ibft.config.loading import read_yaml
 from ibft.graph import Graph
 from ibft.paths import Variant
 from ibft.runtime.errors import UserError

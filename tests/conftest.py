@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from tests import warm_python
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ibft.config.loading import load
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import labels_of
 from ibft.metrics.aggregate import count_passes
 from ibft.paths import Run

@@ -63,7 +63,7 @@ def test_messages_progress_and_the_configuration_do_not_count(copy_of_the_source
     edits = {
         "runtime/stage.py": ("this is a bug in ibft", "this is a mistake in ibft"),
         "runtime/progress.py": ("s left", "seconds left"),
-        "config/sampling.py": ("n: Positive = 10", "n: Positive = 10\n    added: int = 0"),
+        "config/sections.py": ("n: Positive = 10", "n: Positive = 10\n    added: int = 0"),
     }
     for file, (old, new) in edits.items():
         assert not changed_by(copy_of_the_sources, file, old, new), file

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ibft.config.config import Config
-from ibft.config.contamination import Contamination
-from ibft.config.inputs import Benchmark, Dataset
 from ibft.config.jobs import (
     ComputeMetrics,
     CountPasses,
@@ -27,8 +25,7 @@ from ibft.config.jobs import (
     WriteReport,
     WriteTables,
 )
-from ibft.config.methods import Selection
-from ibft.config.samples import ImportedSamples
+from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Selection
 from ibft.config.targets import ALL, Target
 from ibft.figures.catalogue import CATALOGUE, Input, Need
 from ibft.labels import labels_of

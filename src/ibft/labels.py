@@ -11,10 +11,8 @@ import pandas as pd
 from pydantic import Field
 
 from ibft.config.config import Config
-from ibft.config.inputs import Benchmark, Model
-from ibft.config.methods import Method
-from ibft.config.metrics import Metrics
 from ibft.config.section import Section
+from ibft.config.sections import Benchmark, Method, Metrics, Model
 from ibft.selection import criteria
 from ibft.selection.criteria import CRITERIA
 from ibft.visible import visible

@@ -13,10 +13,8 @@ from pydantic import TypeAdapter
 
 from ibft.config.jobs import Sample
 from ibft.config.loading import load_file
-from ibft.config.memorization import Scoring
-from ibft.config.methods import Method
 from ibft.config.section import Section
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Method, Scoring, Training
 from tests.conftest import REPOSITORY
 
 FIRST_DEFAULTS = Path(__file__).with_name("defaults.json")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.store.schemas import EXAMPLES
 from tests.conftest import verilog_eval

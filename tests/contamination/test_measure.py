@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 import pandas as pd
 import pytest
 
-from ibft.config.contamination import Contamination
+from ibft.config.sections import Contamination
 from ibft.contamination.measure import Problems, measure
 from ibft.contamination.tokens import Vocabulary, pieces
 from tests.contamination.conftest import examples

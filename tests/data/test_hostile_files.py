@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config.inputs import Dataset
+from ibft.config.sections import Dataset
 from ibft.data import records
 from ibft.data.answers import opened
 from ibft.data.datasets import prepare_dataset

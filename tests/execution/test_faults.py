@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution import judge as judge_module
 from ibft.execution.isolation import best_level, probe, start_server
 from ibft.execution.judge import Judge, judge

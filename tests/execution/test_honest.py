@@ -5,8 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from ibft.config.execution import Execution
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
 from tests.execution import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import Judge, Judged
 from tests.conftest import REPOSITORY
 from tests.execution import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import Judge
 from tests.execution import hostile_python_search
 from tests.execution.own_interpreter import NOBODY, install

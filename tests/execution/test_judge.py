@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import Judge, judge, unjudgeable
 from ibft.execution.pool import Pool
 from ibft.execution.sandbox.cells import CellFaultError

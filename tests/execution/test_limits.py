@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.isolation import start_server
 from ibft.execution.judge import Judge, judge
 from ibft.execution.sandbox.cells import Ended

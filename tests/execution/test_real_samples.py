@@ -9,9 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config.execution import Execution
-from ibft.config.inputs import Benchmark
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Benchmark, Execution, Metrics
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.data.records import read_records
 from ibft.execution.judge import Judge, Judged

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import judge
 from ibft.execution.tests_key import tests_key as key_in
 from ibft.runtime.errors import UserError

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import Judge
 from ibft.execution.references import iverilog_version
 from ibft.extraction import extract

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.extraction import extract
 from ibft.extraction.python import reachable

@@ -14,8 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ibft.config.memorization import Memorization
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Memorization, Metrics
 from ibft.figures import (
     geometry,
     gradient_imbalance,

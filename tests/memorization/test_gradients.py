@@ -10,8 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.gradients import Gradients
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import Gradients, LoRA, Training
 from ibft.gradients.grand import GradientScoring, score_gradients
 from ibft.gradients.lora_gradients import example_gradients, lora_linears
 from ibft.gradients.warm_up import fresh_adapter, warm_up

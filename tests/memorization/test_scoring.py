@@ -9,8 +9,7 @@ import pytest
 import torch
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.memorization import Scoring
-from ibft.config.training import LoRA
+from ibft.config.sections import LoRA, Scoring
 from ibft.memorization.scoring import head_statistics, score, scores
 from ibft.models.encoding import encode_plain
 from ibft.models.loading import load_model

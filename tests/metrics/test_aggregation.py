@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.metrics.aggregate import compute_metrics, count_passes, judged
 from ibft.metrics.compare import compare_methods, holm, sign_flip_p_values
 from ibft.metrics.intervals import bootstrap_interval

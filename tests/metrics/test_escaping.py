@@ -6,7 +6,7 @@ import io
 import pandas as pd
 import pytest
 
-from ibft.config.samples import ImportedSamples
+from ibft.config.sections import ImportedSamples
 from ibft.execution.verdict import one_line
 from ibft.tables.render import as_csv, escape_latex, escape_markdown, terminal_table
 from ibft.visible import UNSEEN, visible

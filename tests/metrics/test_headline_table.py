@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ibft.config.loading import load
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Labels, labels_of
 from ibft.metrics.aggregate import compute_metrics
 from ibft.runtime.errors import UserError

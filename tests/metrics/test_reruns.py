@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ibft.commands.compare import only_in_one, pass_counts_of, told
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.metrics.aggregate import cells
 from ibft.metrics.compare import compare_runs
 from ibft.paths import Run

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ibft.config.inputs import Model
+from ibft.config.sections import Model
 from ibft.models import prepare
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model

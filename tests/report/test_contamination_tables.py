@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from ibft.config.contamination import Contamination
+from ibft.config.sections import Contamination
 from ibft.report.data_tables import contamination_table, most_overlapping_table
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import CONTAMINATION

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ibft.config.contamination import Contamination
 from ibft.config.jobs import WriteReport
 from ibft.config.loading import load
+from ibft.config.sections import Contamination
 from ibft.contamination.measure import Problems, measure
 from ibft.figures import pass_at_k
 from ibft.figures.style import save

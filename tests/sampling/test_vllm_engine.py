@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
-from ibft.config.inputs import Benchmark, Model
 from ibft.config.jobs import Sample
-from ibft.config.sampling import Sampling
+from ibft.config.sections import Benchmark, Model, Sampling
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.models.loading import load_model
 from ibft.models.prepare import prepare_model

@@ -7,8 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from ibft.config.methods import Method
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Method, Training
 from ibft.models.loading import load_model, use_threads
 from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ibft.config.training import LoRA
+from ibft.config.sections import LoRA
 from ibft.models.lora import add_lora
 from ibft.training.fused_lora import _draw_dropped, _LoraLinear, fuse_lora
 from tests.tiny_model import make_tiny_llama

@@ -11,8 +11,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from ibft.config.methods import Method
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Method, Training
 from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ibft.config.methods import Method
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Method, Training
 from ibft.models.attention import packed_arguments
 from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora

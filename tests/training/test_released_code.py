@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
-from ibft.config.methods import Method
-from ibft.config.training import Training
+from ibft.config.sections import Method, Training
 from ibft.models.encoding import EncodedExample
 from ibft.training import model as training_model
 from ibft.training.batches import collate

@@ -14,7 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from ibft.config.deepspeed import own_settings
-from ibft.config.training import Training
+from ibft.config.sections import Training
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
 from ibft.training.deepspeed_backend import deepspeed_settings

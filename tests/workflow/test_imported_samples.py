@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibft.config.inputs import Benchmark
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.store.parquet import read_table
 from ibft.store.schemas import METRICS, VERDICTS

@@ -27,27 +27,33 @@ AFTER_TRAINING = {
     "write_report",
 }
 
-Edits = dict[str, tuple[str, str]]
-"""For each file of `ibft` a text, and what takes its place."""
+Edits = list[tuple[str, str, str]]
+"""A file of `ibft`, a text in it, and what takes its place."""
 
-THAT_CHANGE_NO_RESULT: Edits = {
-    "runtime/stage.py": ("this is a bug in ibft", "this is a mistake of ibft"),
-    "runtime/progress.py": (" s left", " seconds left"),
-    "config/config.py": ("    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
-    "config/contamination.py": ("    ngram: ", "    added: bool = False\n    ngram: "),
-    "config/execution.py": ("    memory_mb: ", "    added: float = 3\n    memory_mb: "),
-    "config/geometry.py": ("    pooling: ", '    added: Literal["a", "b"] = "a"\n    pooling: '),
-    "config/gradients.py": ("    warmup_steps: ", "    added: int = 1\n    warmup_steps: "),
-    "config/inputs.py": ("    precision: ", "    added: dict[str, int] = {}\n    precision: "),
-    "config/jobs.py": ("    max_length: ", "    added: int = 1\n    max_length: "),
-    "config/memorization.py": ("    scope: ", "    added: float | None = 0.5\n    scope: "),
-    "config/methods.py": ("    bottleneck: ", "    added: int | float = 1\n    bottleneck: "),
-    "config/metrics.py": ("    strict_k: ", "    added: Positive = 2\n    strict_k: "),
-    "config/sampling.py": ("    n: ", "    added: str | None = None\n    n: "),
-    "config/tracks.py": ("    profile: ", "    added: tuple[Name, ...] | None = None\n    profile: "),
-    "config/training.py": ("    rank: ", "    added: bool = True\n    rank: "),
-    "store/schemas.py": ("# what the selection ranked by", "# the criterion, which the selection ranked by"),
-}
+SECTIONS = "config/sections.py"
+THAT_CHANGE_NO_RESULT: Edits = [
+    ("runtime/stage.py", "this is a bug in ibft", "this is a mistake of ibft"),
+    ("runtime/progress.py", " s left", " seconds left"),
+    ("config/config.py", "    seed: Seed", "    added: tuple[int, ...] = (1, 2)\n    seed: Seed"),
+    ("config/jobs.py", "    max_length: ", "    added: int = 1\n    max_length: "),
+    *(
+        (SECTIONS, key, f"    added: {added}\n{key}")
+        for key, added in {
+            "    ngram: ": "bool = False",
+            "    memory_mb: ": "float = 3",
+            "    pooling: ": 'Literal["a", "b"] = "a"',
+            "    warmup_steps: ": "int = 1",
+            "    precision: ": "dict[str, int] = {}",
+            "    scope: ": "float | None = 0.5",
+            "    bottleneck: ": "int | float = 1",
+            "    bootstrap: ": "Positive = 2",
+            "    n: ": "str | None = None",
+            "    benchmarks: ": "tuple[Name, ...] | None = None",
+            "    rank: ": "bool = True",
+        }.items()
+    ),
+    ("store/schemas.py", "# what the selection ranked by", "# the criterion, which the selection ranked by"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +66,13 @@ def edited(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Chec
 
 @contextmanager
 def applied(edits: Edits, root: Path) -> Iterator[None]:
-    files = {root / "src" / "ibft" / name: edit for name, edit in edits.items()}
-    before = {file: file.read_text() for file in files}
+    files = {name: root / "src" / "ibft" / name for name, _, _ in edits}
+    before = {file: file.read_text() for file in files.values()}
     try:
-        for file, (old, new) in files.items():
-            assert old in before[file], file
-            file.write_text(before[file].replace(old, new, 1))
+        for name, old, new in edits:
+            text = files[name].read_text()
+            assert old in text, (name, old)
+            files[name].write_text(text.replace(old, new, 1))
         yield
     finally:
         for file, text in before.items():
@@ -82,23 +89,23 @@ def test_messages_progress_new_keys_and_comments_rerun_nothing(edited: Checkout)
 
 
 def test_an_edit_of_one_figure_redraws_that_figure_alone(edited: Checkout) -> None:
-    edit = {"figures/pass_at_k.py": ("Problems solved (%)", "Problems solved, percent")}
+    edit = [("figures/pass_at_k.py", "Problems solved (%)", "Problems solved, percent")]
     assert planned(edited, edit) == {"draw_figure": 1, "write_report": 1}
 
 
 def test_an_extractor_extracts_again_and_trains_nothing(edited: Checkout) -> None:
-    edit = {"extraction/verilog.py": ('_TAB = "    "', '_TAB = "  "')}
+    edit = [("extraction/verilog.py", '_TAB = "    "', '_TAB = "  "')]
     assert set(planned(edited, edit)) == AFTER_TRAINING
 
 
 def test_the_decoder_samples_again_and_trains_nothing(edited: Checkout) -> None:
-    jobs = planned(edited, {"sampling/decoder.py": ("LEAST_ROWS = 16", "LEAST_ROWS = 8")})
+    jobs = planned(edited, [("sampling/decoder.py", "LEAST_ROWS = 16", "LEAST_ROWS = 8")])
     assert set(jobs) == AFTER_TRAINING
     assert jobs["sample_verilog"] == 6
 
 
 def test_the_objective_trains_again(edited: Checkout) -> None:
-    jobs = planned(edited, {"training/objective.py": ("return 0.5 * (mean_NZ", "return 0.6 * (mean_NZ")})
+    jobs = planned(edited, [("training/objective.py", "return 0.5 * (mean_NZ", "return 0.6 * (mean_NZ")])
     assert jobs["train"] == 5
     assert jobs["score_memorization"] == jobs["gather_scores"] == 1  # of FT
     assert set(jobs) >= AFTER_TRAINING
@@ -106,6 +113,6 @@ def test_the_objective_trains_again(edited: Checkout) -> None:
 
 
 def test_a_new_version_of_a_table_writes_it_again(edited: Checkout) -> None:
-    jobs = planned(edited, {"store/schemas.py": ('"selection",\n    1,', '"selection",\n    2,')})
+    jobs = planned(edited, [("store/schemas.py", '"selection",\n    1,', '"selection",\n    2,')])
     assert (jobs["select_examples"], jobs["train"]) == (3, 5)
     assert not (BEFORE_TRAINING - {"select_examples"}) & set(jobs)

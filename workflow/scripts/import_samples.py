@@ -12,7 +12,7 @@ import logging
 from pathlib import Path
 
 from ibft.config.jobs import job_parser
-from ibft.config.samples import ImportedSamples
+from ibft.config.sections import ImportedSamples
 from ibft.data.records import read_records
 from ibft.runtime.stage import run_stage
 from ibft.sampling.imported import import_samples

@@ -7,8 +7,8 @@ python workflow/scripts/measure_contamination.py --examples results/examples/rtl
 import argparse
 from pathlib import Path
 
-from ibft.config.contamination import Contamination
 from ibft.config.jobs import job_parser
+from ibft.config.sections import Contamination
 from ibft.contamination.measure import Problems, measure
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage

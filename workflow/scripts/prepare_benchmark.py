@@ -9,8 +9,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft.config.inputs import Benchmark
 from ibft.config.jobs import job_parser
+from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet

@@ -9,8 +9,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from ibft.config.inputs import Dataset
 from ibft.config.jobs import job_parser
+from ibft.config.sections import Dataset
 from ibft.data.datasets import prepare_dataset
 from ibft.data.hub_datasets import pinned
 from ibft.runtime.stage import run_stage

@@ -9,7 +9,7 @@ paper can check them by eye. Figure 1b lacks its spokes for k = 5, as no table o
 import argparse
 from pathlib import Path
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures import pass_at_k, pass_at_k_m, radar
 from ibft.figures.style import save
 from ibft.runtime.stage import run_stage, stage_parser

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.metrics.aggregate import CELL, Cell, cells
 from ibft.metrics.compare import LEVEL, compare_runs
 from ibft.runtime.errors import UserError

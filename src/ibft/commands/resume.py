@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ibft.config.reading import read_yaml
+from ibft.config.loading import read_yaml
 from ibft.runtime.locks import check_abandoned, directory_of, held_locks
 
 

@@ -10,10 +10,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from ibft.config.execution import Execution
-from ibft.config.inputs import Benchmark
 from ibft.config.messages import sentences
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Benchmark, Execution, Metrics
 from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibft.config.deepspeed import own_settings
-from ibft.config.inputs import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS
 from ibft.config.messages import suggestion
+from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, Track
 from ibft.config.targets import RULE_PREFIX, RULES
-from ibft.config.tracks import Track
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
 

@@ -6,23 +6,27 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ibft.config.checks import contradictions, unknown_names
-from ibft.config.compute import Compute
-from ibft.config.contamination import Contamination
-from ibft.config.execution import Execution
-from ibft.config.geometry import Geometry
-from ibft.config.gradients import Gradients
-from ibft.config.inputs import Benchmark, Dataset, Model
-from ibft.config.layers import overridden
-from ibft.config.memorization import Memorization
 from ibft.config.messages import sentences
-from ibft.config.methods import Method
-from ibft.config.metrics import Metrics
-from ibft.config.samples import ImportedSamples
-from ibft.config.sampling import Profile, Sampling
-from ibft.config.section import Name, Section, Seed
+from ibft.config.section import Name, Section, Seed, overridden
+from ibft.config.sections import (
+    Benchmark,
+    Compute,
+    Contamination,
+    Dataset,
+    Execution,
+    Geometry,
+    Gradients,
+    ImportedSamples,
+    Memorization,
+    Method,
+    Metrics,
+    Model,
+    Profile,
+    Sampling,
+    Track,
+    Training,
+)
 from ibft.config.targets import ALL, PAPER_TARGETS, WHOLE_RUN, Target
-from ibft.config.tracks import Track
-from ibft.config.training import Training
 from ibft.paths import Variant
 from ibft.store.results_folder import why_not
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ibft.config.training import Training
+from ibft.config.sections import Training
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
 

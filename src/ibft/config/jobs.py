@@ -11,17 +11,22 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from ibft.config.execution import Execution
-from ibft.config.geometry import Geometry
-from ibft.config.gradients import Gradients
-from ibft.config.inputs import Model
-from ibft.config.memorization import Scoring
 from ibft.config.messages import sentences
-from ibft.config.methods import Method, Selection
-from ibft.config.metrics import Metrics
-from ibft.config.sampling import Profile, Sampling
 from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import (
+    Execution,
+    Geometry,
+    Gradients,
+    LoRA,
+    Method,
+    Metrics,
+    Model,
+    Profile,
+    Sampling,
+    Scoring,
+    Selection,
+    Training,
+)
 from ibft.runtime.stage import stage_parser
 
 Spec = TypeVar("Spec", bound=Section)

@@ -5,8 +5,8 @@ number, and no list says the same thing twice.
 """
 
 import json
-from collections.abc import Collection
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -125,3 +125,24 @@ def _differs(value: Any, field: FieldInfo) -> bool:
 
 def _takes_a_switch(annotation: Any) -> bool:
     return annotation in (bool, Any) or any(map(_takes_a_switch, get_args(annotation)))
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def overridden(section: Kind, override: Mapping[str, Any]) -> Kind:
+    """`section` with single keys replaced.
+
+    Raises:
+        ValidationError: a key is unknown, or its value is not valid.
+    """
+    return type(section).model_validate(deep_merge(section.model_dump(), override))
+
+
+def deep_merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """`override` laid over `base`: mappings are merged key by key, anything else is replaced."""
+    merged = dict(base)
+    for key, value in override.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = deep_merge(merged[key], value) if nested else value
+    return merged

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.config.contamination import Contamination
+from ibft.config.sections import Contamination
 from ibft.contamination.documents import Cover, Documents, Run
 from ibft.contamination.tokens import Vocabulary, pieces
 from ibft.store.schemas import CONTAMINATION

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config.inputs import BUILTIN_BENCHMARKS, FORMATS_OF, Benchmark
+from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, Benchmark
 from ibft.data.builtin.rtl_mini.records import records as rtl_mini_records
 from ibft.data.formats import DESCRIPTION, FORMATS
 from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibft.config.inputs import Dataset
+from ibft.config.sections import Dataset
 from ibft.data.builtin import fictitious_authors, python_stdlib
 from ibft.data.builtin.draw import positions, stream
 from ibft.data.builtin.rtl import generator as rtl

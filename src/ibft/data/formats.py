@@ -1,6 +1,6 @@
 """The formats of benchmark records: how each becomes a row of the table `problems`.
 
-A new format needs an entry in FORMATS, its name in `ibft.config.inputs.FORMATS_OF` and a test.
+A new format needs an entry in FORMATS, its name in `ibft.config.sections.FORMATS_OF` and a test.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ from typing import Any
 
 import datasets
 
-from ibft.config.inputs import Dataset
+from ibft.config.sections import Dataset
 from ibft.data.hub import Pin, absent, fetch, gated, pin
 from ibft.runtime.errors import UserError
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import pandas as pd
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.isolation import best_level
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem

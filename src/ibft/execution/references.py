@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
 from ibft.execution.python.judge import judge_python

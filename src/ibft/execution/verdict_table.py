@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.judge import Judge, Judged, Sample
 from ibft.execution.references import iverilog_version
 from ibft.execution.verdict import Status, Verdict

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.config.memorization import Memorization
+from ibft.config.sections import Memorization
 from ibft.figures.style import panel_grid, styled, titled
 from ibft.gradients.imbalance import DECILES
 

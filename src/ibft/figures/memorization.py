@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.config.memorization import Memorization
+from ibft.config.sections import Memorization
 from ibft.figures.densities import density_curve, median_line
 from ibft.figures.style import legend_below, panel_grid, styled, titled
 from ibft.memorization.distributions import Floats, common_grid, scores_at

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures.bars import grouped_bars
 from ibft.figures.style import styled
 from ibft.labels import Labels

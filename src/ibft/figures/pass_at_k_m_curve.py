@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures.style import (
     by_method,
     legend_below,

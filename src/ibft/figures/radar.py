@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures.style import GREY, by_method, legend_below, looks, styled
 from ibft.labels import Labels, compared, in_order, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures.style import (
     legend_below,
     look_of,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.figures.style import panel_grid, panel_title, size_note, styled, titled
 from ibft.labels import Labels, by_place, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.gradients import Gradients
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import Gradients, LoRA, Training
 from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import WHOLE, Shard, length_batches, windows

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from transformers import PreTrainedModel
 
-from ibft.config.training import LoRA, Training
+from ibft.config.sections import LoRA, Training
 from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 from ibft.training.backend import TorchBackend

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.memorization import Scoring
+from ibft.config.sections import Scoring
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.models.batching import WHOLE, Shard, length_batches

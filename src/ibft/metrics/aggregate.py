@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.metrics.intervals import Floats, bootstrap_interval
 from ibft.metrics.pass_at_k import pass_at_k_m_array
 from ibft.metrics.runs import describe

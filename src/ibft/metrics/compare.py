@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Grid, headline_grid, plain
 from ibft.metrics.aggregate import CELL, Cell, cells, check_k
 from ibft.metrics.intervals import Floats, bootstrap_interval

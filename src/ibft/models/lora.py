@@ -7,7 +7,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
-from ibft.config.training import LoRA
+from ibft.config.sections import LoRA
 from ibft.runtime.errors import UserError
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ibft.config.inputs import Model
+from ibft.config.sections import Model
 from ibft.data.hub import fetch, pin
 from ibft.models.checks.architecture import check_fit, description, rendered_template, tokenizer_facts
 from ibft.models.checks.folder import INDEX, KEPT, descriptions, indexed, plain_files, weight_files

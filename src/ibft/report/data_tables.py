@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ibft.config.contamination import Contamination
-from ibft.config.gradients import Gradients
+from ibft.config.sections import Contamination, Gradients
 from ibft.labels import Labels, in_order
 from ibft.memorization.distributions import scores_at
 from ibft.memorization.separation import separation

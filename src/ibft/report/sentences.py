@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised
 from ibft.report.tables import Tally
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
 from ibft.paths import Run
 from ibft.runtime.errors import UserError

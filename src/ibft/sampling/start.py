@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ibft.config.sampling import Sampling
+from ibft.config.sections import Sampling
 from ibft.runtime.errors import UserError
 from ibft.sampling.engine import Engine
 from ibft.sampling.transformers_engine import TransformersEngine

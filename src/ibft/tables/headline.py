@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Grid, Labels, compared, headline_grid, in_order, mathtext, plain, rows_at
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import HEADLINE

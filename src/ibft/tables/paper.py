@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.config import Config
-from ibft.config.metrics import Metrics
+from ibft.config.sections import Metrics
 from ibft.labels import Labels, labels_of, raised
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import METRICS, PAPER_COMPARISON

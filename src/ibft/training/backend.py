@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ibft.config.training import Training
+from ibft.config.sections import Training
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
 from ibft.training.distributed import World

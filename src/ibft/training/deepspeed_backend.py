@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ibft.config.deepspeed import own_settings
-from ibft.config.training import Training
+from ibft.config.sections import Training
 from ibft.store.files import write_bytes
 from ibft.training.backend import Rows, make_optimizer
 from ibft.training.batches import Batch

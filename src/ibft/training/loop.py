@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibft.config.training import Training
+from ibft.config.sections import Training
 from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress

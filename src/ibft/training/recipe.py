@@ -13,8 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.methods import Method
-from ibft.config.training import Training
+from ibft.config.sections import Method, Training
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.encoding import encode_with_profile
 from ibft.models.lora import add_lora

@@ -5,7 +5,7 @@ import json
 import signal
 from dataclasses import replace
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.problem import Problem
 from ibft.execution.python import upstream
 from ibft.execution.python.source import is_pure

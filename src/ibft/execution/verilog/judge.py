@@ -9,7 +9,7 @@ import signal
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ibft.config.execution import Execution
+from ibft.config.sections import Execution
 from ibft.execution.problem import Problem
 from ibft.execution.sandbox.cells import CellFaultError, Ended, run_one, signal_name
 from ibft.execution.sandbox.client import ForkServer
