@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -85,8 +86,7 @@ def kill_under_stages(checkout: Checkout, ignored: str, *, is_leader: bool, afte
     """Start a run, kill its Snakemake while stages are at work, and see them end."""
     own_tmp = checkout.work / "tmp"
     own_tmp.mkdir(exist_ok=True)
-    snakemake = checkout.command("default", "--cores", "2", "--nolock")  # `ibft resume` would first remove the lock
-    shell = ["bash", "-c", f"trap '' {ignored}; exec \"$@\"", "bash", *snakemake]
+    shell = ["bash", "-c", f"trap '' {ignored}; exec \"$@\"", "bash", *command(checkout)]
     with (checkout.work / "run.log").open("w") as log:
         environment = {**checkout.environment(), "TMPDIR": str(own_tmp)}
         run = psutil.Popen(shell, stdout=log, stderr=log, env=environment, start_new_session=is_leader)
@@ -105,10 +105,9 @@ def kill_under_stages(checkout: Checkout, ignored: str, *, is_leader: bool, afte
 
 
 def tables_after(checkout: Checkout) -> dict[str, bytes]:
-    """Those of a run that nobody kills, which may start at once, as its stages may."""
+    """Those of a run that nobody kills, whose stages may start at once."""
     checkout = replace(checkout, python=Path(python()))
-    environment = {**checkout.environment(), "WARM_PYTHON": python()}
-    run = subprocess.run(command(checkout), capture_output=True, text=True, env=environment, check=False)
+    run = subprocess.run(command(checkout), capture_output=True, text=True, env=checkout.environment(), check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return tables(checkout)
 
@@ -121,8 +120,7 @@ def tables(checkout: Checkout) -> dict[str, bytes]:
 
 
 def command(checkout: Checkout) -> list[str]:
-    ibft = [str(checkout.python), "-c", "from ibft.cli import main; main()"]
-    return [*ibft, "resume", *checkout.options(), "--cores", "2"]
+    return [sys.executable, "-c", "from ibft.cli import main; main()", "resume", *checkout.options(), "--cores", "2"]
 
 
 def start_and_kill(checkout: Checkout, victim: str, number: signal.Signals, after_s: float) -> bool:
