@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
+import pandas as pd
 import yaml
 
 from ibft.store.parquet import read_table
@@ -15,6 +15,7 @@ from tests.workflow.conftest import Checkout
 
 SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(python|diff) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LOG, FIGURE = "training/tiny/rtl/ibft/seed0/training_log.parquet", "figures/tiny/rtl/training_curves.png"
 EXAMPLES = dict(SECTION.findall((REPOSITORY / "docs" / "extending.md").read_text()))
 
 
@@ -83,10 +84,7 @@ def test_a_benchmark_format(checkout: Checkout) -> None:
     row = {"task_id": "a/1", "text": "Double x.", "code": "def twice(x):\n    return 2 * x\n"}
     (checkout.work / "mine.jsonl").write_text(json.dumps({**row, "test_list": ["assert twice(2) == 4"]}) + "\n")
     entry = {"source": "path:mine.jsonl", "language": "python", "format": "asserts"}
-    samples = [
-        {"task_id": "a/1", "completion": "    return 2 * x\n"},
-        {"task_id": "a/1", "completion": "    return x\n"},
-    ]
+    samples = [{"task_id": "a/1", "completion": f"    return {value}\n"} for value in ("2 * x", "x")]
     (checkout.work / "theirs.jsonl").write_text("\n".join(map(json.dumps, samples)))
     theirs = {"model": "m", "dataset": "d", "benchmark": "mine", "temperature": 0.2, "profile": "evalplus-base"}
     config = {
@@ -99,9 +97,8 @@ def test_a_benchmark_format(checkout: Checkout) -> None:
     path = checkout.work / "asserts.yaml"
     path.write_text(yaml.safe_dump(config))
     run(checkout, "all_tables", config=path)
-    assert (
-        read_table(checkout.work / "asserts" / "problems" / "mine.parquet", PROBLEMS)["entry_point"].item() == "twice"
-    )
+    problems = read_table(checkout.work / "asserts" / "problems" / "mine.parquet", PROBLEMS)
+    assert problems["entry_point"].item() == "twice"
     assert "50.0" in (checkout.work / "asserts" / "tables" / "all" / "headline.md").read_text()
 
 
@@ -116,7 +113,8 @@ def test_a_prompt_profile(checkout: Checkout) -> None:
 from types import SimpleNamespace
 from ibft.extraction import extract
 from ibft.prompts import get_profile
-problem = SimpleNamespace(task_id="a", language="python", description="Double x.", entry_point="f", prompt="def f(x):\\n")
+text = {"language": "python", "description": "Double x.", "entry_point": "f", "prompt": "def f(x):\\n"}
+problem = SimpleNamespace(task_id="a", **text)
 turn = get_profile("terse").problem_turn(problem)
 print(repr(turn.question + turn.opening), repr(extract("terse", "    return 2 * x\\nprint(f(1))", problem)))
 """
@@ -128,11 +126,8 @@ print(repr(turn.question + turn.opening), repr(extract("terse", "    return 2 * 
 
 def test_a_loss_term(checkout: Checkout) -> None:
     make_edits("A loss term", checkout.root)
-    log = "results/training/tiny/rtl/ibft/seed0/training_log.parquet"
-    run(checkout, log, "results/figures/tiny/rtl/training_curves.svg")
-    rows = pytest.importorskip("pandas").read_parquet(checkout.work / log)
-    assert (rows["size"] > 0).all()
-    assert (
-        "Size of the decoded state" in (checkout.work / "results/figures/tiny/rtl/training_curves.svg").read_text()
-        or (checkout.work / "results/figures/tiny/rtl/training_curves.png").exists()
-    )
+    log, figure = (checkout.work / "results" / name for name in (LOG, FIGURE))
+    before = figure.read_bytes()
+    run(checkout, f"results/{LOG}", f"results/{FIGURE}")
+    assert (pd.read_parquet(log)["size"] > 0).all()
+    assert figure.read_bytes() != before
