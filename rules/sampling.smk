@@ -1,7 +1,7 @@
 # n completions of every problem in every trial. One job starts one engine for one variant at one temperature, and samples
-# all benchmarks of its track; `update` leaves finished trials where they are, so that only what is missing is sampled.
+# all benchmarks of its experiment; `update` leaves finished trials where they are, so that only what is missing is sampled.
 
-for name, track in CONFIG.tracks.items():
+for name, experiment in CONFIG.experiments.items():
 
     rule:
         name:
@@ -9,12 +9,12 @@ for name, track in CONFIG.tracks.items():
         input:
             model="<results>/models/{model}/manifest.json",
             adapter=lambda wildcards: GRAPH.adapter(variant_of(wildcards)),
-            problems=[GRAPH.results.problems(each) for each in track.benchmarks],
+            problems=[GRAPH.results.problems(each) for each in experiment.benchmarks],
         output:
             samples=update(
                 expand(
                     "<results>/samples/{model}/{dataset}/{method}/seed{seed}/{benchmark}/T{temperature}/trial{trial}.parquet",
-                    benchmark=track.benchmarks,
+                    benchmark=experiment.benchmarks,
                     trial=range(CONFIG.sampling.trials),
                     allow_missing=True,
                 )
@@ -24,8 +24,8 @@ for name, track in CONFIG.tracks.items():
         benchmark:
             "<benchmarks>/sample/<variant>/T{temperature}.tsv"
         wildcard_constraints:
-            model=one_of(track.models),
-            dataset=one_of([track.dataset]),
+            model=one_of(experiment.models),
+            dataset=one_of([experiment.dataset]),
             method=one_of(CONFIG.methods),
             seed=r"\d+",
         conda:
@@ -40,7 +40,7 @@ for name, track in CONFIG.tracks.items():
                     variant_of(wildcards), float(wildcards.temperature)
                 ).as_json()
             ),
-            benchmarks=list(track.benchmarks),
+            benchmarks=list(experiment.benchmarks),
         shell:
             'python "$IBFT_SCRIPTS/sample.py" --job {params.job:q} --model {input.model:q} --adapter {input.adapter:q}'
             " --benchmarks {params.benchmarks:q} --problems {input.problems:q}"
@@ -58,7 +58,7 @@ rule import_samples:
     benchmark:
         "<benchmarks>/import_samples/<run>.tsv"
     wildcard_constraints:
-        method=one_of(CONFIG.samples),
+        method=one_of(CONFIG.imported_samples),
         seed="0",
         trial="0",
     conda:
@@ -70,7 +70,7 @@ rule import_samples:
         code=code_of("import_samples.py"),
         job=lambda wildcards: GRAPH.import_samples(wildcards.method).as_json(),
         content=lambda wildcards: sha256(
-            Path(CONFIG.samples[wildcards.method].source.removeprefix("path:"))
+            Path(CONFIG.imported_samples[wildcards.method].source.removeprefix("path:"))
         ),
     shell:
         'python "$IBFT_SCRIPTS/import_samples.py" --job {params.job:q} --problems {input.problems:q}'

@@ -35,7 +35,7 @@ CONFIG = {
         "ft-grand": {"kind": "ft", "selection": {"by": "grand"}},
         "ibft": {"kind": "ibft"},
     },
-    "tracks": {
+    "experiments": {
         "verilog": {
             "models": ["smollm2"],
             "dataset": "rtl",

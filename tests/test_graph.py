@@ -62,8 +62,8 @@ def test_a_target_has_the_runs_that_its_filters_keep(paper: Graph, target: str, 
         assert shown.methods is None or run.method in shown.methods
         assert shown.benchmarks is None or run.benchmark in shown.benchmarks
         assert shown.temperatures is None or run.temperature in shown.temperatures
-        assert run.benchmark in paper.config.track_of(run.model, run.dataset).benchmarks
-    if target != "search":  # whose methods no track runs
+        assert run.benchmark in paper.config.experiment_of(run.model, run.dataset).benchmarks
+    if target != "search":  # whose methods no experiment runs
         assert set(runs) <= set(paper.runs())
 
 
@@ -71,7 +71,7 @@ def test_imported_samples_are_runs_of_every_target_whose_filters_they_pass() -> 
     own = {"source": f"path:{__file__}", "model": "theirs", "dataset": "theirs"}
     own |= {"benchmark": "rtl-mini", "temperature": 0.2}
     targets = {
-        "mine": {"table": True, "tracks": ["verilog"]},
+        "mine": {"table": True, "experiments": ["verilog"]},
         "cold": {"table": True, "temperatures": [0.2]},
         "hot": {"table": True, "temperatures": [0.5]},
     }
@@ -140,10 +140,10 @@ def test_geometry_is_that_of_the_first_seed() -> None:
         ({"figures": ["temperature"]}, "draws temperature, .* lacks several `sampling.temperatures`"),
         (
             {"figures": ["removal_ratio"], "methods": ["base", "ft", "ft-grand"]},
-            "draws removal_ratio, .* lacks a method whose `selection.keep` is a list",
+            "draws removal_ratio, .* lacks a method whose `selection.keep_fraction` is a list",
         ),
         ({"figures": ["sensitivity"]}, "draws sensitivity, .* lacks an IB-FT method with a list for alpha, beta"),
-        ({"table": True, "temperatures": [0.9]}, "shows nothing: targets.mine keeps no variant of any track"),
+        ({"table": True, "temperatures": [0.9]}, "shows nothing: targets.mine keeps no variant of any experiment"),
     ],
 )
 def test_a_target_that_lacks_something_says_what(target: dict[str, Any], told: str) -> None:
@@ -153,14 +153,14 @@ def test_a_target_that_lacks_something_says_what(target: dict[str, Any], told: s
 
 def test_a_target_whose_figure_no_pair_has_says_so() -> None:
     config = copy.deepcopy(SMALL)
-    config["tracks"]["verilog"]["methods"].remove("ft-grand")
+    config["experiments"]["verilog"]["methods"].remove("ft-grand")
     with pytest.raises(UserError, match=r"^Target mine draws gradient_imbalance, of which this configuration has none"):
         graph(config, targets={"mine": {"figures": ["gradient_imbalance"]}}).shown("mine")
 
 
 def test_one_value_of_the_removed_share_is_no_sweep() -> None:
     config = copy.deepcopy(SMALL)
-    config["methods"]["ft-mink"]["selection"]["keep"] = 0.5
+    config["methods"]["ft-mink"]["selection"]["keep_fraction"] = 0.5
     assert "removal_ratio" in graph(SMALL).run_figures()
     assert "removal_ratio" not in graph(config).run_figures()  # GraNd has a share of its own, which is no second point
 

@@ -58,12 +58,12 @@ class Graph:
         products: list[list[list[Any]]] = []
         for v in self.config.variants(shown):
             sampling = self.config.sampling_of(v.model, v.dataset)
-            benchmarks = _kept(self.config.track_of(v.model, v.dataset).benchmarks, shown.benchmarks)
+            benchmarks = _kept(self.config.experiment_of(v.model, v.dataset).benchmarks, shown.benchmarks)
             temperatures = _kept(sampling.temperatures, shown.temperatures)
             variant: list[list[Any]] = [[v.model], [v.dataset], [v.method], [v.seed]]
             products.append([*variant, benchmarks, temperatures, list(range(sampling.trials))])
         for name in self._imported(shown):
-            own = self.config.samples[name]
+            own = self.config.imported_samples[name]
             products.append([[own.model], [own.dataset], [name], [0], [own.benchmark], [own.temperature], [0]])
         return products
 
@@ -71,20 +71,24 @@ class Graph:
         return list(expand_runs(self.run_products(target)))
 
     def _imported(self, shown: Target) -> Iterator[str]:
-        """Name the imported samples that pass a target's filters; those belong to no track."""
-        for name, own in self.config.samples.items():
+        """Name the imported samples that pass a target's filters; those belong to no experiment."""
+        for name, own in self.config.imported_samples.items():
             filters = (
                 (own.model, shown.models),
                 (own.benchmark, shown.benchmarks),
                 (own.temperature, shown.temperatures),
             )
-            if shown.tracks is None and shown.methods is None and all(_kept([value], kept) for value, kept in filters):
+            if (
+                shown.experiments is None
+                and shown.methods is None
+                and all(_kept([value], kept) for value, kept in filters)
+            ):
                 yield name
 
     @property
     def datasets(self) -> list[str]:
         """The datasets that models are fine-tuned on, and the reference that none can have seen."""
-        used = {track.dataset for track in self.config.tracks.values()}
+        used = {experiment.dataset for experiment in self.config.experiments.values()}
         return sorted(used | ({self.config.memorization.reference or ""} if used else set()))
 
     @property
@@ -130,7 +134,7 @@ class Graph:
         selection = self.config.methods[variant.method].selection
         if selection is None:
             return []
-        return [self.results.selection(variant.model, variant.dataset, selection.by, selection.keep)]
+        return [self.results.selection(variant.model, variant.dataset, selection.by, selection.keep_fraction)]
 
     def adapters(self) -> Paths:
         return [path for variant in self.config.variants() for path in self.adapter(variant)]
@@ -170,7 +174,7 @@ class Graph:
             lora=training.lora,
             max_length=training.max_length,
             learning_rate=training.learning_rate,
-            profile=self.config.track_of(model, dataset).profile,
+            profile=self.config.experiment_of(model, dataset).profile,
             precision=self.config.models[model].precision,
             seed=self.config.seed,
         )
@@ -178,8 +182,8 @@ class Graph:
     def relate_gradients(self) -> RelateGradients:
         return RelateGradients(k=self.config.memorization.k_selection)
 
-    def select_examples(self, by: str, keep: str) -> SelectExamples:
-        selection = Selection.model_validate({"by": by, "keep": float(keep)})
+    def select_examples(self, by: str, keep_fraction: str) -> SelectExamples:
+        selection = Selection.model_validate({"by": by, "keep_fraction": float(keep_fraction)})
         return SelectExamples(selection=selection, k=self.config.memorization.k_selection, seed=self.config.seed)
 
     def train(self, variant: Variant) -> Train:
@@ -188,7 +192,7 @@ class Graph:
             method=method.without("label", "selection", "sweep"),
             layer=self.config.layer_index(variant.model, method.layer),
             training=self.config.training_of(variant.model, variant.dataset).without("seeds"),
-            profile=self.config.track_of(variant.model, variant.dataset).profile,
+            profile=self.config.experiment_of(variant.model, variant.dataset).profile,
             precision=self.config.models[variant.model].precision,
             seed=variant.seed,
         )
@@ -216,10 +220,10 @@ class Graph:
         )
 
     def import_samples(self, name: str) -> ImportedSamples:
-        return self.config.samples[name].without("label")
+        return self.config.imported_samples[name].without("label")
 
     def execute(self, method: str) -> Execute:
-        imported = self.config.samples.get(method)
+        imported = self.config.imported_samples.get(method)
         as_is = imported is not None and imported.profile == "as-is"
         return Execute(execution=self.config.execution, as_is=as_is)
 
@@ -260,7 +264,7 @@ class Graph:
             UserError: the configuration lacks what the target shows; the sentence says what.
         """
         if not self.runs(target):
-            raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any track.")
+            raise UserError(f"Target {target} shows nothing: targets.{target} keeps no variant of any experiment.")
         tables = self.tables(target) if self.config.target(target).table else []
         return [*(self._of_the_whole_run() if target == ALL else []), *tables, *self.figure_files(target)]
 
@@ -329,7 +333,7 @@ class Graph:
     def _share_kept(self, method: str) -> tuple[str, float] | None:
         """What a method selects by, and the share that it keeps."""
         selection = self.config.methods[method].selection
-        return (selection.by, selection.keep) if selection else None
+        return (selection.by, selection.keep_fraction) if selection else None
 
     def _bottleneck(self, method: str) -> tuple[str, tuple[float, ...]] | None:
         settings = self.labels.bottlenecks.get(method)
@@ -396,7 +400,7 @@ class Graph:
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
         """The paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
         yield "p0", self.scores_of_base(model, dataset)
-        for method in self.config.track_of(model, dataset).methods:
+        for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
                 seed = self.config.training_of(model, dataset).seeds[0]
                 yield "p1", self.results.memorization(Variant(model, dataset, method, seed))

@@ -67,15 +67,15 @@ def labels_of(config: Config) -> Labels:
     """Return the labels of `config`; without one, a method is called after what it does, anything else by its name.
 
     Methods are in the paper's order, imported samples after them, then sweeps; the rest is in the order in which the
-    tracks list it.
+    experiments list it.
     """
     kinds: dict[str, Kind] = {name: kind_of(method) for name, method in config.methods.items()}
-    kinds |= dict.fromkeys(config.samples, "imported")
+    kinds |= dict.fromkeys(config.imported_samples, "imported")
     swept = [name for name, method in config.methods.items() if method.sweep]
     order = [*_METHOD_LABELS, "imported"]
     kinds = dict(sorted(kinds.items(), key=lambda item: (item[0] in swept, order.index(item[1]), item[0])))
     methods = {name: config.methods[name] for name in kinds if name in config.methods}
-    labels = _method_labels(methods, kinds) | {name: own.label or name for name, own in config.samples.items()}
+    labels = _method_labels(methods, kinds) | {name: own.label or name for name, own in config.imported_samples.items()}
     return Labels(
         models={name: visible(_label(config.models, name)) for name in config.in_use("models")},
         datasets={name: visible(dataset.label or name) for name, dataset in config.datasets.items()},
@@ -83,7 +83,7 @@ def labels_of(config: Config) -> Labels:
         benchmarks={name: visible(_label(config.benchmarks, name)) for name in config.in_use("benchmarks")},
         kinds=kinds,
         removed={
-            name: round(1 - method.selection.keep, 6) if method.selection else 0.0
+            name: round(1 - method.selection.keep_fraction, 6) if method.selection else 0.0
             for name, method in methods.items()
             if method.kind == "ft"
         },
@@ -106,7 +106,7 @@ def ambiguous_labels(config: Config) -> Iterator[str]:
         first = found.setdefault(shown, names)
         for section, own, other, label in zip(_SECTIONS, names, first, shown, strict=True):
             if own != other:
-                key = "samples" if section == "methods" and own in config.samples else section
+                key = "imported_samples" if section == "methods" and own in config.imported_samples else section
                 yield f"{key}.{own}.label: {label!r} already stands for {other!r}, of which one would not be shown"
                 break
 
@@ -116,9 +116,9 @@ def _evaluated(config: Config) -> Iterator[tuple[str, ...]]:
     every = [
         (variant.model, variant.dataset, variant.method, benchmark)
         for variant in config.variants()
-        for benchmark in config.track_of(variant.model, variant.dataset).benchmarks
+        for benchmark in config.experiment_of(variant.model, variant.dataset).benchmarks
     ]
-    every += [(own.model, own.dataset, name, own.benchmark) for name, own in config.samples.items()]
+    every += [(own.model, own.dataset, name, own.benchmark) for name, own in config.imported_samples.items()]
     yield from dict.fromkeys(every)
 
 
@@ -165,7 +165,7 @@ def mathtext(k: int, m: int) -> str:
 
 def headline_grid(settings: Metrics) -> Grid:
     """Return the metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
-    grid = [(k, 1) for k in settings.k] + [(settings.strict_k, m) for m in settings.strict_m]
+    grid = [(k, 1) for k in settings.k] + [(settings.pass_at_k_m.k, m) for m in settings.pass_at_k_m.m]
     return list(dict.fromkeys(grid))
 
 

@@ -70,8 +70,8 @@ class Results:
     def gradient_imbalance(self, model: str, dataset: str, table: str) -> str:
         return f"{self.root}/gradient_imbalance/{model}/{dataset}/{table}.parquet"
 
-    def selection(self, model: str, dataset: str, by: str, keep: float) -> str:
-        return f"{self.root}/selection/{model}/{dataset}/{by}-keep{keep:g}.parquet"
+    def selection(self, model: str, dataset: str, by: str, keep_fraction: float) -> str:
+        return f"{self.root}/selection/{model}/{dataset}/{by}-keep{keep_fraction:g}.parquet"
 
     def adapter(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/adapter/manifest.json"

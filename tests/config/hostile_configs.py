@@ -24,7 +24,7 @@ class HostileConfig(NamedTuple):
 
 MODEL, BENCH = "models.smollm2-135m", "benchmarks.humaneval"
 LABEL = "methods.ft.label"
-MINK = "methods.ft-mink.selection.keep"
+MINK = "methods.ft-mink.selection.keep_fraction"
 FT = {"kind": "ft"}
 
 
@@ -48,7 +48,7 @@ HOSTILE_CONFIGS = {
     # Methods that would vanish.
     "keep that looks alike": HostileConfig({MINK: [0.2, 0.20000001]}, r"methods\.ft-mink: two of its values"),
     "one keep of many digits": HostileConfig(
-        {MINK: 0.123456789}, r"methods\.ft-mink\.selection\.keep: .*write 0.123457"
+        {MINK: 0.123456789}, r"methods\.ft-mink\.selection\.keep_fraction: .*write 0.123457"
     ),
     "alpha that looks alike": HostileConfig(
         {"methods.ibft.alpha": [0.1, 0.10000001]}, r"methods\.ibft: two of its values"
@@ -63,35 +63,40 @@ HOSTILE_CONFIGS = {
         r"methods\.ibft and methods\.ibft-alpha1:",
     ),
     "samples named as a member": HostileConfig(
-        {MINK: [0.9, 0.8], "samples": {"ft-mink-keep0.9": IMPORTED}}, r"samples\.ft-mink-keep0\.9: a method has"
+        {MINK: [0.9, 0.8], "imported_samples": {"ft-mink-keep0.9": IMPORTED}},
+        r"imported_samples\.ft-mink-keep0\.9: a method has",
     ),
-    "a list that says one value twice": HostileConfig({MINK: [0.9, 0.9]}, r"methods\.ft-mink\.selection\.keep"),
-    "an empty list of values": HostileConfig({MINK: []}, r"methods\.ft-mink\.selection\.keep"),
+    "a list that says one value twice": HostileConfig(
+        {MINK: [0.9, 0.9]}, r"methods\.ft-mink\.selection\.keep_fraction"
+    ),
+    "an empty list of values": HostileConfig({MINK: []}, r"methods\.ft-mink\.selection\.keep_fraction"),
     "one label for two methods": HostileConfig(
         {LABEL: "Base"}, r"methods\.ft\.label: 'Base' already stands for 'base'"
     ),
     "one label for samples and a method": HostileConfig(
-        {"samples": {"theirs": {**IMPORTED, "model": "smollm2-135m", "label": "FT"}}}, r"samples\.theirs\.label: 'FT'"
+        {"imported_samples": {"theirs": {**IMPORTED, "model": "smollm2-135m", "label": "FT"}}},
+        r"imported_samples\.theirs\.label: 'FT'",
     ),
     "one label for two datasets": HostileConfig(
         {"datasets.rtl.label": "L", "datasets.python-stdlib.label": "L"},
         None,  # whose benchmarks differ
     ),
-    "a method twice in a track": HostileConfig(
-        {"tracks.verilog.methods": ["ft", "base", "ft"]}, r"tracks\.verilog\.methods: 'ft' stands in the list twice"
+    "a method twice in an experiment": HostileConfig(
+        {"experiments.verilog.methods": ["ft", "base", "ft"]},
+        r"experiments\.verilog\.methods: 'ft' stands in the list twice",
     ),
-    "a model twice in a track": HostileConfig(
-        {"tracks.verilog.models": ["smollm2-135m"] * 2}, r"tracks\.verilog\.models: "
+    "a model twice in an experiment": HostileConfig(
+        {"experiments.verilog.models": ["smollm2-135m"] * 2}, r"experiments\.verilog\.models: "
     ),
     "a benchmark twice": HostileConfig(
-        {"tracks.verilog.benchmarks": ["rtl-mini"] * 2}, r"tracks\.verilog\.benchmarks: "
+        {"experiments.verilog.benchmarks": ["rtl-mini"] * 2}, r"experiments\.verilog\.benchmarks: "
     ),
     "a temperature twice": HostileConfig({"sampling.temperatures": [0.2, 0.2]}, r"sampling\.temperatures: 0\.2 stands"),
     "a seed twice": HostileConfig({"training.seeds": [1, 1]}, r"training\.seeds: 1 stands in the list twice"),
     "a k twice": HostileConfig({"metrics.k": [1, 5, 1]}, r"metrics\.k: 1 stands in the list twice"),
     "a sweep and its member": HostileConfig(
-        {MINK: [0.9, 0.8], "tracks.verilog.methods": ["ft-mink", "ft-mink-keep0.9"]},
-        r"tracks\.verilog\.methods: 'ft-mink-keep0",
+        {MINK: [0.9, 0.8], "experiments.verilog.methods": ["ft-mink", "ft-mink-keep0.9"]},
+        r"experiments\.verilog\.methods: 'ft-mink-keep0",
     ),
     # Numbers.
     "a temperature that looks like another": HostileConfig(
@@ -110,11 +115,11 @@ HOSTILE_CONFIGS = {
     "a great temperature": HostileConfig({"sampling.temperatures": [1e20]}, r"sampling\.temperatures\.0: .*1000"),
     "a temperature below 0": HostileConfig({"sampling.temperatures": [-0.5]}, r"sampling\.temperatures\.0: .*0"),
     "an empty list of temperatures": HostileConfig({"sampling.temperatures": []}, r"sampling\.temperatures"),
-    "a temperature of a track": HostileConfig(
-        {"tracks.verilog.sampling.temperatures": [1e-9]}, r"tracks\.verilog\.sampling\.temp"
+    "a temperature of an experiment": HostileConfig(
+        {"experiments.verilog.sampling.temperatures": [1e-9]}, r"experiments\.verilog\.sampling\.temp"
     ),
     "a temperature of samples": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "temperature": 1e-9}}}, r"samples\.a\.temperature: "
+        {"samples": {"a": {**IMPORTED, "temperature": 1e-9}}}, r"imported_samples\.a\.temperature: "
     ),
     "a temperature of a target": HostileConfig(
         {"targets": {"mine": {"table": True, "temperatures": [float("nan")]}}}, r"targets\.mine\.temperatures\.0: "
@@ -148,7 +153,9 @@ HOSTILE_CONFIGS = {
     "a number for a section": HostileConfig({"sampling": 3}, r"sampling: "),
     "a list for a section": HostileConfig({"models": []}, r"models: "),
     "nothing for a section": HostileConfig({"methods": None}, r"methods: "),
-    "a text for a list": HostileConfig({"tracks.verilog.models": "smollm2-135m"}, r"tracks\.verilog\.models: "),
+    "a text for a list": HostileConfig(
+        {"experiments.verilog.models": "smollm2-135m"}, r"experiments\.verilog\.models: "
+    ),
     "a number for a label": HostileConfig({LABEL: 2024}, r"methods\.ft\.label: .*put it in quotes \(found 2024\)"),
     "a long text for a number": HostileConfig({"sampling.n": "9" * 100_000}, r"sampling\.n: .{,300}$"),
     "a list of a million": HostileConfig(lambda: {"sampling.n": [[0] * 10] * 100_000}, r"sampling\.n: .{,600}$"),
@@ -235,16 +242,16 @@ HOSTILE_CONFIGS = {
         {f"{BENCH}.descriptions": "url:https://x.invalid"}, r"humaneval\.descriptions_sha256: needed"
     ),
     "samples in a device": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:/dev/tty"}}}, r"samples\.a\.source: "
+        {"samples": {"a": {**IMPORTED, "source": "path:/dev/tty"}}}, r"imported_samples\.a\.source: "
     ),
     "samples in a folder": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:/"}}}, r"samples\.a\.source: .*folder"
+        {"samples": {"a": {**IMPORTED, "source": "path:/"}}}, r"imported_samples\.a\.source: .*folder"
     ),
     "samples under a long name": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": f"path:{'x' * 300}"}}}, r"samples\.a\.source: .*too long"
+        {"samples": {"a": {**IMPORTED, "source": f"path:{'x' * 300}"}}}, r"imported_samples\.a\.source: .*too long"
     ),
     "samples under a null character": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:\0"}}}, r"samples\.a\.source: .*null character"
+        {"samples": {"a": {**IMPORTED, "source": "path:\0"}}}, r"imported_samples\.a\.source: .*null character"
     ),
 }
 

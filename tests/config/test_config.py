@@ -45,26 +45,41 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["sampling"].update(temprature=1), ["sampling.temprature", "unknown", "'temperatures'", "top_p"]),
         (lambda c: c.update(metods={}), ["metods", "unknown key", "did you mean 'methods'"]),
         (lambda c: c["sampling"].update(n="ten"), ["sampling.n", "integer", "'ten'"]),
-        (lambda c: c["methods"]["ft-mink"]["selection"].update(keep=1.5), ["methods.ft-mink.selection.keep", "1.5"]),
+        (
+            lambda c: c["methods"]["ft-mink"]["selection"].update(keep_fraction=1.5),
+            ["methods.ft-mink.selection.keep_fraction", "1.5"],
+        ),
         (lambda c: c["methods"]["ft-mink"]["selection"].update(by="best"), ["selection.by", "'mink', 'grand'"]),
         (lambda c: c["metrics"].update(k=[1, 20]), ["metrics", "k = 20", "sampling.n = 10"]),
-        (lambda c: c["metrics"].update(strict_m=[11]), ["metrics.strict_m", "at most metrics.strict_k = 10"]),
-        (lambda c: c["tracks"]["verilog"].update(models=["smolm"]), ["tracks.verilog.models", "'smolm'", "smollm2"]),
-        (lambda c: c["tracks"]["verilog"].update(methods=["dpo"]), ["tracks.verilog.methods", "unknown method 'dpo'"]),
+        (lambda c: c["metrics"].update(pass_at_k_m={"m": [11]}), ["metrics.pass_at_k_m.m", "at most metrics.pass_at_k_m.k = 10"]),
+        (
+            lambda c: c["experiments"]["verilog"].update(models=["smolm"]),
+            ["experiments.verilog.models", "'smolm'", "smollm2"],
+        ),
+        (
+            lambda c: c["experiments"]["verilog"].update(methods=["dpo"]),
+            ["experiments.verilog.methods", "unknown method 'dpo'"],
+        ),
         (lambda c: c["methods"]["ibft"].update(layer=31), ["methods.ibft.layer", "31", "1 to 30"]),
         (lambda c: c["methods"]["ibft"].update(layer=0), ["methods.ibft.layer"]),
         (lambda c: c.update(geometry={"layer": 99}), ["1 to 30"]),
         (lambda c: c["datasets"]["rtl"].update(source="path:absent.jsonl"), ["datasets.rtl.source", "does not exist"]),
         (lambda c: c["datasets"]["rtl"].update(source="generated:rlt"), ["datasets.rtl.source", "did you mean 'rtl'"]),
         (lambda c: c["models"]["smollm2-135m"].update(source="s3:x"), ["models.smollm2-135m.source"]),
-        (lambda c: c["tracks"]["verilog"].update(training={"epoch": 1}), ["tracks.verilog.training.epoch", "epochs"]),
-        (lambda c: c["tracks"]["verilog"].update(sampling={"n": 5}), ["k = 10", "sampling.n = 5"]),
-        (lambda c: c["tracks"]["verilog"].update(sampling={"trials": 3}), ["tracks.verilog.sampling.trials", "share"]),
+        (
+            lambda c: c["experiments"]["verilog"].update(training={"epoch": 1}),
+            ["experiments.verilog.training.epoch", "epochs"],
+        ),
+        (lambda c: c["experiments"]["verilog"].update(sampling={"n": 5}), ["k = 10", "sampling.n = 5"]),
+        (
+            lambda c: c["experiments"]["verilog"].update(sampling={"trials": 3}),
+            ["experiments.verilog.sampling.trials", "share"],
+        ),
         (lambda c: c["memorization"].update(k_selection=7), ["k_selection", "5, 10, 20"]),
         (lambda c: c["methods"]["base"].update(selection={"by": "mink"}), ["methods.base", "not trained"]),
-        (lambda c: c.pop("models"), ["tracks.verilog.models", "unknown model 'smollm2-135m'"]),
-        (lambda c: c.pop("tracks"), ["tracks", "missing"]),
-        (lambda c: c.update(tracks={}), ["tracks: nothing is asked for"]),
+        (lambda c: c.pop("models"), ["experiments.verilog.models", "unknown model 'smollm2-135m'"]),
+        (lambda c: c.pop("experiments"), ["experiments", "missing"]),
+        (lambda c: c.update(experiments={}), ["experiments: nothing is asked for"]),
         (lambda c: c["memorization"].pop("reference"), ["memorization.reference: missing"]),
         (lambda c: c.update(samples={"theirs": {**IMPORTED, "benchmark": "x"}}), ["samples.theirs.benchmark", "'x'"]),
         (lambda c: c.update(samples={"theirs": {**IMPORTED, "source": "path:absent"}}), ["samples.theirs.source"]),
@@ -79,8 +94,8 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c["compute"].update(deepspeed="path:a.json"), ["compute.deepspeed: a.json cannot be read"]),
         (lambda c: c["training"].update(precision="float16"), ["training.precision: float16", "CPU", "compute.gpus"]),
         (
-            lambda c: c["tracks"]["verilog"].update(training={"precision": "float16"}),
-            ["training.precision: float16", "track verilog"],
+            lambda c: c["experiments"]["verilog"].update(training={"precision": "float16"}),
+            ["training.precision: float16", "experiment verilog"],
         ),
     ],
 )  # fmt: skip
@@ -101,8 +116,10 @@ def test_every_wrong_key_is_told_at_once() -> None:
     assert "sampling.n" in str(refusal.value) and "training.epochs" in str(refusal.value)
 
 
-def test_a_track_overrides_single_keys() -> None:
-    config = load(changed(lambda c: c["tracks"]["verilog"].update(training={"lora": {"alpha": 64}, "seeds": [1, 2]})))
+def test_a_experiment_overrides_single_keys() -> None:
+    config = load(
+        changed(lambda c: c["experiments"]["verilog"].update(training={"lora": {"alpha": 64}, "seeds": [1, 2]}))
+    )
     training = config.training_of("smollm2-135m", "rtl")
     assert (training.lora.alpha, training.lora.rank) == (64, DEFAULT["training"]["lora"]["rank"])
     seeds = [v.seed for v in config.variants() if v.method == "ft" and v.dataset == "rtl"]
@@ -111,23 +128,23 @@ def test_a_track_overrides_single_keys() -> None:
 
 def test_a_model_is_sampled_with_the_profile_that_it_was_trained_with_unless_the_configuration_says_otherwise() -> None:
     def ibft_only(c: dict[str, Any]) -> None:
-        c["tracks"]["verilog"]["profile"] = "ibft"
+        c["experiments"]["verilog"]["profile"] = "ibft"
 
     def sampled_as_origen(c: dict[str, Any]) -> None:
         ibft_only(c)
-        c["tracks"]["verilog"]["sampling"]["profile"] = "origen"
+        c["experiments"]["verilog"]["sampling"]["profile"] = "origen"
 
     for change, expected in ((ibft_only, "ibft"), (sampled_as_origen, "origen")):
         config = load(changed(change))
-        assert config.track_of("smollm2-135m", "rtl").profile == "ibft"
+        assert config.experiment_of("smollm2-135m", "rtl").profile == "ibft"
         assert config.sampling_profile_of("smollm2-135m", "rtl") == expected
         assert config.sampling_profile_of("smollm2-135m", "python-stdlib") == "chat"
 
 
 @pytest.mark.parametrize("key", ["engine", "adapters", "batch_size"])
-def test_a_track_may_have_an_engine_of_its_own(key: str) -> None:
+def test_a_experiment_may_have_an_engine_of_its_own(key: str) -> None:
     value = {"engine": "vllm", "adapters": "merged", "batch_size": 8}[key]
-    config = load(changed(lambda c: c["tracks"]["verilog"]["sampling"].update({key: value})))
+    config = load(changed(lambda c: c["experiments"]["verilog"]["sampling"].update({key: value})))
     assert getattr(config.sampling_of("smollm2-135m", "rtl"), key) == value
     assert getattr(config.sampling_of("smollm2-135m", "python-stdlib"), key) != value
 
@@ -140,10 +157,12 @@ def test_the_seed_of_a_base_model_is_always_0() -> None:
     ]
 
 
-def test_a_config_is_complete_with_every_section_that_its_tracks_need() -> None:
+def test_a_config_is_complete_with_every_section_that_its_experiments_need() -> None:
     assert is_complete(DEFAULT)
-    assert is_complete({"benchmarks": DEFAULT["benchmarks"], "samples": {"theirs": IMPORTED}, "tracks": {}})
-    assert not is_complete({name: DEFAULT[name] for name in ("models", "tracks")})
+    assert is_complete(
+        {"benchmarks": DEFAULT["benchmarks"], "imported_samples": {"theirs": IMPORTED}, "experiments": {}}
+    )
+    assert not is_complete({name: DEFAULT[name] for name in ("models", "experiments")})
 
 
 def test_a_layer_is_an_index_or_a_fraction_of_the_depth() -> None:

@@ -77,7 +77,7 @@ def test_what_a_job_is_told_gives_back_every_section(path: Path) -> None:
         Training(epochs=1, lora=LoRA(rank=4)),
         Method(kind="ibft", layer=1),
         Method(kind="ibft", layer=1.0),
-        Method(kind="ft", selection={"by": "mink", "keep": 0.5}),
+        Method(kind="ft", selection={"by": "mink", "keep_fraction": 0.5}),
         Sample(variant="model/data/base/seed0", temperature=1),
     ],
     ids=repr,

@@ -81,7 +81,7 @@ def test_what_yaml_offers_and_means_what_it_looks_like_works(tmp_path: Path) -> 
 @pytest.mark.parametrize("section", ["datasets.rtl", "benchmarks.humaneval", "samples.theirs"])
 def test_a_source_that_is_no_file_is_refused_without_being_opened(tmp_path: Path, section: str, make: Any) -> None:
     make(tmp_path / "source")
-    config = {"samples": {"theirs": dict(IMPORTED)}, f"{section}.source": f"path:{tmp_path / 'source'}"}
+    config = {"imported_samples": {"theirs": dict(IMPORTED)}, f"{section}.source": f"path:{tmp_path / 'source'}"}
     with pytest.raises(UserError, match=rf"^config: {section}\.source: .*(pipe|folder)"):
         load(changed(config))
 

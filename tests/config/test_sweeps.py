@@ -22,12 +22,12 @@ def swept(**methods: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def test_a_list_of_keep_ratios_is_one_method_each_in_every_track_that_names_it() -> None:
-    config = load(swept(ft_mink={"selection": {"by": "mink", "keep": [0.9, 0.6]}}))
+def test_a_list_of_keep_ratios_is_one_method_each_in_every_experiment_that_names_it() -> None:
+    config = load(swept(ft_mink={"selection": {"by": "mink", "keep_fraction": [0.9, 0.6]}}))
     names = ["ft-mink-keep0.9", "ft-mink-keep0.6"]
     assert "ft-mink" not in config.methods
-    assert config.tracks["verilog"].methods == ("base", "ft", "ft-grand", *names, "ibft")
-    assert [config.methods[name].selection.keep for name in names] == [0.9, 0.6]
+    assert config.experiments["verilog"].methods == ("base", "ft", "ft-grand", *names, "ibft")
+    assert [config.methods[name].selection.keep_fraction for name in names] == [0.9, 0.6]
     assert {config.methods[name].sweep for name in names} == {"ft-mink"}
     assert [v.method for v in config.variants() if v.method in names] == names
 
@@ -56,8 +56,8 @@ def test_a_config_without_lists_stays_as_it_is() -> None:
 
 def test_the_points_of_a_sweep_do_not_take_the_names_and_looks_of_the_comparison() -> None:
     config = swept()
-    config["methods"]["more"] = {"kind": "ft", "selection": {"by": "mink", "keep": [0.9, 0.7]}}
-    config["tracks"]["verilog"]["methods"].append("more")
+    config["methods"]["more"] = {"kind": "ft", "selection": {"by": "mink", "keep_fraction": [0.9, 0.7]}}
+    config["experiments"]["verilog"]["methods"].append("more")
     del config["methods"]["ft-mink"]["label"]
     labels = labels_of(load(config))
     assert labels.method("ft-mink") == "FT w/ Min-K%"
@@ -74,7 +74,11 @@ def test_the_points_of_a_sweep_do_not_take_the_names_and_looks_of_the_comparison
         ("ibft", {"alpha": [0.1, "high"]}, "methods.ibft.alpha"),
         ("ibft", {"alpha": [0.1, -1]}, "methods.ibft-alpha-1.alpha"),
         ("ibft", {"layer": [20, 31]}, "methods.ibft-layer31.layer: 31 is out of range"),
-        ("ft_mink", {"selection": {"by": "mink", "keep": [0.5, 1.5]}}, "methods.ft-mink-keep1.5.selection.keep"),
+        (
+            "ft_mink",
+            {"selection": {"by": "mink", "keep_fraction": [0.5, 1.5]}},
+            "methods.ft-mink-keep1.5.selection.keep_fraction",
+        ),
         ("ft_mink", {"selection": {"by": ["mink", "random"]}}, "methods.ft-mink.selection.by"),
     ],
 )

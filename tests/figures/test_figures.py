@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ibft.config.sections import Memorization, Metrics
+from ibft.config.sections import Memorization, Metrics, PassAtKM
 from ibft.figures import (
     geometry,
     gradient_imbalance,
@@ -92,7 +92,7 @@ def placed_texts(page: ElementTree.Element) -> Iterator[tuple[float, float, Elem
 
 @pytest.mark.parametrize("draw", OF_METRICS, ids=lambda draw: draw.__module__.rsplit(".")[-1])
 def test_one_method_one_k_one_problem_still_draws(draw, tmp_path) -> None:
-    settings = Metrics(k=(1,), strict_k=1, strict_m=(1,), bootstrap=10)
+    settings = Metrics(k=(1,), pass_at_k_m=PassAtKM(k=1, m=(1,)), bootstrap=10)
     single = synthetic_run.pass_counts(trials=1, problems=1)
     single = single[(single["method"] == "base") & (single["dataset"] == "rtl")]
     written(draw(compute_metrics(single, settings), LABELS, settings), tmp_path)

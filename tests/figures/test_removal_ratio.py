@@ -22,12 +22,15 @@ SETTINGS = synthetic_run.SETTINGS
 def sweep_config() -> dict[str, object]:
     methods = {
         **synthetic_run.CONFIG["methods"],
-        "most": {"kind": "ft", "selection": {"by": "mink", "keep": list(KEEP)}},
-        "any": {"kind": "ft", "selection": {"by": "random", "keep": list(KEEP)}},
+        "most": {"kind": "ft", "selection": {"by": "mink", "keep_fraction": list(KEEP)}},
+        "any": {"kind": "ft", "selection": {"by": "random", "keep_fraction": list(KEEP)}},
     }
     del methods["ft-mink"]
-    track = {**synthetic_run.CONFIG["tracks"]["verilog"], "methods": ["base", "ft", "ft-grand", "most", "any", "ibft"]}
-    return {**synthetic_run.CONFIG, "methods": methods, "tracks": {"verilog": track}}
+    experiment = {
+        **synthetic_run.CONFIG["experiments"]["verilog"],
+        "methods": ["base", "ft", "ft-grand", "most", "any", "ibft"],
+    }
+    return {**synthetic_run.CONFIG, "methods": methods, "experiments": {"verilog": experiment}}
 
 
 LABELS = labels_of(load(sweep_config()))
@@ -70,7 +73,7 @@ def test_lines_start_at_ft_and_have_a_point_per_share(metrics: pd.DataFrame, tmp
 
 def test_without_a_sweep_there_is_nothing_to_draw() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(problems=5), SETTINGS)
-    with pytest.raises(UserError, match=r"list for selection\.keep"):
+    with pytest.raises(UserError, match=r"list for selection\.keep_fraction"):
         removal_ratio.draw(metrics, synthetic_run.LABELS, SETTINGS)
 
 

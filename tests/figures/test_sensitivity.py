@@ -25,8 +25,16 @@ def sweep_config() -> dict[str, object]:
         "place": {"kind": "ibft", "layer": list(LAYERS)},
         "other": {"kind": "ibft", "objective": "released-code", "alpha": 0.5},
     }
-    track = {**synthetic_run.CONFIG["tracks"]["verilog"], "methods": ["base", "ft", "strength", "place", "other"]}
-    return {**synthetic_run.CONFIG, "methods": methods, "tracks": {"verilog": track}, "training": {"packing": False}}
+    experiment = {
+        **synthetic_run.CONFIG["experiments"]["verilog"],
+        "methods": ["base", "ft", "strength", "place", "other"],
+    }
+    return {
+        **synthetic_run.CONFIG,
+        "methods": methods,
+        "experiments": {"verilog": experiment},
+        "training": {"packing": False},
+    }
 
 
 LABELS = labels_of(load(sweep_config()))

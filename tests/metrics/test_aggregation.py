@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ibft.config.sections import Metrics
+from ibft.config.sections import Metrics, PassAtKM
 from ibft.metrics.aggregate import compute_metrics, count_passes, judged
 from ibft.metrics.compare import compare_methods, holm, sign_flip_p_values
 from ibft.metrics.intervals import bootstrap_interval
@@ -69,7 +69,7 @@ def test_a_run_without_any_judged_problem_is_refused_by_name() -> None:
 def test_estimates_are_means_over_problems_and_runs_of_every_m() -> None:
     first, second = [0, 3, 10, 7], [1, 3, 10, 4]
     frame = pd.concat([counts(first), counts(second, run=RUN._replace(trial=1))])
-    metrics = compute_metrics(frame, Metrics(k=(1, 5), strict_k=10, strict_m=(2,), bootstrap=100))
+    metrics = compute_metrics(frame, Metrics(k=(1, 5), pass_at_k_m=PassAtKM(k=10, m=(2,)), bootstrap=100))
     assert sorted(zip(metrics["k"], metrics["m"], strict=True)) == sorted(
         [(1, 1), *((5, m) for m in range(1, 6)), *((10, m) for m in range(1, 11))]
     )

@@ -125,7 +125,7 @@ def test_default_labels_say_what_a_method_does_and_equal_kinds_keep_their_names(
                 "ib-strong": {"kind": "ibft", "alpha": 1},
                 "mine": {"kind": "ft", "label": "My FT"},
             },
-            "tracks": {"t": {"models": ["m"], "dataset": "d", "benchmarks": ["b"], "methods": ["base", "pruned"]}},
+            "experiments": {"t": {"models": ["m"], "dataset": "d", "benchmarks": ["b"], "methods": ["base", "pruned"]}},
             "memorization": {"reference": "d", "score_methods": ["base"]},
             "geometry": {"methods": ["base"]},
         }

@@ -143,15 +143,19 @@ def test_a_run_of_other_things_has_nothing_to_compare_with_the_paper() -> None:
 
 def test_the_papers_configuration_fills_both_tables_and_matches_all_its_numbers() -> None:
     config = load_file(REPOSITORY / "config" / "paper.yaml")
-    cells = {(track.dataset, benchmark, 0.2) for track in config.tracks.values() for benchmark in track.benchmarks}
+    cells = {
+        (experiment.dataset, benchmark, 0.2)
+        for experiment in config.experiments.values()
+        for benchmark in experiment.benchmarks
+    }
     assert fillable(config, cells) == list(LAYOUTS)
     assert fillable(config, [cell for cell in cells if cell[1] != "eval-machine"]) == ["table_A1"]
     labelled = {
-        (config.models[model].label, config.datasets[track.dataset].label, config.methods[method].label, own.label)
-        for track in config.tracks.values()
-        for model in track.models
-        for method in track.methods
-        for own in (config.benchmarks[name] for name in track.benchmarks)
+        (config.models[model].label, config.datasets[experiment.dataset].label, config.methods[method].label, own.label)
+        for experiment in config.experiments.values()
+        for model in experiment.models
+        for method in experiment.methods
+        for own in (config.benchmarks[name] for name in experiment.benchmarks)
     }
     printed = set(NUMBERS[["model", "dataset", "method", "benchmark"]].itertuples(index=False, name=None))
     assert printed <= labelled

@@ -158,7 +158,7 @@ def test_the_report_tells_the_run(report: Path) -> None:
         "namespaces: own file system",
         "transformers",
         "Peak memory",
-        "tracks:",
+        "experiments:",
         "How to read it.",
         "11 problems × 10 samples",
     ):

@@ -35,14 +35,14 @@ def test_mink_drops_the_most_memorized_and_grand_the_lowest_norm(
     by: str, kept: list[str], command: list[object], tmp_path: Path
 ) -> None:
     scores = tmp_path / {"mink": "memorization", "grand": "gradients"}[by]
-    job = f'{{"selection": {{"by": "{by}", "keep": 0.8}}, "k": 20}}'
+    job = f'{{"selection": {{"by": "{by}", "keep_fraction": 0.8}}, "k": 20}}'
     script("select_examples")([*command, "--scores", scores, "--job", job])
     assert read_table(tmp_path / "kept", SELECTION)["example_id"].tolist() == kept
 
 
 def test_two_runs_write_equal_bytes(command: list[object], tmp_path: Path) -> None:
     def run() -> bytes:
-        script("select_examples")([*command, "--job", '{"selection": {"by": "random", "keep": 0.6}}'])
+        script("select_examples")([*command, "--job", '{"selection": {"by": "random", "keep_fraction": 0.6}}'])
         return (tmp_path / "kept").read_bytes()
 
     assert run() == run()
@@ -50,11 +50,11 @@ def test_two_runs_write_equal_bytes(command: list[object], tmp_path: Path) -> No
 
 
 def test_a_k_that_was_not_scored_is_refused(command: list[object], tmp_path: Path) -> None:
-    job = '{"selection": {"by": "mink", "keep": 0.8}, "k": 30}'
+    job = '{"selection": {"by": "mink", "keep_fraction": 0.8}, "k": 30}'
     with pytest.raises(UserError, match="holds no k = 30"):
         script("select_examples")([*command, "--scores", tmp_path / "memorization", "--job", job])
 
 
 def test_mink_without_scores_is_refused(command: list[object]) -> None:
     with pytest.raises(UserError, match="by mink needs --scores"):
-        script("select_examples")([*command, "--job", '{"selection": {"by": "mink", "keep": 0.8}}'])
+        script("select_examples")([*command, "--job", '{"selection": {"by": "mink", "keep_fraction": 0.8}}'])

@@ -94,8 +94,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "few.jsonl").write_text("\n".join(map(json.dumps, few)))
     config = {
         "benchmarks": {"hostile": {"source": "path:problems.jsonl", "language": "python", "label": f"[9cm] {ACTING}"}},
-        "tracks": {},
-        "samples": {
+        "experiments": {},
+        "imported_samples": {
             "theirs": {
                 "source": "path:samples.jsonl",
                 "model": "somebody",
@@ -115,7 +115,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         },
         "execution": {"python_timeout_s": 0.5},
-        "metrics": {"k": [1, 10], "strict_k": 10, "strict_m": [10], "bootstrap": 100},
+        "metrics": {"k": [1, 10], "pass_at_k_m": {"k": 10, "m": [10]}, "bootstrap": 100},
     }
     (folder / "canary").write_text("unharmed")
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))

@@ -31,8 +31,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "theirs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     config = {
         "benchmarks": {"rtl-mini": {"source": "builtin:rtl-mini", "language": "verilog", "problems": 3}},
-        "tracks": {},
-        "samples": {
+        "experiments": {},
+        "imported_samples": {
             "published": {
                 "source": "path:theirs.jsonl",
                 "model": "someone",
@@ -42,7 +42,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "label": "published samples",
             }
         },
-        "metrics": {"k": [1, 2], "strict_k": 2, "strict_m": [2], "bootstrap": 100},
+        "metrics": {"k": [1, 2], "pass_at_k_m": {"k": 2, "m": [2]}, "bootstrap": 100},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder

@@ -34,9 +34,9 @@ IGNORED = ("INT", "HUP", "TERM", "INT HUP TERM")  # by the shell that starts the
 def small(finished: Checkout) -> Checkout:
     """The shortest run that has every kind of stage, before its start."""
     config = yaml.safe_load((finished.work / "config.yaml").read_text())
-    config["tracks"]["verilog"]["methods"] = ["base", "ft-mink", "ibft"]
+    config["experiments"]["verilog"]["methods"] = ["base", "ft-mink", "ibft"]
     config["methods"] = {name: config["methods"][name] for name in ("base", "ft-mink", "ibft")}
-    config["methods"]["ft-mink"]["selection"]["keep"] = 0.5
+    config["methods"]["ft-mink"]["selection"]["keep_fraction"] = 0.5
     config["methods"]["ft"] = {"kind": "ft"}
     work = finished.root / "small"
     work.mkdir()

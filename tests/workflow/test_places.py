@@ -74,7 +74,7 @@ def test_no_rule_takes_a_folder_name_apart_at_its_blanks() -> None:
         (
             "fig4",
             {"targets": {"fig4": {"figures": ["removal_ratio"], "methods": ["base", "ft"]}}},
-            "Target fig4 draws removal_ratio, for which this configuration lacks a method whose `selection.keep`",
+            "Target fig4 draws removal_ratio, for which this configuration lacks a method whose `selection",
         ),
         ("mine", {"targets": {"mine": {"table": True, "models": ["tinny"]}}}, "targets.mine.models: unknown model"),
     ],

@@ -18,7 +18,7 @@ def test_it_runs_to_its_report(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "check out", head_width=32)  # the narrowest that vLLM computes on a CPU
     config = yaml.safe_load((checkout.work / "config.yaml").read_text())
     config["sampling"] |= {"engine": "vllm", "trials": 2}
-    config["tracks"]["verilog"]["methods"] = ["base", "ft", "ibft"]
+    config["experiments"]["verilog"]["methods"] = ["base", "ft", "ibft"]
     path = checkout.work / "vllm.yaml"
     path.write_text(yaml.safe_dump(config))
     run = checkout.snakemake(config=path)

@@ -140,7 +140,7 @@ def test_another_trial_draws_only_that_trial(finished: Checkout) -> None:
 def test_another_method_trains_only_that_method(finished: Checkout) -> None:
     config = yaml.safe_load((finished.work / "config.yaml").read_text())
     config["methods"]["ibft-strong"] = {"kind": "ibft", "bottleneck": 8, "alpha": 1.0}
-    config["tracks"]["verilog"]["methods"].append("ibft-strong")
+    config["experiments"]["verilog"]["methods"].append("ibft-strong")
     path = finished.work / "edited.yaml"
     path.write_text(yaml.safe_dump(config))
     planned = finished.planned(config=path)
@@ -249,7 +249,7 @@ def test_times_are_kept_out_of_the_tables(finished: Checkout) -> None:
 
 def test_a_partial_config_is_laid_over_the_default_and_a_complete_one_stands_alone(finished: Checkout) -> None:
     partial = finished.work / "partial.yaml"
-    partial.write_text("tracks: {verilog: {benchmarks: [rtl-mini, humaneval]}}\n")
-    tracks = finished.snakemake("--dry-run", config=partial).stdout
-    assert "results/samples/smollm2-135m/rtl/ibft/seed0/humaneval/T0.2/trial0.parquet" in tracks
+    partial.write_text("experiments: {verilog: {benchmarks: [rtl-mini, humaneval]}}\n")
+    experiments = finished.snakemake("--dry-run", config=partial).stdout
+    assert "results/samples/smollm2-135m/rtl/ibft/seed0/humaneval/T0.2/trial0.parquet" in experiments
     assert "smollm2" not in finished.snakemake("--dry-run", "--forceall").stdout

@@ -1,7 +1,7 @@
 """Select the examples that a method is trained on, by Min-K% Prob, by GraNd, or at random.
 
 python workflow/scripts/select_examples.py --examples results/examples/rtl.parquet \\
-    --job '{"selection": {"by": "mink", "keep": 0.8}, "k": 20}' \\
+    --job '{"selection": {"by": "mink", "keep_fraction": 0.8}, "k": 20}' \\
     --scores results/memorization/smollm2-135m/rtl/base/seed0.parquet --output /tmp/kept.parquet
 """
 
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     criterion = CRITERIA[job.selection.by]
     example_ids = read_table(arguments.examples, EXAMPLES)["example_id"]
     scores = scores_by(criterion, job, arguments.scores, example_ids)
-    kept = select(scores, job.selection.keep, lowest=criterion.keeps_lowest)
+    kept = select(scores, job.selection.keep_fraction, lowest=criterion.keeps_lowest)
     write_table(arguments.output, SELECTION, kept, settings=job.selection.model_dump(), examples=len(example_ids))
 
 

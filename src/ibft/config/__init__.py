@@ -10,7 +10,7 @@ Names used throughout, in code, paths, tables and plots:
     dataset     fine-tuning examples
     benchmark   problems with tests
     method      how a model is fine-tuned before it is evaluated: base (not at all), FT, IB-FT, FT on a selection
-    track       which models x one dataset x which methods x which benchmarks are run together
+    experiment       which models x one dataset x which methods x which benchmarks are run together
     samples     somebody's finished completions, shown as one more method of a model and dataset
     variant     one (model, dataset, method, training seed): one model to evaluate
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
-from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, Track
+from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, Experiment
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -23,49 +23,53 @@ def unknown_names(config: "Config") -> Iterator[str]:
         if name not in known:
             yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
 
-    for name, track in config.tracks.items():
-        for model in track.models:
-            yield from check(f"tracks.{name}.models", model, config.models, "model")
-        yield from check(f"tracks.{name}.dataset", track.dataset, config.datasets, "dataset")
-        for benchmark in track.benchmarks:
-            yield from check(f"tracks.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
-        for method in track.methods:
-            yield from check(f"tracks.{name}.methods", method, config.methods, "method")
+    for name, experiment in config.experiments.items():
+        for model in experiment.models:
+            yield from check(f"experiments.{name}.models", model, config.models, "model")
+        yield from check(f"experiments.{name}.dataset", experiment.dataset, config.datasets, "dataset")
+        for benchmark in experiment.benchmarks:
+            yield from check(f"experiments.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
+        for method in experiment.methods:
+            yield from check(f"experiments.{name}.methods", method, config.methods, "method")
     if config.memorization.reference is not None:
         yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
-    for name, imported in config.samples.items():
-        yield from check(f"samples.{name}.benchmark", imported.benchmark, config.benchmarks, "benchmark")
+    for name, imported in config.imported_samples.items():
+        yield from check(f"imported_samples.{name}.benchmark", imported.benchmark, config.benchmarks, "benchmark")
     for method in config.memorization.score_methods or ():
         yield from check("memorization.score_methods", method, config.methods, "method")
     for method in config.geometry.methods or ():
         yield from check("geometry.methods", method, config.methods, "method")
     for name, target in config.targets.items():
-        for key in ("tracks", "models", "benchmarks", "methods"):
+        for key in ("experiments", "models", "benchmarks", "methods"):
             for listed in getattr(target, key) or ():
                 yield from check(f"targets.{name}.{key}", listed, getattr(config, key), key[:-1])
 
 
 def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
-    yield from _tracks_and_imports(config)
+    yield from _experiments_and_imports(config)
     seen: dict[tuple[str, str], str] = {}
-    for name, track in config.tracks.items():
-        for model in track.models:
-            first = seen.setdefault((model, track.dataset), name)
+    for name, experiment in config.experiments.items():
+        for model in experiment.models:
+            first = seen.setdefault((model, experiment.dataset), name)
             if first != name:
-                yield f"tracks.{name}: model {model!r} on dataset {track.dataset!r} is already run by tracks.{first}"
-        if "trials" in track.sampling:
-            yield f"tracks.{name}.sampling.trials: set sampling.trials instead, which all tracks share"
-        n = config.sampling_of(track.models[0], track.dataset).n
-        for k in (*config.metrics.k, config.metrics.strict_k):
+                yield (
+                    f"experiments.{name}: model {model!r} on dataset {experiment.dataset!r} is already run by "
+                    f"experiments.{first}"
+                )
+        if "trials" in experiment.sampling:
+            yield f"experiments.{name}.sampling.trials: set sampling.trials instead, which all experiments share"
+        n = config.sampling_of(experiment.models[0], experiment.dataset).n
+        for k in (*config.metrics.k, config.metrics.pass_at_k_m.k):
             if k > n:
-                yield f"metrics: k = {k} needs at least as many samples, but track {name} draws sampling.n = {n}"
-        yield from _training_possible(config, name, track)
-        for model in track.models:
-            yield from _layers_in_range(config, name, model, track)
-    for m in config.metrics.strict_m:
-        if m > config.metrics.strict_k:
-            yield f"metrics.strict_m: m = {m} must be at most metrics.strict_k = {config.metrics.strict_k}"
+                yield f"metrics: k = {k} needs at least as many samples, but experiment {name} draws sampling.n = {n}"
+        yield from _training_possible(config, name, experiment)
+        for model in experiment.models:
+            yield from _layers_in_range(config, name, model, experiment)
+    strict = config.metrics.pass_at_k_m
+    for m in strict.m:
+        if m > strict.k:
+            yield f"metrics.pass_at_k_m.m: m = {m} must be at most metrics.pass_at_k_m.k = {strict.k}"
     yield from _target_names(config)
     yield from _sources(config)
 
@@ -76,26 +80,26 @@ def _target_names(config: "Config") -> Iterator[str]:
             yield f"targets.{name}: the workflow has a rule of this name already; give the target another"
 
 
-def _tracks_and_imports(config: "Config") -> Iterator[str]:
-    if not config.tracks and not config.samples:
-        yield "tracks: nothing is asked for: give a track, or import samples"
-    if config.tracks and config.memorization.reference is None:
-        yield "memorization.reference: missing: tracks need a dataset that no model can have seen"
-    for name in config.samples:
+def _experiments_and_imports(config: "Config") -> Iterator[str]:
+    if not config.experiments and not config.imported_samples:
+        yield "experiments: nothing is asked for: give an experiment, or import samples"
+    if config.experiments and config.memorization.reference is None:
+        yield "memorization.reference: missing: experiments need a dataset that no model can have seen"
+    for name in config.imported_samples:
         if name in config.methods:
-            yield f"samples.{name}: a method has this name already, and imported samples are shown as one more method"
+            yield f"imported_samples.{name}: a method has this name already, and they are shown as one more method"
 
 
-def _training_possible(config: "Config", track_name: str, track: Track) -> Iterator[str]:
-    training = config.training_of(track.models[0], track.dataset)
+def _training_possible(config: "Config", experiment_name: str, experiment: Experiment) -> Iterator[str]:
+    training = config.training_of(experiment.models[0], experiment.dataset)
     if training.precision == "float16" and not config.compute.gpus:
         yield (
-            f"training.precision: float16 does not train on a CPU, and track {track_name} has compute.gpus = 0; "
-            "use bfloat16 or float32, or set compute.gpus"
+            f"training.precision: float16 does not train on a CPU, and experiment {experiment_name} has "
+            "compute.gpus = 0; use bfloat16 or float32, or set compute.gpus"
         )
     if training.batch_size < config.compute.processes:
         yield (
-            f"training.batch_size: {training.batch_size} examples of track {track_name} cannot be shared by "
+            f"training.batch_size: {training.batch_size} examples of experiment {experiment_name} cannot be shared by "
             f"compute.processes = {config.compute.processes}"
         )
     if config.compute.deepspeed:
@@ -103,20 +107,23 @@ def _training_possible(config: "Config", track_name: str, track: Track) -> Itera
             own_settings(config.compute.deepspeed, training, config.compute.processes)
         except UserError as error:
             yield str(error)
-    for method in track.methods:
+    for method in experiment.methods:
         if training.packing and config.methods[method].objective == "released-code":
             yield (
-                f"training.packing: methods.{method} of track {track_name} averages KL over padding "
+                f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "
                 "(objective: released-code), and packed rows have none; set packing to false"
             )
 
 
-def _layers_in_range(config: "Config", track_name: str, model: str, track: Track) -> Iterator[str]:
+def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
-    layers = {f"methods.{m}.layer": config.methods[m].layer for m in track.methods if config.methods[m].kind == "ibft"}
+    layers = {
+        f"methods.{m}.layer": config.methods[m].layer for m in experiment.methods if config.methods[m].kind == "ibft"
+    }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:
-            yield f"{key}: {layer} is out of range for model {model!r} of track {track_name}: valid are 1 to {depth}"
+            where = f"model {model!r} of experiment {experiment_name}"
+            yield f"{key}: {layer} is out of range for {where}: valid are 1 to {depth}"
 
 
 def _sources(config: "Config") -> Iterator[str]:
@@ -124,7 +131,7 @@ def _sources(config: "Config") -> Iterator[str]:
         ("models", config.models),
         ("datasets", config.datasets),
         ("benchmarks", config.benchmarks),
-        ("samples", config.samples),
+        ("imported_samples", config.imported_samples),
     ):
         for name, entry in entries.items():
             kind, _, place = entry.source.partition(":")

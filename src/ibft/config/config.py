@@ -14,6 +14,7 @@ from ibft.config.sections import (
     Contamination,
     Dataset,
     Execution,
+    Experiment,
     Geometry,
     Gradients,
     ImportedSamples,
@@ -23,7 +24,6 @@ from ibft.config.sections import (
     Model,
     Profile,
     Sampling,
-    Track,
     Training,
 )
 from ibft.config.targets import ALL, PAPER_TARGETS, WHOLE_RUN, Target
@@ -38,8 +38,10 @@ class Config(Section):
     datasets: dict[Name, Dataset] = Field({})
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     methods: dict[Name, Method] = Field({})
-    tracks: dict[Name, Track] = Field(description="may be {} where samples are imported: then only those are judged")
-    samples: dict[Name, ImportedSamples] = Field({})
+    experiments: dict[Name, Experiment] = Field(
+        description="may be {} where samples are imported: then only those are judged"
+    )
+    imported_samples: dict[Name, ImportedSamples] = Field({})
     memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
@@ -53,19 +55,19 @@ class Config(Section):
         {}, validate_default=True, description="added to, or in place of, the paper's table1, fig1, ..."
     )
 
-    def track_of(self, model: str, dataset: str) -> Track:
-        """The one track that runs `model` on `dataset`."""
-        return next(t for t in self.tracks.values() if t.dataset == dataset and model in t.models)
+    def experiment_of(self, model: str, dataset: str) -> Experiment:
+        """The one experiment that runs `model` on `dataset`."""
+        return next(t for t in self.experiments.values() if t.dataset == dataset and model in t.models)
 
     def training_of(self, model: str, dataset: str) -> Training:
-        return overridden(self.training, self.track_of(model, dataset).training)
+        return overridden(self.training, self.experiment_of(model, dataset).training)
 
     def sampling_of(self, model: str, dataset: str) -> Sampling:
-        return overridden(self.sampling, self.track_of(model, dataset).sampling)
+        return overridden(self.sampling, self.experiment_of(model, dataset).sampling)
 
     def sampling_profile_of(self, model: str, dataset: str) -> Profile:
         """The profile that a model is sampled with: the one that it was trained with, unless `sampling` names one."""
-        return self.sampling_of(model, dataset).profile or self.track_of(model, dataset).profile
+        return self.sampling_of(model, dataset).profile or self.experiment_of(model, dataset).profile
 
     def layer_index(self, model: str, layer: int | float) -> int:
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
@@ -87,13 +89,17 @@ class Config(Section):
 
     def evaluations(self) -> list[tuple[str, str]]:
         """Every (dataset, benchmark) such that a model trained on the one is tested on the other."""
-        return list(dict.fromkeys((track.dataset, b) for track in self.tracks.values() for b in track.benchmarks))
+        return list(
+            dict.fromkeys(
+                (experiment.dataset, b) for experiment in self.experiments.values() for b in experiment.benchmarks
+            )
+        )
 
     def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
-        """The names that tracks use, in the order in which they list them, then those of imported samples."""
-        of_tracks = [name for track in self.tracks.values() for name in getattr(track, what)]
-        of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.samples.values()]
-        return list(dict.fromkeys([*of_tracks, *of_imports]))
+        """The names that experiments use, in the order in which they list them, then those of imported samples."""
+        of_experiments = [name for experiment in self.experiments.values() for name in getattr(experiment, what)]
+        of_imports = [getattr(imported, what.removesuffix("s")) for imported in self.imported_samples.values()]
+        return list(dict.fromkeys([*of_experiments, *of_imports]))
 
     def target(self, name: str) -> Target:
         """The target of this name; `all` shows everything."""
@@ -101,21 +107,21 @@ class Config(Section):
 
     def pairs(self, target: Target = WHOLE_RUN) -> Iterator[tuple[str, str]]:
         """Every (model, dataset) that `target` shows."""
-        for name, track in self.tracks.items():
-            for model in track.models:
-                if _kept(name, target.tracks) and _kept(model, target.models):
-                    yield model, track.dataset
+        for name, experiment in self.experiments.items():
+            for model in experiment.models:
+                if _kept(name, target.experiments) and _kept(model, target.models):
+                    yield model, experiment.dataset
 
     def variants(self, target: Target = WHOLE_RUN) -> Iterator[Variant]:
         """Every variant that `target` shows."""
         for model, dataset in self.pairs(target):
-            methods = target.methods or self.track_of(model, dataset).methods
+            methods = target.methods or self.experiment_of(model, dataset).methods
             seeds = self.training_of(model, dataset).seeds
             for method in methods:
                 for seed in seeds if self.methods[method].kind != "base" else (0,):
                     yield Variant(model, dataset, method, seed)
 
-    @field_validator("models", "datasets", "benchmarks", "methods", "tracks", "samples")
+    @field_validator("models", "datasets", "benchmarks", "methods", "experiments", "imported_samples")
     @classmethod
     def _order_does_not_matter(cls, entries: dict[str, Any]) -> dict[str, Any]:
         return dict(sorted(entries.items()))
@@ -139,20 +145,20 @@ class Config(Section):
             raise ValueError("\n".join(problems))
         return self
 
-    @field_validator("tracks")
+    @field_validator("experiments")
     @classmethod
-    def _overrides_are_valid(cls, tracks: dict[str, Track]) -> dict[str, Track]:
+    def _overrides_are_valid(cls, experiments: dict[str, Experiment]) -> dict[str, Experiment]:
         errors: list[str] = []
-        for name, track in tracks.items():
-            for section, override in (("training", track.training), ("sampling", track.sampling)):
+        for name, experiment in experiments.items():
+            for section, override in (("training", experiment.training), ("sampling", experiment.sampling)):
                 defaults: Section = Training() if section == "training" else Sampling()
                 try:
                     overridden(defaults, override)
                 except ValidationError as error:
-                    errors += sentences(error, type(defaults), f"tracks.{name}.{section}.")
+                    errors += sentences(error, type(defaults), f"experiments.{name}.{section}.")
         if errors:
             raise ValueError("\n".join(errors))
-        return tracks
+        return experiments
 
 
 def _kept(name: str, filtered: tuple[str, ...] | None) -> bool:

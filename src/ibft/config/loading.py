@@ -20,7 +20,7 @@ from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
 from ibft.visible import LINES, visible
 
-_NEEDED_BY_TRACKS = {"models", "datasets", "benchmarks", "methods", "tracks", "memorization"}
+_NEEDED_BY_EXPERIMENTS = {"models", "datasets", "benchmarks", "methods", "experiments", "memorization"}
 
 
 def load(values: Mapping[str, Any]) -> Config:
@@ -40,8 +40,8 @@ def load(values: Mapping[str, Any]) -> Config:
 
 
 def is_complete(values: Mapping[str, Any]) -> bool:
-    """Whether `values` stands alone as a configuration: it has all that tracks need, or none, by `tracks: {}`."""
-    needed = {"benchmarks", "tracks"} if values.get("tracks") == {} else _NEEDED_BY_TRACKS
+    """Whether `values` stands alone: it has all that experiments need, or none of them, by `experiments: {}`."""
+    needed = {"benchmarks", "experiments"} if values.get("experiments") == {} else _NEEDED_BY_EXPERIMENTS
     return needed <= set(values)
 
 
@@ -88,7 +88,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except ValueError as error:  # a date that no calendar has, a number of thousands of digits
         raise UserError(f"config: {path} holds a value that cannot be read: {error}") from None
     if not isinstance(values, dict):
-        raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `tracks:`")
+        raise UserError(f"config: {path} must hold a mapping of sections, such as `models:` and `experiments:`")
     if _TEMPLATE in values:
         raise UserError(f"config: {path}: {_TEMPLATE} makes a program of this file: remove it and write values only")
     return values

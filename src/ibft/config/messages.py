@@ -7,6 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+RENAMED = {  # keys of earlier versions
+    "tracks": "experiments",
+    "samples": "imported_samples",
+    "keep": "keep_fraction",
+    "strict_k": "pass_at_k_m: {k: ...}",
+    "strict_m": "pass_at_k_m: {m: [...]}",
+}
 _SHORT = reprlib.Repr()  # of a value that may be as long as it pleases
 _SHORT.maxstring = _SHORT.maxother = 80
 _COMPARED = 200  # characters of a name that are compared with those that exist, which takes time with their square
@@ -18,8 +25,12 @@ def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -
     for item in error.errors():
         key = prefix + ".".join(str(part) for part in item["loc"] if not _is_union_branch(part))
         if item["type"] == "extra_forbidden":
-            valid = _section_at(root, item["loc"][:-1]).model_fields
-            told.append(f"{key}: unknown key{suggestion(str(item['loc'][-1]), valid)}")
+            valid, name = _section_at(root, item["loc"][:-1]).model_fields, str(item["loc"][-1])
+            renamed = RENAMED.get(name, "")
+            is_here = renamed.partition(":")[0] in valid
+            told.append(
+                f"{key}: " + (f"is called {renamed} now" if is_here else f"unknown key{suggestion(name, valid)}")
+            )
         elif item["type"] == "value_error":
             message = str(item["ctx"]["error"])
             told += message.splitlines() if not key or message.startswith(f"{key}.") else [f"{key}: {message}"]

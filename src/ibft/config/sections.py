@@ -75,13 +75,13 @@ class Selection(Section):
     """Which examples a method is trained on."""
 
     by: criteria.Name
-    keep: Share = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
+    keep_fraction: Share = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
 
 
 class Method(Section):
     """One row of the paper's Table 1. Only `ibft` reads the keys from objective to normalize_hidden.
 
-    A list for keep, alpha, beta, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
+    A list for keep_fraction, alpha, beta, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
     """
 
     kind: Literal["base", "ft", "ibft"]
@@ -117,7 +117,7 @@ class Method(Section):
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
 
 
-class Track(Section):
+class Experiment(Section):
     """What is run together. `training` and `sampling` override single keys of the sections of the same name."""
 
     models: tuple[Name, ...] = Field(min_length=1)
@@ -160,7 +160,8 @@ class Memorization(Scoring):
 
     k_selection: Annotated[int, Field(ge=1, le=100)] = Field(20, description="the k that selects, groups and plots")
     reference: Name | None = Field(
-        None, description="dataset that no model can have seen: the weakest-memorization reference p2; tracks need it"
+        None,
+        description="dataset that no model can have seen: the weakest-memorization reference p2; experiments need it",
     )
     score_methods: tuple[Name, ...] | None = Field(
         None, description="methods whose models score their own dataset; null: base and FT on all data"
@@ -236,7 +237,9 @@ class Sampling(Section):
     top_p: Ratio = 0.95
     trials: Few = 5
     max_new_tokens: Positive = 1024
-    profile: Profile | None = Field(None, description="null: that of the track, which is the one that is trained with")
+    profile: Profile | None = Field(
+        None, description="null: that of the experiment, which is the one that is trained with"
+    )
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
     adapters: Literal["auto", "lora", "merged"] = Field(
         "auto",
@@ -254,10 +257,16 @@ class Execution(Section):
     allow_unsafe: bool = Field(False, description="accept isolation level rlimits, resource limits only")
 
 
+class PassAtKM(Section):
+    """Of Pass@k^(m)."""
+
+    k: Positive = 10
+    m: tuple[Positive, ...] = Field((2, 5, 10), min_length=1)
+
+
 class Metrics(Section):
     k: tuple[Positive, ...] = Field((1, 5, 10), min_length=1, description="of Pass@k")
-    strict_k: Positive = Field(10, description="k of Pass@k^(m)")
-    strict_m: tuple[Positive, ...] = Field((2, 5, 10), min_length=1, description="the m of Pass@k^(m)")
+    pass_at_k_m: PassAtKM = PassAtKM()
     bootstrap: Positive = Field(2000, description="resamples of the problems behind each 95% interval")
 
 

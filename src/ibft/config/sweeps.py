@@ -1,9 +1,9 @@
 """Sweeps: a method with a list where a number is expected stands for one method per value.
 
-    ft-mink: {kind: ft, selection: {by: mink, keep: [0.9, 0.8]}}
+    ft-mink: {kind: ft, selection: {by: mink, keep_fraction: [0.9, 0.8]}}
 
 becomes `ft-mink-keep0.9` and `ft-mink-keep0.8`, with `sweep: ft-mink`, and every list of methods that names `ft-mink`
-names the two instead. Several lists give every combination. The paper's Figures 4 and A1 are the sweep over `keep`.
+names the two instead. Several lists give every combination. The paper's Figures 4 and A1 sweep `keep_fraction`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 from ibft.runtime.errors import UserError
 
-_SWEPT = (("selection", "keep"), ("alpha",), ("beta",), ("layer",), ("bottleneck",))
+_SWEPT = (("selection", "keep_fraction"), ("alpha",), ("beta",), ("layer",), ("bottleneck",))
 _LISTS_OF_METHODS = (("memorization", "score_methods"), ("geometry", "methods"))
 
 Path = tuple[str, ...]
@@ -35,7 +35,7 @@ def expand_sweeps(config: Values) -> dict[str, Any]:
         **config,
         "methods": {own: method for found in members.values() for own, method in found.items()},
     }
-    for section in ("tracks", "targets"):
+    for section in ("experiments", "targets"):
         if isinstance(config.get(section), Mapping):
             expanded[section] = {
                 name: _with_names_expanded(values, ("methods",), names) for name, values in config[section].items()
@@ -57,8 +57,15 @@ def _members(name: str, method: Any) -> Iterator[tuple[str, Any]]:
         for path, value in own.items():
             member = _set(member, path, value)
         if "label" in member:
-            member["label"] = f"{member['label']} ({', '.join(f'{path[-1]} {value:g}' for path, value in own.items())})"
-        yield "-".join([str(name), *(f"{path[-1]}{value:g}" for path, value in own.items())]), member
+            member["label"] = (
+                f"{member['label']} ({', '.join(f'{_short(path)} {value:g}' for path, value in own.items())})"
+            )
+        yield "-".join([str(name), *(f"{_short(path)}{value:g}" for path, value in own.items())]), member
+
+
+def _short(path: Path) -> str:
+    """The first word of a key, which names of methods and labels use: keep for keep_fraction."""
+    return path[-1].partition("_")[0]
 
 
 def _unique(name: str, members: Iterable[tuple[str, Any]]) -> dict[str, Any]:

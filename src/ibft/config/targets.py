@@ -47,18 +47,18 @@ RULES = (
     "write_report",
     "write_tables",
 )
-RULE_PREFIX = "sample_"  # before a track's name
+RULE_PREFIX = "sample_"  # before an experiment's name
 
 
 class Target(Section):
     """A table or figures of a part of the run, made by name: `snakemake fig4`. A filter that is left out keeps all.
 
-    `methods` may name methods that no track runs; they are then run for this target alone.
+    `methods` may name methods that no experiment runs; they are then run for this target alone.
     """
 
     table: bool = Field(False, description="the headline table")
     figures: tuple[Figure, ...] = ()
-    tracks: tuple[Name, ...] | None = None
+    experiments: tuple[Name, ...] | None = None
     models: tuple[Name, ...] | None = None
     benchmarks: tuple[Name, ...] | None = None
     methods: tuple[Name, ...] | None = None

@@ -32,10 +32,12 @@ class Need:
 
 
 SEVERAL_TEMPERATURES = Need("several_temperatures", "several `sampling.temperatures`")
-SWEPT_SELECTION = Need("swept_selection", "a method whose `selection.keep` is a list, among the methods of a track")
+SWEPT_SELECTION = Need(
+    "swept_selection", "a method whose `selection.keep_fraction` is a list, among the methods of an experiment"
+)
 SWEPT_BOTTLENECK = Need(
     "swept_bottleneck",
-    "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of a track",
+    "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of an experiment",
 )
 
 

@@ -12,5 +12,7 @@ from ibft.labels import Labels
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     """Draw METRICS as grouped bars, one group per strict m of `settings`."""
-    grid = [(settings.strict_k, m) for m in settings.strict_m]
-    return grouped_bars(metrics, labels, grid, f"Problems solved by at least m\nof {settings.strict_k} samples (%)")
+    grid = [(settings.pass_at_k_m.k, m) for m in settings.pass_at_k_m.m]
+    return grouped_bars(
+        metrics, labels, grid, f"Problems solved by at least m\nof {settings.pass_at_k_m.k} samples (%)"
+    )

@@ -20,8 +20,8 @@ from ibft.labels import Labels, lowest_temperature
 
 @styled
 def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
-    """Draw METRICS as one line per method over m = 1 .. strict_k, with a band for the 95% interval."""
-    k = settings.strict_k
+    """Draw METRICS as one line per method over m = 1 .. k, with a band for the 95% interval."""
+    k = settings.pass_at_k_m.k
     parts = panels(lowest_temperature(metrics[metrics["k"] == k]), labels)
     figure, all_axes = panel_grid(len(parts), height=3.4)
     for axes, (title, frame) in zip(all_axes, parts, strict=True):

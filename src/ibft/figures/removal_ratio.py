@@ -43,7 +43,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     ]
     if not parts:
         raise UserError(
-            "no model was fine-tuned on several shares of a dataset: give a method a list for selection.keep"
+            "no model was fine-tuned on several shares of a dataset: give a method a list for selection.keep_fraction"
         )
     figure, all_axes = panel_grid(len(parts), height=3.2, columns=len(settings.k) if len(settings.k) <= 3 else 2)
     for axes, (title, rows, k) in zip(all_axes, parts, strict=True):

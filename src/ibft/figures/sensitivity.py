@@ -24,7 +24,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     Raises:
         UserError: no model was trained by IB-FT with several values of a setting.
     """
-    shown = [(settings.k[0], 1), (settings.strict_k, max(settings.strict_m))]
+    shown = [(settings.k[0], 1), (settings.pass_at_k_m.k, max(settings.pass_at_k_m.m))]
     parts = [
         (panel_title(place, labels), rows, pair, grid, k, m)
         for place, rows in by_place(lowest_temperature(metrics), labels)

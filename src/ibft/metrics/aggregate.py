@@ -104,18 +104,19 @@ def cells(pass_counts: pd.DataFrame) -> Iterator[Cell]:
 def check_k(cell: Cell, settings: Metrics) -> None:
     """Raise `UserError` where a configured k needs more samples than some problem of `cell` has."""
     fewest = int(cell.n_RP.min())
-    largest = max(*settings.k, settings.strict_k)
+    largest = max(*settings.k, settings.pass_at_k_m.k)
     if largest > fewest:
         task_id = cell.task_ids[int(cell.n_RP.min(axis=0).argmin())]
         raise UserError(
             f"metrics: k = {largest} needs at least as many judged samples per problem, but problem {task_id} of "
-            f"{'/'.join(map(str, cell.key))} has {fewest}: lower metrics.k and metrics.strict_k or raise sampling.n"
+            f"{'/'.join(map(str, cell.key))} has {fewest}: lower metrics.k and "
+            "metrics.pass_at_k_m.k or raise sampling.n"
         )
 
 
 def _rows(cell: Cell, settings: Metrics) -> Iterator[dict[str, Any]]:
     check_k(cell, settings)
-    grid = [(k, m) for k in sorted({*settings.k, settings.strict_k}) for m in range(1, k + 1)]
+    grid = [(k, m) for k in sorted({*settings.k, settings.pass_at_k_m.k}) for m in range(1, k + 1)]
     scores_GRP = np.stack([cell.scores(k, m) for k, m in grid])
     low_G, high_G = bootstrap_interval(scores_GRP.mean(axis=1).T, settings.bootstrap)
     means_GR = scores_GRP.mean(axis=2)

@@ -102,7 +102,7 @@ class CostModel:
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
         training = self.config.training_of(model, dataset)
         selection = self.config.methods[job.wildcards["method"]].selection
-        rows = self.rows(dataset) * (selection.keep if selection else 1.0)
+        rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
         work = 6 * rows * training.epochs * self._tokens(training.max_length)
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
@@ -115,9 +115,9 @@ class CostModel:
         return Cost(self._passes(job, work), assumed.SMALL_FILE)
 
     def _sample(self, job: Job) -> Cost:
-        """Every trial of one variant at one temperature, on each benchmark of its track."""
+        """Every trial of one variant at one temperature, on each benchmark of its experiment."""
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
-        benchmarks = self.config.track_of(model, dataset).benchmarks
+        benchmarks = self.config.experiment_of(model, dataset).benchmarks
         trials = len(job.outputs) / len(benchmarks)
         completions = trials * sum(self._completions(model, dataset, benchmark) for benchmark in benchmarks)
         return self._decoding(job, model, completions, completions * self._completion_tokens(model, dataset))
@@ -137,7 +137,7 @@ class CostModel:
 
     def _execute(self, job: Job) -> Cost:
         model, dataset, method, benchmark = (job.wildcards[n] for n in ("model", "dataset", "method", "benchmark"))
-        if method in self.config.samples:  # how many there are, nobody has counted
+        if method in self.config.imported_samples:  # how many there are, nobody has counted
             completions = self.problems(benchmark) * self.config.sampling.n
         else:
             completions = self._completions(model, dataset, benchmark)

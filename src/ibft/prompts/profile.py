@@ -93,7 +93,7 @@ class Profile:
         if self.language not in (None, problem.language):
             raise UserError(
                 f"profile {self.name} asks for {self.language}, but problem {problem.task_id} is {problem.language}: "
-                "set another `profile` for the track"
+                "set another `profile` for the experiment"
             )
         turn = self.problem_turn(problem)
         text = self._text(tokenizer, turn)

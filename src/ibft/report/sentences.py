@@ -26,7 +26,7 @@ def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, s
 
     Two metrics speak: Pass@k of the smallest k, and the strictest Pass@k^(m) of the settings.
     """
-    told = dict.fromkeys([(min(settings.k), 1), (settings.strict_k, max(settings.strict_m))])
+    told = dict.fromkeys([(min(settings.k), 1), (settings.pass_at_k_m.k, max(settings.pass_at_k_m.m))])
     found = []
     for place, rows in by_place(compared(lowest_temperature(metrics), labels), labels):
         same = compared(comparisons, labels)

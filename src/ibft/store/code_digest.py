@@ -1,6 +1,6 @@
 """Digest of a script and of what it reaches of `ibft`: how the workflow knows that code has changed.
 
-Snakemake tracks scripts by time stamp, so a fresh checkout reruns everything and an edit with an old time stamp is
+Snakemake experiments scripts by time stamp, so a fresh checkout reruns everything and an edit with an old time stamp is
 missed. This digest depends on content alone, and on no more than can change a result (docs/adr/0015):
 
     counted         every module that a script imports, directly or through others, and files beside it that are not

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.config import Config
-from ibft.config.sections import Metrics
+from ibft.config.sections import Metrics, PassAtKM
 from ibft.labels import Labels, labels_of, raised
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import METRICS, PAPER_COMPARISON
@@ -52,7 +52,7 @@ LABELS = Labels(
     methods={name: name for name in ("Base", "FT", "FT w/ GraNd", "FT w/ Min-K%", "IB-FT")},
     kinds={"Base": "base", "FT": "ft", "FT w/ GraNd": "ft-grand", "FT w/ Min-K%": "ft-mink", "IB-FT": "ibft"},
 )
-SETTINGS = Metrics(k=(1, 5, 10), strict_k=10, strict_m=(2, 5, 10))
+SETTINGS = Metrics(k=(1, 5, 10), pass_at_k_m=PassAtKM(k=10, m=(2, 5, 10)))
 
 _FILE = Path(__file__).with_name("paper_numbers.csv")
 _COLUMNS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
@@ -123,7 +123,7 @@ def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[
         for dataset, benchmark, temperature in cells
         if temperature == TEMPERATURE
     }
-    if not {k for k, _ in _COLUMNS} <= {*config.metrics.k, config.metrics.strict_k}:
+    if not {k for k, _ in _COLUMNS} <= {*config.metrics.k, config.metrics.pass_at_k_m.k}:
         return []
     return [
         name
