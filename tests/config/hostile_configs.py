@@ -119,7 +119,7 @@ HOSTILE_CONFIGS = {
         {"experiments.verilog.sampling.temperatures": [1e-9]}, r"experiments\.verilog\.sampling\.temp"
     ),
     "a temperature of samples": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "temperature": 1e-9}}}, r"imported_samples\.a\.temperature: "
+        {"imported_samples": {"a": {**IMPORTED, "temperature": 1e-9}}}, r"imported_samples\.a\.temperature: "
     ),
     "a temperature of a target": HostileConfig(
         {"targets": {"mine": {"table": True, "temperatures": [float("nan")]}}}, r"targets\.mine\.temperatures\.0: "
@@ -242,16 +242,17 @@ HOSTILE_CONFIGS = {
         {f"{BENCH}.descriptions": "url:https://x.invalid"}, r"humaneval\.descriptions_sha256: needed"
     ),
     "samples in a device": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:/dev/tty"}}}, r"imported_samples\.a\.source: "
+        {"imported_samples": {"a": {**IMPORTED, "source": "path:/dev/tty"}}}, r"imported_samples\.a\.source: "
     ),
     "samples in a folder": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:/"}}}, r"imported_samples\.a\.source: .*folder"
+        {"imported_samples": {"a": {**IMPORTED, "source": "path:/"}}}, r"imported_samples\.a\.source: .*folder"
     ),
     "samples under a long name": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": f"path:{'x' * 300}"}}}, r"imported_samples\.a\.source: .*too long"
+        {"imported_samples": {"a": {**IMPORTED, "source": f"path:{'x' * 300}"}}},
+        r"imported_samples\.a\.source: .*too long",
     ),
     "samples under a null character": HostileConfig(
-        {"samples": {"a": {**IMPORTED, "source": "path:\0"}}}, r"imported_samples\.a\.source: .*null character"
+        {"imported_samples": {"a": {**IMPORTED, "source": "path:\0"}}}, r"imported_samples\.a\.source: .*null character"
     ),
 }
 

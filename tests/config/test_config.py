@@ -51,7 +51,12 @@ def test_the_shipped_configurations_are_valid() -> None:
         ),
         (lambda c: c["methods"]["ft-mink"]["selection"].update(by="best"), ["selection.by", "'mink', 'grand'"]),
         (lambda c: c["metrics"].update(k=[1, 20]), ["metrics", "k = 20", "sampling.n = 10"]),
-        (lambda c: c["metrics"].update(pass_at_k_m={"m": [11]}), ["metrics.pass_at_k_m.m", "at most metrics.pass_at_k_m.k = 10"]),
+        (
+            lambda c: c["metrics"].update(pass_at_k_m={"m": [11]}),
+            ["metrics.pass_at_k_m.m", "at most metrics.pass_at_k_m.k = 10"],
+        ),
+        (lambda c: c.update(tracks={}), ["tracks: is called experiments now"]),
+        (lambda c: c["metrics"].update(strict_m=[2]), ["metrics.strict_m: is called pass_at_k_m: {m: [...]} now"]),
         (
             lambda c: c["experiments"]["verilog"].update(models=["smolm"]),
             ["experiments.verilog.models", "'smolm'", "smollm2"],
