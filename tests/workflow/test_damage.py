@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 
@@ -168,7 +169,8 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
     seen = set()
     for command in commands(work):
         script, *words = shlex.split(command)
-        reads = command != read_manifest(output)["command"] and any({w, w.partition("=")[2]} & read for w in words)
+        named = {name for word in told_to_read(script, words) for name in (word, word.partition("=")[2])}
+        reads = command != read_manifest(output)["command"] and bool(named & read)
         if reads and script not in seen:
             seen.add(script)
             names = run_path(script)
@@ -176,6 +178,13 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
             if "outputs" in arguments:  # what is drawn already would be left as it is, and nothing be read
                 arguments.outputs = [Path("drawn-again", path.name) for path in arguments.outputs]
             yield names["main"], arguments
+
+
+def told_to_read(script: str, words: list[str]) -> list[str]:
+    """What a command names, folders without the manifest. Every figure is told where verdicts lie, one reads them."""
+    if script.endswith("draw_figure.py") and '"figure":"status_composition"' not in " ".join(words):
+        words = [word for option, word in pairwise(["", *words]) if option != "--verdicts"]
+    return [word.removesuffix("/manifest.json") for word in words]
 
 
 @cache
