@@ -70,7 +70,9 @@ rule import_samples:
         code=code_of("import_samples.py"),
         job=lambda wildcards: GRAPH.import_samples(wildcards.method).as_json(),
         content=lambda wildcards: sha256(
-            Path(CONFIG.imported_samples[wildcards.method].source.removeprefix("path:"))
+            Path(
+                CONFIG.imported_samples[wildcards.method].source.removeprefix("path:")
+            )
         ),
     shell:
         'python "$IBFT_SCRIPTS/import_samples.py" --job {params.job:q} --problems {input.problems:q}'

@@ -11,7 +11,8 @@ import yaml
 
 from ibft.config.loading import load
 from ibft.config.section import Section
-from ibft.config.targets import ALL, PAIR_FIGURES
+from ibft.config.targets import ALL
+from ibft.figures.catalogue import CATALOGUE
 from ibft.graph import Graph
 from ibft.paths import Results, Run, Variant
 from ibft.runtime.errors import UserError
@@ -75,7 +76,7 @@ def test_imported_samples_are_runs_of_every_target_whose_filters_they_pass() -> 
         "cold": {"table": True, "temperatures": [0.2]},
         "hot": {"table": True, "temperatures": [0.5]},
     }
-    found = graph(SMALL, samples={"theirs": own}, targets=targets)
+    found = graph(SMALL, imported_samples={"theirs": own}, targets=targets)
     run = Run("theirs", "theirs", "theirs", 0, "rtl-mini", 0.2, 0)
     assert found.runs("cold") == [run]
     assert run in found.runs()
@@ -166,12 +167,12 @@ def test_one_value_of_the_removed_share_is_no_sweep() -> None:
 
 
 def test_the_whole_run_has_all_that_its_configuration_has_anything_for(paper: Graph, small: Graph) -> None:
-    of_run = {"pass_at_k", "strict_pass", "strict_pass_curve", "overall", "pass_heatmap", "status_composition"}
+    of_run = {"pass_at_k", "pass_at_k_m", "pass_at_k_m_curve", "radar", "pass_heatmap", "status_composition"}
     assert set(small.run_figures()) == of_run | {"removal_ratio"}
     assert set(paper.run_figures()) == of_run | {"removal_ratio", "temperature"}
     of_pairs = Counter(name.partition("/")[0] for name in paper.figures() if "/" in name)
     assert of_pairs == {"memorization": 4, "gradient_imbalance": 2, "training_curves": 4, "geometry": 4}
-    assert set(of_pairs) == set(PAIR_FIGURES)
+    assert set(of_pairs) == {name for name, entry in CATALOGUE.items() if entry.shows == "model_on_dataset"}
     for whole, layouts in ((small, []), (paper, ["table_1", "table_A1"])):
         shown = whole.shown(ALL)
         assert len(set(shown)) == len(shown)
@@ -179,7 +180,7 @@ def test_the_whole_run_has_all_that_its_configuration_has_anything_for(paper: Gr
         root = whole.config.results
         asked = ["report.html", "metrics/all/metrics.parquet", "metrics/all/comparisons.parquet"]
         asked += [f"tables/all/headline.{kind}" for kind in ("parquet", "csv", "md", "tex")]
-        asked += [f"tables/all/beside_paper.{kind}" for kind in ("parquet", "csv", "md")]
+        asked += [f"tables/all/paper_comparison.{kind}" for kind in ("parquet", "csv", "md")]
         asked += [f"tables/all/{name}.{kind}" for name in layouts for kind in ("md", "tex")]
         assert {f"{root}/{path}" for path in asked} | set(whole.figure_files(ALL)) == set(shown)
 
@@ -189,7 +190,7 @@ def test_a_named_target_shows_its_own_files_alone(paper: Graph) -> None:
         f"results/paper/tables/table1/{name}.{kind}" for name in ("headline", "table_1") for kind in ("md", "tex")
     ]
     assert paper.shown("fig2") == [
-        f"results/paper/figures/fig2/{name}.{kind}" for name in ("pass_at_k", "strict_pass") for kind in ("png", "svg")
+        f"results/paper/figures/fig2/{name}.{kind}" for name in ("pass_at_k", "pass_at_k_m") for kind in ("png", "svg")
     ]
     pair = "deepseek-coder-7b-instruct-v1.5/origen"
     assert paper.shown("fig5") == [f"results/paper/figures/{pair}/geometry.{kind}" for kind in ("png", "svg")]
@@ -198,8 +199,9 @@ def test_a_named_target_shows_its_own_files_alone(paper: Graph) -> None:
 def test_figures_are_drawn_from_the_tables_of_their_target(paper: Graph) -> None:
     assert paper.figure_inputs("fig6", "temperature") == {"metrics": "results/paper/metrics/fig6/metrics.parquet"}
     assert paper.figure_inputs(ALL, "pass_heatmap") == {"pass_counts": "results/paper/metrics/all/pass_counts.parquet"}
-    assert paper.figure_verdicts("fig6", "temperature") == []
-    assert paper.figure_verdicts(ALL, "status_composition") == paper.verdicts(ALL)
+    assert paper.figure_tables("fig6", "temperature") == ["results/paper/metrics/fig6/metrics.parquet"]
+    counts = "results/paper/metrics/all/pass_counts.parquet"
+    assert paper.figure_tables(ALL, "status_composition") == [counts, *paper.verdicts(ALL)]
     pair = "llama-3-8b/evol-codealpaca-v1"
     assert paper.figure_inputs(pair, "geometry") == paper.pair_figure_inputs("geometry", *pair.split("/"))
     assert paper.draw_figure(pair, "geometry").subject == "Llama-3-8B, Evol-CodeAlpaca-V1"
@@ -277,7 +279,7 @@ def test_what_a_job_is_told_gives_back_its_specification(config: dict[str, Any])
         ({"models": {"tiny": {"source": "hub:owner/tiny", "layers": 3, "label": "T"}}}, {"labels"}),
         ({"methods": {"ft": {"kind": "ft", "label": "T"}}}, {"labels"}),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, dict) else "",
 )
 def test_a_key_changes_what_those_jobs_are_told_that_it_decides(
     small: Graph, changes: dict[str, Any], changed: set[str]
@@ -308,7 +310,9 @@ def test_no_two_outputs_share_a_path(paper: Graph) -> None:
     variants = {variant for name in targets for variant in config.variants(config.target(name))}
     runs = {run for name in targets for run in paper.runs(name)}
     reference = config.memorization.reference or ""
-    selections = {(v.model, v.dataset, s.by, s.keep) for v in variants if (s := config.methods[v.method].selection)}
+    selections = {
+        (v.model, v.dataset, s.by, s.keep_fraction) for v in variants if (s := config.methods[v.method].selection)
+    }
     paths = [
         *map(results.model, config.models),
         *map(results.examples, config.datasets),

@@ -155,7 +155,7 @@ def test_the_report_tells_the_run(report: Path) -> None:
         "Gradient norm by memorization",
         "number of response tokens held constant",
         "Only officially",
-        "namespaces: own file system",
+        "own file system",
         "transformers",
         "Peak memory",
         "experiments:",
