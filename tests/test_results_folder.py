@@ -80,5 +80,5 @@ def test_the_mark_is_no_output(results: Path) -> None:
 
 def test_every_folder_that_a_rule_writes_to_is_ibfts_own() -> None:
     texts = [path.read_text() for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]]
-    places = {name for text in texts for name in re.findall(r"\{RESULTS\}/([\w.]+)", text)}
-    assert places - {*FILES, KEPT, "folder"} == set(FOLDERS)
+    places = {name for text in texts for name in re.findall(r"<results>/([\w.]+)|<(logs|benchmarks)>", text)}
+    assert {name for names in places for name in names if name} - {*FILES} == set(FOLDERS)

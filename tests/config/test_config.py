@@ -86,9 +86,18 @@ def test_the_shipped_configurations_are_valid() -> None:
         (lambda c: c.pop("experiments"), ["experiments", "missing"]),
         (lambda c: c.update(experiments={}), ["experiments: nothing is asked for"]),
         (lambda c: c["memorization"].pop("reference"), ["memorization.reference: missing"]),
-        (lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "benchmark": "x"}}), ["imported_samples.theirs.benchmark", "'x'"]),
-        (lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "source": "path:absent"}}), ["imported_samples.theirs.source"]),
-        (lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "profile": "x"}}), ["imported_samples.theirs.profile", "as-is"]),
+        (
+            lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "benchmark": "x"}}),
+            ["imported_samples.theirs.benchmark", "'x'"],
+        ),
+        (
+            lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "source": "path:absent"}}),
+            ["imported_samples.theirs.source"],
+        ),
+        (
+            lambda c: c.update(imported_samples={"theirs": {**IMPORTED, "profile": "x"}}),
+            ["imported_samples.theirs.profile", "as-is"],
+        ),
         (lambda c: c.update(imported_samples={"ft": IMPORTED}), ["imported_samples.ft", "a method has this name"]),
         (
             lambda c: c["methods"]["ibft"].update(objective="released-code"),
