@@ -26,6 +26,7 @@ def test_snakemakes_options_and_targets_are_not_taken_apart(options: list[str]) 
     assert parser.parse_args(["resume", *options]).options == options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -22,6 +22,9 @@ MODEL, DATASET = "models/owner/tiny", "datasets/owner/rows"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+pytestmark = pytest.mark.slow  # every test starts a stage
+
+
 @pytest.fixture(scope="module")
 def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = make_tiny_model(tmp_path_factory.mktemp("tiny"))

@@ -75,6 +75,7 @@ def is_asleep_within(process: psutil.Process) -> bool:
     return "\nSeccomp:\t2\n" in status and "\nState:\tS" in status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_a_cell_that_the_system_kills_is_run_again(level: str) -> None:
     with Judge(frame(PYTHON), SETTINGS, 1, level=level) as started, killer(1) as killed:

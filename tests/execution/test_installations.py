@@ -32,6 +32,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["namespaces", "landlock"], indirect=True)
 def test_packages_beside_the_standard_library_are_out_of_reach(level: str, tmp_path: Path) -> None:
     interpreter = install(tmp_path / "prefix")
@@ -59,6 +60,7 @@ def failures(level: str, *packages: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; this suite ran as an ordinary one")
 def test_hostile_samples_gain_nothing_where_an_ordinary_user_judges_them(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents[:2]):

@@ -146,6 +146,7 @@ def test_a_hanging_sample_is_run_once(start: str, monkeypatch: pytest.MonkeyPatc
 # --- what is left behind --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
 @pytest.mark.parametrize("level", ["landlock"], indirect=True)
 @pytest.mark.parametrize("victim", ["server", "judge"])

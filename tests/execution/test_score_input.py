@@ -111,6 +111,7 @@ def test_what_is_no_file_of_samples_is_refused_at_once(samples: Path, name: str)
         run(name, "--benchmark", "humaneval", "--out", "out.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["cat rows.jsonl", "gzip < rows.jsonl", "cat bom rows.jsonl"])
 def test_a_process_substitution_is_judged_whole(tmp_path: Path, command: str) -> None:
     (tmp_path / "rows.jsonl").write_bytes(ROW * 3)
@@ -123,6 +124,7 @@ def test_a_process_substitution_is_judged_whole(tmp_path: Path, command: str) ->
     assert list(pd.read_parquet(tmp_path / "out.parquet")["status"]) == ["passed"] * 3
 
 
+@pytest.mark.slow
 def test_a_process_substitution_that_fails_is_refused(tmp_path: Path) -> None:
     ibft = f"{sys.executable} -c 'from ibft.cli import main; main()'"
     line = f"{ibft} score <(cat absent) --benchmark humaneval --out out.parquet"

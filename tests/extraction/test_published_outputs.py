@@ -19,7 +19,10 @@ from ibft.extraction import extract
 from ibft.metrics.pass_at_k import pass_at_k_m
 from tests.conftest import verilog_eval
 
-pytestmark = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed"),
+    pytest.mark.slow,
+]
 
 
 def passed(problems: pd.DataFrame, path: Path, profile: str) -> Counter[str]:

@@ -160,6 +160,7 @@ def test_a_model_larger_than_the_memory_of_jobs_is_refused(
     assert list((tmp_path / "prepared").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [code_for_the_configuration, a_link_to_itself, a_template_that_raises])
 def test_the_command_says_the_sentence_and_asks_nothing(folder: Path, tmp_path: Path, change: Any) -> None:
     change(folder)
@@ -176,6 +177,7 @@ def test_the_command_says_the_sentence_and_asks_nothing(folder: Path, tmp_path: 
     assert list((tmp_path / "prepared").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_prepared_folder_that_asks_for_code_is_loaded_without_a_question(folder: Path) -> None:
     """Preparing refuses such a model; one that was made by hand must not ask either."""
     code_for_the_configuration(folder)
