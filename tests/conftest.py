@@ -23,7 +23,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 REPOSITORY = Path(__file__).resolve().parents[1]
 WORKFLOW = REPOSITORY / "tests" / "workflow"
 QUICK = "IBFT_QUICK" in os.environ
-QUICK_CASES = 2  # at most, of each parametrized test
+QUICK_CASES = 1  # of each parametrized test
 QUICK_SUITES = {"IBFT_HOSTILE_EVERY": "40", "IBFT_FUZZ_TRIES": "10", "IBFT_TEXT_BYTES": "200_000"}
 if QUICK:
     os.environ.update(QUICK_SUITES)  # before the modules that read them are imported
