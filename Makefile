@@ -53,7 +53,7 @@ schema:  ## write the JSON schema of the configuration
 	$(UV) python -m ibft.config > workflow/schemas/config.schema.json
 
 bench: setup  ## measure speed and memory against named alternatives (minutes)
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(UV) python $$script; done
+	@set -e; for script in perf/*.py; do echo "== $$script"; $(UV) python $$script; done
 
 rehearse: setup  ## every job of config/paper.yaml on a tiny random model and 1% of the rows
 	$(UV) python -m tests.tiny_model results/rehearsal/tiny-model

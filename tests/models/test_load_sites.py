@@ -30,7 +30,7 @@ LOADS = {
 PICKLES = {"torch.load", "pickle.load", "pickle.loads", "joblib.load", "numpy.load", "np.load", "pd.read_pickle"}
 SOURCES = sorted(
     path.relative_to(REPOSITORY)
-    for folder in ("src", "workflow", "benchmarks")
+    for folder in ("src", "workflow", "perf")
     for path in (REPOSITORY / folder).rglob("*.py")
 )
 

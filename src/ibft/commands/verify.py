@@ -26,7 +26,7 @@ from ibft.store.run_records import read_runs
 from ibft.store.schemas import TABLES, Table
 
 # Snakemake's own, and journals of what engines drew, which are checked entry by entry by whoever reads them.
-_WITHOUT_MANIFESTS = (KEPT, "logs", "benchmarks", "draws")
+_WITHOUT_MANIFESTS = (KEPT, "logs", "benchmarks")
 # Unfinished work, which the next run checks and goes on from, or removes.
 _UNFINISHED = (".journal", ".tmp", "checkpoint.safetensors")
 _MANIFEST = ".manifest.json"

@@ -34,7 +34,7 @@ FOLDERS = (
 FILES = ("pins.yaml", "report.html")
 _MARKED = b"The results of an ibft run. `ibft clean` deletes them, and nothing that was put beside them.\n"
 _CHECKOUT = Path(__file__).resolve().parents[3]
-_SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "benchmarks", ".git", ".venv")
+_SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "perf", ".git", ".venv")
 _NO_BEGINNING = {"-": "is read as an option", "@": "is read as a file of options", "~": "is not replaced by your home"}
 _NO_PART = "{}*?[]<>"  # Snakemake and shells look for other files by these
 

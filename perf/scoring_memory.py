@@ -1,6 +1,6 @@
 """Resident memory of Min-K% scoring over a dataset of the paper's size: 222,075 made-up examples, a tiny random model.
 
-python benchmarks/scoring_memory.py --figure docs/images/scoring_memory.png
+python perf/scoring_memory.py --figure docs/images/scoring_memory.png
 
 Runs the scoring script as the workflow does and samples its resident memory; draws it over the examples scored.
 """

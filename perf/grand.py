@@ -1,6 +1,6 @@
 """GraNd and EL2N here against plain autograd: one forward and one backward pass per example.
 
-python benchmarks/grand.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
+python perf/grand.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
 
 Same model, same adapter, same examples, one process; prints seconds, tokens per second, peak memory, the largest
 relative difference between the norms, and the floor: forward and backward operations over the machine's measured rate

@@ -1,6 +1,6 @@
 """Seconds and memory from 1.1 million verdicts to metrics, tables and figures, by the workflow's own commands.
 
-python benchmarks/aggregation.py
+python perf/aggregation.py
 
 5 models x 5 methods x 3 temperatures x 5 trials x 299 problems (Eval-Human and Eval-Machine) x 10 samples, made up.
 Each command runs in a process of its own, as in a workflow; its peak resident memory is the system's own count.

@@ -1,6 +1,6 @@
 """Both sampling engines against transformers' own generate.
 
-python benchmarks/sampling.py --model results/models/smollm2-135m --vllm-python .venv-vllm/bin/python
+python perf/sampling.py --model results/models/smollm2-135m --vllm-python .venv-vllm/bin/python
 
 Every way completes the same HumanEval prompts, so many samples of each, in a process of its own, one after the other:
 

@@ -1,6 +1,6 @@
 """FT and IB-FT here against what people would use instead: the released code's way, and TRL's SFTTrainer.
 
-python benchmarks/training.py --model results/models/smollm2-135m --examples code_alpaca_2k.json --records 500
+python perf/training.py --model results/models/smollm2-135m --examples code_alpaca_2k.json --records 500
 
 Every way trains LoRA (rank 32, dropout 0.05, all seven projections) on the same tokens of the same records, each in a
 process of its own, one after the other:
