@@ -79,7 +79,7 @@ def write_verdicts(folder: Path, runs: list[Run]) -> int:
 
 
 def commands(folder: Path, runs: list[Any]) -> dict[str, list[str]]:
-    """What the workflow would run, by what it makes."""
+    """Return the commands that the workflow would run, by what they make."""
     labels = {"methods": {name: name for name in METHODS}, "kinds": METHODS}
     verdicts, counts, metrics = (str(folder / n) for n in ("verdicts", "pass_counts.parquet", "metrics.parquet"))
     compared = ["--comparisons", str(folder / "comparisons.parquet")]
@@ -106,7 +106,7 @@ class Cost(NamedTuple):
 
 
 def measured(command: list[str]) -> Cost:
-    """What one of the workflow's scripts costs.
+    """Measure the cost of one of the workflow's scripts.
 
     Raises:
         SystemExit: it failed.

@@ -1,4 +1,4 @@
-"""How many of HumanEval's 164 problems a model solves greedily, by the commands of the workflow: sample, then judge.
+"""Count the problems of HumanEval that a model solves greedily, by the workflow's own commands: sample, execute.
 
     python perf/greedy_humaneval.py --model results/models/smollm2-135m --at-least 8
 

@@ -123,7 +123,7 @@ WAYS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
 
 
 def timed(work: Callable[[], int]) -> dict[str, float]:
-    """What `work` took, and its result as the number of tokens."""
+    """Time `work`, whose result is the number of tokens."""
     wall, cpu = time.perf_counter(), time.process_time()
     tokens = work()
     return {

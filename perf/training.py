@@ -94,7 +94,7 @@ def run(way: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def peak_mib() -> float:
-    """Of the GPU's memory, where there is one; else of this process's, the model included."""
+    """Return the peak of the GPU's memory, where there is one; else of this process's, the model included."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

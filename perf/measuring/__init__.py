@@ -1,1 +1,1 @@
-"""What the benchmarks of model computations measure with: time, memory, and the floor that the hardware sets."""
+"""Measures of model computations: time, memory, and the floor that the hardware sets."""

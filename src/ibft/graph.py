@@ -154,7 +154,7 @@ class Graph:
         return self.config.datasets[dataset].without("label")
 
     def is_of_this_python(self, dataset: str) -> bool:
-        """Whether a dataset is made of the standard library, and so changes with the interpreter's version."""
+        """Return true if a dataset is made of the standard library, and so changes with the interpreter's version."""
         return self.config.datasets[dataset].source == "generated:python-stdlib"
 
     def prepare_benchmark(self, benchmark: str) -> Benchmark:
@@ -315,7 +315,7 @@ class Graph:
         return [self.results.figure(subject, figure, kind) for subject in subjects for kind in ("png", "svg")]
 
     def _has(self, need: Need | None, target: str) -> bool:
-        """Whether a target fulfils the condition of a figure."""
+        """Return true if a target fulfils the condition of a figure."""
         if need is None:
             return True
         conditions: dict[str, Callable[[str], bool]] = {
@@ -326,12 +326,12 @@ class Graph:
         return conditions[need.condition](target)
 
     def _has_several_temperatures(self, target: str) -> bool:
-        """Whether some model on a dataset is sampled at several."""
+        """Return true if some model on a dataset is sampled at several."""
         found = {(run.model, run.dataset, run.temperature) for run in self.runs(target)}
         return len(found) > len({pair[:2] for pair in found})
 
     def _share_kept(self, method: str) -> tuple[str, float] | None:
-        """What a method selects by, and the share that it keeps."""
+        """Return the criterion of a method, and the share that it keeps."""
         selection = self.config.methods[method].selection
         return (selection.by, selection.keep_fraction) if selection else None
 
@@ -340,7 +340,7 @@ class Graph:
         return ("ibft", tuple(settings.values())) if settings else None
 
     def _is_swept(self, target: str, setting: Callable[[str], tuple[str, Any] | None]) -> bool:
-        """Whether some model is fine-tuned on one dataset with several values of a setting, of one kind."""
+        """Return true if some model is fine-tuned on one dataset with several values of a setting, of one kind."""
         values: dict[tuple[str, str, str], set[Any]] = {}
         for v in self.config.variants(self.config.target(target)):
             if (found := setting(v.method)) is not None:
@@ -348,7 +348,7 @@ class Graph:
         return any(len(several) > 1 for several in values.values())
 
     def training_options(self) -> list[str]:
-        """How training is run, as options of its command: nothing that changes a result."""
+        """Return the options of the training command that change no result."""
         compute = self.config.compute
         options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
         options += [f"--wandb={compute.wandb}"] if compute.wandb else []
@@ -408,7 +408,7 @@ class Graph:
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
 
     def report_inputs(self) -> dict[str, dict[str, str]]:
-        """What the report shows beside the metrics, by the option that takes it."""
+        """Return the inputs of the report other than metrics, by the option that takes them."""
         results, pairs = self.results, list(self.config.pairs())
         of_pairs = {
             figure: {

@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
     @property
     def path(self) -> PurePosixPath:
-        """Where its table lies in the folders `samples` and `verdicts`."""
+        """The place of its table in the folders `samples` and `verdicts`."""
         return PurePosixPath(f"{self.variant}/{self.benchmark}/T{self.temperature:g}/trial{self.trial}.parquet")
 
 

@@ -95,7 +95,7 @@ def gpu() -> Finding:
 
 
 def vllm() -> Finding:
-    """Whether the fast sampling engine is installed. It is not imported: that takes a minute."""
+    """Find the fast sampling engine, without importing it, which takes a minute."""
     if importlib.util.find_spec("vllm"):
         return Finding("vLLM", True, "installed", "")
     return Finding("vLLM", False, "not installed", "uv sync --extra vllm; the transformers engine works without")
@@ -110,7 +110,7 @@ def disk() -> Finding:
 
 
 def hub() -> Finding:
-    """Whether models and data sets can be fetched from the hub."""
+    """Ask the hub, from which models and data sets are fetched."""
     address = os.environ.get("HF_ENDPOINT", _HUB)
     try:
         with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - the hub's address is the user's own

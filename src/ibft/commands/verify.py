@@ -25,7 +25,7 @@ from ibft.store.repair import Repair, plan_repairs
 from ibft.store.run_records import read_runs
 from ibft.store.schemas import TABLES, Table
 
-# Snakemake's own, and journals of what engines drew, which are checked entry by entry by whoever reads them.
+# Snakemake's own.
 _WITHOUT_MANIFESTS = (KEPT, "logs", "benchmarks")
 # Unfinished work, which the next run checks and goes on from, or removes.
 _UNFINISHED = (".journal", ".tmp", "checkpoint.safetensors")
@@ -182,7 +182,7 @@ def runs_inside(results: Path) -> set[Path]:
 
 
 def examine(output: Path, results: Path) -> Finding | None:
-    """What is wrong with `output`, if anything."""
+    """Return what is wrong with `output`, if anything."""
     try:
         if not output.exists():
             raise UserError(f"{output} is {'a dead link' if output.is_symlink() else 'missing'}: {REMEDY}")

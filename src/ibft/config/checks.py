@@ -1,4 +1,4 @@
-"""What no single key shows: names that refer to nothing, and settings that contradict each other."""
+"""Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -159,7 +159,7 @@ def _sources(config: "Config") -> Iterator[str]:
 
 
 def _why_no_source(place: Path, section: str) -> str | None:
-    """Why a model's folder or a file of rows cannot be read from, found out without opening it."""
+    """Say why a model's folder or a file of rows cannot be read, found out without opening it."""
     reason = why_unreadable(place)
     if reason and section == "models":
         reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing

@@ -1,4 +1,4 @@
-"""What a job is told: one specification per rule, of the settings that decide its output and nothing else.
+"""Specifications of jobs, one per rule: the settings that decide a job's output, and nothing else.
 
 `ibft.graph` makes them of a configuration, rules pass them as JSON in `params`, and scripts take them as `--job`. Where
 one section of the configuration is all that a job is told, that section is its specification.

@@ -40,7 +40,7 @@ def load(values: Mapping[str, Any]) -> Config:
 
 
 def is_complete(values: Mapping[str, Any]) -> bool:
-    """Whether `values` stands alone: it has all that experiments need, or none of them, by `experiments: {}`."""
+    """Return true if `values` stands alone: with all that experiments need, or with none (`experiments: {}`)."""
     needed = {"benchmarks", "experiments"} if values.get("experiments") == {} else _NEEDED_BY_EXPERIMENTS
     return needed <= set(values)
 

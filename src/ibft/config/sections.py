@@ -72,7 +72,7 @@ class Benchmark(Section):
 
 
 class Selection(Section):
-    """Which examples a method is trained on."""
+    """A share of the examples, which a method is trained on."""
 
     by: criteria.Name
     keep_fraction: Share = Field(0.8, description="share of the examples", json_schema_extra=or_a_list)
@@ -118,7 +118,7 @@ Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-b
 
 
 class Experiment(Section):
-    """What is run together. `training` and `sampling` override single keys of the sections of the same name."""
+    """Models, methods and benchmarks on one dataset. `training` and `sampling` override keys of those sections."""
 
     models: tuple[Name, ...] = Field(min_length=1)
     dataset: Name
@@ -147,7 +147,7 @@ class ImportedSamples(Section):
 
 
 class Scoring(Section):
-    """What a memorization score depends on."""
+    """Settings that a memorization score depends on."""
 
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
     scope: Scope = "sequence"
@@ -258,7 +258,7 @@ class Execution(Section):
 
 
 class PassAtKM(Section):
-    """Of Pass@k^(m)."""
+    """The k and every m of Pass@k^(m)."""
 
     k: Positive = 10
     m: tuple[Positive, ...] = Field((2, 5, 10), min_length=1)
@@ -283,7 +283,7 @@ class Geometry(Section):
 
 
 class Compute(Section):
-    """What one job may use. None of it changes a result, so changing it reruns nothing.
+    """Resources of one job. None changes a result, so changing one reruns nothing.
 
     That is, but for rounding, and for which activations dropout hits in each of several processes.
     """

@@ -43,6 +43,6 @@ class Problem:
         return assemble(self.language, self.prompt, self.entry_point, completion)
 
     def digest(self, *more: str) -> str:
-        """Of everything that a verdict on a program of this problem depends on, besides limits and tools."""
+        """Digest everything that a verdict on a program of this problem depends on, besides limits and tools."""
         parts = (self.language, self.prompt, self.entry_point, self.tests, self.reference_solution, *more)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -35,7 +35,7 @@ def defines_function(text: str, name: str) -> bool:
 
 
 def before_function(prompt: str, name: str) -> str:
-    """What `prompt` holds before it defines `name`: imports, constants, helper functions."""
+    """Return the part of `prompt` before it defines `name`: imports, constants, helper functions."""
     definition = _definition(name).search(prompt)
     return prompt[: definition.start()] if definition else ""
 

@@ -21,7 +21,7 @@ def whole_module(header: str, text: str, entry_point: str) -> str:
 
 
 def declares_module(text: str, name: str) -> bool:
-    """Whether some line of `text` begins the declaration of module `name`."""
+    """Return true if some line of `text` begins the declaration of module `name`."""
     return re.search(rf"^[^\S\n]*module\s+{re.escape(name)}\b", text, re.MULTILINE) is not None
 
 

@@ -30,7 +30,7 @@ def runs_of(pass_counts: pd.DataFrame) -> list[Run]:
 
 
 def paths_of(runs: Iterable[Run], folder: Path) -> dict[Run, Path]:
-    """Where the table of each of `runs` lies below `folder`.
+    """Return the path of the table of each of `runs` below `folder`.
 
     Raises:
         UserError: a run has no table there.

@@ -1,4 +1,4 @@
-"""What the cost model assumes until earlier runs say better. docs/cluster.md lists the same numbers.
+"""Assumptions of the cost model, until earlier runs say better. docs/cluster.md lists the same numbers.
 
 Work is counted in floating point operations, decoded tokens and judged programs; speeds are those of one GPU, or of one
 CPU core where a job asks for no GPU. A run's own `benchmark:` files then correct each rule by one factor.

@@ -1,4 +1,4 @@
-"""What a job costs: seconds and bytes, from the configuration, and corrected by the jobs that have been measured."""
+"""The cost model of jobs: seconds and bytes from the configuration, corrected by jobs that have been measured."""
 
 import csv
 import math
@@ -30,7 +30,7 @@ class CostModel:
         self.results = folder / config.results
 
     def cost(self, job: Job) -> Cost:
-        """What `job` costs by the assumptions alone."""
+        """Estimate the cost of `job` by the assumptions alone."""
         of_rule = {
             "prepare_model": self._prepare_model,
             "prepare_dataset": self._prepare_dataset,
@@ -47,7 +47,7 @@ class CostModel:
         return of_rule[job.rule](job)
 
     def parameters(self, model: str) -> float:
-        """Of a prepared model by its shape, else by the size that its name or source tells, such as 7b or 135m."""
+        """Count the parameters of a prepared model; of another, read them off its name or source: 7b, 135m."""
         prepared = self.results / "models" / model
         if manifest_path(prepared).exists():
             facts = read_manifest(prepared)
@@ -129,7 +129,7 @@ class CostModel:
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
     def _completions(self, model: str, dataset: str, benchmark: str) -> int:
-        """Of one trial."""
+        """Count the completions of one trial."""
         return self.problems(benchmark) * self.config.sampling_of(model, dataset).n
 
     def _completion_tokens(self, model: str, dataset: str) -> int:
@@ -163,7 +163,7 @@ class CostModel:
 
 
 def _parts(job: Job) -> int:
-    """Of how many parts of a dataset this job scores one."""
+    """Return the number of parts of a dataset, of which this job scores one."""
     return int(job.wildcards["scatteritem"].partition("-of-")[2])
 
 

@@ -1,4 +1,4 @@
-"""Why Snakemake runs a job, in words."""
+"""Snakemake's reasons for running a job, in words."""
 
 import json
 import re

@@ -31,7 +31,7 @@ CLOSING_FENCE = "\n```"
 
 
 def description_of(problem: Problem) -> str:
-    """What a problem asks for, to the letter; where there is no prose, a Python prompt says it in its docstring."""
+    """Return a problem's question, to the letter; where there is no prose, a Python prompt holds it as a docstring."""
     if isinstance(problem.description, str) and problem.description.strip():
         return problem.description
     if problem.language == "python":
@@ -40,7 +40,7 @@ def description_of(problem: Problem) -> str:
 
 
 def header_of(problem: Problem) -> str:
-    """What opens the answer: a module header, or the imports and the signature of a function.
+    """Return the opening of the answer: a module header, or the imports and the signature of a function.
 
     The docstring is left to the question: shown an answer that already holds it, small models take it for complete.
     """
@@ -82,7 +82,7 @@ def _plain_example(instruction: str, response: str, _language: str) -> tuple[Tur
 
 
 def ibft_stops(language: str) -> tuple[str, ...]:
-    """What ends code of a model that was trained without an end token."""
+    """Return the strings that end the code of a model that was trained without an end token."""
     return ("endmodule",) if language == "verilog" else TOP_LEVEL
 
 

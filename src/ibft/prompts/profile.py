@@ -1,4 +1,4 @@
-"""What a prompt profile is, and how it turns text into tokens for training and for sampling."""
+"""A prompt profile turns text into tokens, for training and for sampling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Problem(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """What is asked, and how the answer is opened for the model.
+    """A question, and the opening of its answer for the model.
 
     A templated profile puts the question into the chat template's user message; otherwise text is question + opening.
     """
@@ -115,7 +115,7 @@ class Profile:
 
 
 def _common_prefix(first: list[int], second: list[int]) -> int:
-    """How many leading tokens two sequences share."""
+    """Count the leading tokens that two sequences share."""
     shared = 0
     for a, b in zip(first, second, strict=False):
         if a != b:

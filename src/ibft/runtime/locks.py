@@ -25,7 +25,7 @@ def note_holder(folder: Path) -> None:
 
 
 def lock_notice(folder: Path) -> str | None:
-    """What to say before Snakemake refuses to run in `folder`; None where nobody holds a lock."""
+    """Return what to say before Snakemake refuses to run in `folder`; None where nobody holds a lock."""
     held = held_locks(folder)
     if not held:
         return None

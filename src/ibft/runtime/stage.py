@@ -80,7 +80,7 @@ def _end_on_sigterm() -> None:
 
 
 def shortage(error: Exception) -> str | None:
-    """What the machine lacks, where that and no bug is behind `error`, and what to do."""
+    """Name the shortage of the machine behind `error`, and what to do; None where it is a bug."""
     if isinstance(error, OSError) and error.errno in _SHORTAGES:
         what, remedy = _SHORTAGES[error.errno]
         where = f" ({error.filename})" if error.filename else ""

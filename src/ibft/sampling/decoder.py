@@ -172,7 +172,7 @@ class _Run:
         ]
 
     def _ends(self, branch: _Branch) -> bool:
-        """Whether `branch` is complete; if so, its samples are recorded as finished."""
+        """Return true if `branch` is complete, and record its samples as finished."""
         stopped = branch.tokens[-1] in self.decoding.stop_token_ids or self.stops.hit(branch.tokens)
         if not stopped and len(branch.tokens) < self.decoding.max_new_tokens:
             return False

@@ -1,4 +1,4 @@
-"""What every sampling engine is given and gives back."""
+"""The interface of sampling engines: prompts and decoding in, completions out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How tokens are drawn: temperature first (0 takes the most likely token), then top-p. And where to stop."""
+    """Rules of drawing tokens: temperature first (0 takes the most likely token), then top-p, and where to stop."""
 
     temperature: float
     top_p: float

@@ -1,4 +1,4 @@
-"""What a sampling job is asked for: one variant at one temperature on one benchmark, and the tables that it writes.
+"""A sampling job: one variant at one temperature on one benchmark, and the tables that it writes.
 
 Nothing here imports torch or transformers.
 """

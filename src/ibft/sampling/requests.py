@@ -33,7 +33,7 @@ def decoding_for(
     top_p: float,
     max_new_tokens: int,
 ) -> Decoding:
-    """How to draw and where to stop: at the profile's stops for `language`."""
+    """Return the rules of drawing, with the profile's stops for `language`."""
     return Decoding(
         temperature, top_p, max_new_tokens, profile.stop_strings(language), profile.stop_token_ids(tokenizer)
     )

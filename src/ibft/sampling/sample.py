@@ -86,7 +86,7 @@ def sample_pending(pending: Sequence[Pending], start_engine: Callable[[], Engine
 def _group(
     job: SamplingJob, missing: Sequence[tuple[Problem, list[int]]], engine: Engine
 ) -> tuple[Group, dict[str, _Asked]]:
-    """What the engine is given for the `missing` part of a job, and the same by task_id."""
+    """Return the engine's input for the `missing` part of a job, and the same by task_id."""
     profile, settings = get_profile(job.asked.profile), job.asked.sampling
     if profile.keeps_trailing_whitespace:
         logger.info("profile %s was published with prompts that end in whitespace, and keeps it", profile.name)

@@ -1,4 +1,4 @@
-"""Where randomness comes from: one seed per sample, and one uniform number per token of it.
+"""The source of randomness: one seed per sample, and one uniform number per token of it.
 
 Every sample has its own seed, hashed from everything that names it. So trials, temperatures and problems never share
 draws, and neither the order nor the number of the others changes anything. (An engine that is given one seed for n

@@ -10,7 +10,7 @@ _CONTEXT = 8  # prompt tokens that are decoded along, because some tokenizers dr
 def continuation_text(
     tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int], token_ids: Sequence[int], stops: tuple[str, ...]
 ) -> str:
-    """What `token_ids` add to the prompt, special tokens left out, up to the first of the stop strings."""
+    """Return the text that `token_ids` add to the prompt, without special tokens, up to the first stop string."""
     context = list(prompt_ids[-_CONTEXT:])
     before, after = _decode(tokenizer, context), _decode(tokenizer, [*context, *token_ids])
     text = after[len(before) :] if after.startswith(before) else _decode(tokenizer, token_ids)

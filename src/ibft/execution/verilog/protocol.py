@@ -108,7 +108,7 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
 
 
 def _measured(found: Inspection) -> dict[str, Any]:
-    """Of a reference's own run: what a completion is compared with."""
+    """Return the part of a reference's run that a completion is compared with."""
     drivers = {path: found.drivers[path] for path in found.shared}
     return {
         "calls": found.calls,
