@@ -231,9 +231,3 @@ def judge(
     """One verdict per sample, in input order; see `Judge` for which problems are excluded, and for what is raised."""
     with Judge(problems, settings, workers, key=key, level=level) as started:
         yield from started.verdicts(samples)
-
-
-def unjudgeable(problems: pd.DataFrame, settings: Execution, workers: int) -> dict[str, str]:
-    """Return the problems that cannot be judged on this machine, and why."""
-    with Judge(problems, settings, workers) as started:
-        return started.excluded

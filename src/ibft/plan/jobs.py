@@ -25,11 +25,6 @@ class Job:
     gpus: int
     command: str = ""
 
-    @property
-    def key(self) -> str:
-        """The same for the same job of two listings."""
-        return json.dumps([self.rule, sorted(self.wildcards.items())])
-
 
 def add_workflow_options(parser: argparse.ArgumentParser) -> None:
     """Add what says which run is meant; `asked_of_snakemake` reads it."""

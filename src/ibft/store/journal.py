@@ -21,7 +21,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ibft.runtime.errors import UserError
 from ibft.store.code_digest import code_digest
 from ibft.store.manifests import read_manifest
 
@@ -86,25 +85,6 @@ class Journal:
     def _write(self, entry: Entry) -> None:
         self._stream.write(_line(entry))
         self._stream.flush()
-
-
-def finished_entries(path: Path, key: str) -> Iterator[Entry]:
-    """Yield the entries of a journal that nobody is writing, one by one; it stays as it is.
-
-    Raises:
-        UserError: there is no such journal, it belongs to other inputs, settings or code than `key` digests, or it is
-            damaged.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} is missing")
-    with path.open("rb") as lines:
-        if _parse(lines.readline()) != {"key": key}:
-            raise UserError(f"{path} belongs to other inputs, settings or code")
-        for line in lines:
-            entry = _parse(line)
-            if entry is None:
-                raise UserError(f"{path} is damaged")
-            yield entry
 
 
 def journal_path(output: Path) -> Path:
