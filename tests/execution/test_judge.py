@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ibft.config.sections import Execution
-from ibft.execution.judge import Judge, judge, unjudgeable
+from ibft.execution.judge import Judge, judge
 from ibft.execution.pool import Pool
 from ibft.execution.sandbox.cells import CellFaultError
 from ibft.execution.sandbox.client import ForkServer, HarnessError, ServerLostError
@@ -161,6 +161,11 @@ def test_a_worker_that_is_lost_again_stops_the_stage() -> None:
         pool.submit(lose).result()
 
 
+def excluded(*problems: dict[str, str | None]) -> dict[str, str]:
+    with Judge(frame(*problems), SETTINGS, 1) as started:
+        return started.excluded
+
+
 def test_a_problem_whose_reference_fails_is_excluded_by_name() -> None:
     broken = {**PYTHON, "task_id": "py/broken", "reference_solution": "    return 0\n"}
     foreign = {**PYTHON, "task_id": "py/foreign", "tests": "def check(f):\n    assert f([], object()) == 0\n"}
@@ -169,19 +174,19 @@ def test_a_problem_whose_reference_fails_is_excluded_by_name() -> None:
         rows = list(started.verdicts([("py/broken", 0, RIGHT), ("py/total", 0, RIGHT)]))
     assert [(row.verdict.passed, row.verdict.official_passed) for row in rows] == [(False, True), (True, True)]
     assert rows[0].verdict.detail.startswith("excluded")
-    assert "wrong_answer" in unjudgeable(frame(broken), SETTINGS, 1)["py/broken"]
+    assert "wrong_answer" in excluded(broken)["py/broken"]
 
 
 @needs_iverilog
 def test_a_testbench_without_a_verdict_line_is_excluded() -> None:
     silent = {**VERILOG, "tests": str(VERILOG["tests"]).replace("Mismatches", "Differences")}
-    assert "Mismatches" in unjudgeable(frame(silent), SETTINGS, 1)["v/register"]
+    assert "Mismatches" in excluded(silent)["v/register"]
 
 
 @needs_iverilog
 def test_a_testbench_that_connects_whatever_a_completion_asks_for_is_excluded() -> None:
     connected = str(VERILOG["tests"]).replace("(.clk, .reset, .d, .q(q_dut))", "(.*, .q(q_dut))")
-    assert ".*" in unjudgeable(frame({**VERILOG, "tests": connected}), SETTINGS, 1)["v/register"]
+    assert ".*" in excluded({**VERILOG, "tests": connected})["v/register"]
 
 
 def with_reference(body: str) -> dict[str, str | None]:
@@ -197,9 +202,7 @@ def with_reference(body: str) -> dict[str, str | None]:
 @needs_iverilog
 def test_a_problem_that_undefined_outputs_pass_is_excluded() -> None:
     problem = with_reference("always @(posedge clk) q <= q + d;")
-    assert unjudgeable(frame(problem), SETTINGS, 1) == {
-        "v/register": "its tests pass a module whose outputs are undefined"
-    }
+    assert excluded(problem) == {"v/register": "its tests pass a module whose outputs are undefined"}
 
 
 @needs_iverilog
@@ -223,9 +226,8 @@ def test_a_problem_that_a_constant_passes_is_named_and_counts(body: str, named: 
 def test_an_exception_that_tests_expect_keeps_its_class(kind: str) -> None:
     tests = f"def check(f):\n    try:\n        f([], 0)\n    except {kind}:\n        return\n    assert False\n"
     problem = {**PYTHON, "tests": tests, "reference_solution": f"    raise {kind}('no')\n"}
-    excluded = unjudgeable(frame(problem), SETTINGS, 1)
     # What ends a loop does not cross: tests that map the function over cases would stop there, and pass.
-    assert list(excluded) == (["py/total"] if kind == "StopIteration" else [])
+    assert list(excluded(problem)) == (["py/total"] if kind == "StopIteration" else [])
 
 
 @pytest.mark.parametrize(
