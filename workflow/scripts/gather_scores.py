@@ -1,7 +1,7 @@
 """Put the outputs of sharded scoring jobs together, in the order of the dataset.
 
 python workflow/scripts/gather_scores.py --table memorization --examples results/examples/rtl.parquet \\
-    --shards shard0of2.parquet shard1of2.parquet --output scores.parquet
+    --shards 1-of-2.parquet 2-of-2.parquet --output scores.parquet
 
 The result is the same, byte for byte, however many shards there were.
 """

@@ -5,11 +5,13 @@ one section of the configuration is all that a job is told, that section is its 
 """
 
 import argparse
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from ibft.config.messages import sentences
 from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
@@ -148,13 +150,13 @@ def _reader(spec: type[Spec]) -> Callable[[str], Spec]:
 
 
 def _keys(spec: type[Section]) -> str:
-    """List the keys of a section, a line each."""
-    return "\n".join(
-        f"  {name:16}{'required; ' if field.is_required() else ''}{field.description or _type_name(field.annotation)}"
-        for name, field in spec.model_fields.items()
-    )
+    """List the keys of a specification, a line each; of a section within it, the keys that it takes."""
+    return "\n".join(_line(name, field) for name, field in spec.model_fields.items())
 
 
-def _type_name(annotation: Any) -> str:
-    section = isinstance(annotation, type) and issubclass(annotation, Section)
-    return f"section `{annotation.__name__.lower()}` of the configuration" if section else str(annotation)
+def _line(name: str, field: FieldInfo) -> str:
+    own: Any = field.annotation
+    is_section = isinstance(own, type) and issubclass(own, Section)
+    told = [field.description or "", f"{{{', '.join(own.model_fields)}}}" if is_section else ""]
+    text = " ".join(filter(None, ["required:" if field.is_required() else "", *told]))
+    return textwrap.fill(text, 100, initial_indent=f"  {name:16}", subsequent_indent=" " * 18)
