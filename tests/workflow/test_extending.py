@@ -73,7 +73,7 @@ def test_a_selection_criterion(checkout: Checkout) -> None:
     make_edits("A selection criterion", checkout.root)
     methods = {"ft-el2n": {"kind": "ft", "selection": {"by": "el2n", "keep_fraction": 0.5}}}
     config = with_config(checkout, methods=methods)
-    assert checkout.planned() == {}
+    assert not {"score_memorization", "score_gradients", "gather_scores"} & set(checkout.planned())
     table = checkout.work / "results" / "selection" / "tiny" / "rtl" / "el2n-keep0.5.parquet"
     run(checkout, str(table.relative_to(checkout.work)), config=config)
     assert len(read_table(table, SELECTION)) == 6
@@ -108,7 +108,7 @@ def test_a_prompt_profile(checkout: Checkout) -> None:
     config["experiments"]["verilog"] |= {"profile": "terse", "methods": ["base"]}
     path = checkout.work / "terse.yaml"
     path.write_text(yaml.safe_dump(config))
-    assert set(checkout.planned("all_samples", config=path)) == {"sample_verilog"}
+    assert checkout.planned("--", "all_samples", config=path)["sample_verilog"] == 1
     program = """
 from types import SimpleNamespace
 from ibft.extraction import extract

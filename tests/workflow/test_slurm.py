@@ -115,7 +115,7 @@ def test_every_job_asks_for_what_the_configuration_says(story: Story) -> None:
     scoring = next(record for record in story.first if record.rule == "score_memorization")
     assert (scoring.partition, scoring.gpus, scoring.memory_mb) == ("gpu", 1, MEMORY_MB)
     judging = next(record for record in story.first if record.rule == "execute")
-    assert (judging.partition, judging.gpus, judging.memory_mb, judging.minutes) == ("cpu", 0, 1000, "30")
+    assert (judging.partition, judging.gpus, judging.memory_mb, judging.minutes) == ("cpu", 0, 2000, "60")
 
 
 def test_a_failed_job_is_retried_with_more_memory_and_time(story: Story) -> None:
