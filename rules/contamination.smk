@@ -1,5 +1,5 @@
-# Which fine-tuning examples overlap with the problems that they would be tested on, and, if so configured, the datasets
-# without them.
+# Fine-tuning examples may overlap with the problems that they would be tested on. One rule measures that; another, if so
+# configured, drops such examples.
 
 
 rule measure_contamination:

@@ -1,4 +1,4 @@
-# Every completion run against its problem's tests in the sandbox: one verdict each.
+# The sandbox runs every completion against the tests of its problem, which gives one verdict each.
 
 
 rule execute:

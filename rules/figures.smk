@@ -1,4 +1,4 @@
-# Every figure as PNG and SVG: of a target, or of one model on one dataset.
+# A figure is drawn as PNG and SVG: of a target, or of one model on one dataset.
 
 
 rule draw_figure:

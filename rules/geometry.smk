@@ -1,4 +1,4 @@
-# Where the most and the least memorized examples lie in layer l* (paper Figure 5).
+# Distances and angles tell where the most and the least memorized examples lie in layer l* (paper Figure 5).
 
 
 rule measure_geometry:

@@ -1,4 +1,4 @@
-# How strongly each example pulls on the model (GraNd, EL2N), and how that goes together with memorization.
+# Gradient scores tell how strongly each example pulls on the model (GraNd, EL2N); one rule relates them to memorization.
 
 
 rule score_gradients:

@@ -1,4 +1,4 @@
-# How much of a dataset a model has memorized: Min-K% Prob of every example.
+# Min-K% Prob of every example tells how much of a dataset a model has memorized.
 
 
 rule score_memorization:

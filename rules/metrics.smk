@@ -1,4 +1,4 @@
-# Pass@k and Pass@k^(m) of what a target shows, with their uncertainty.
+# Metrics are Pass@k and Pass@k^(m) of the runs that a target shows, with their uncertainty.
 
 
 rule count_passes:

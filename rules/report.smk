@@ -1,4 +1,4 @@
-# One self-contained HTML file.
+# The report shows the whole run as one self-contained HTML file.
 
 
 rule write_report:

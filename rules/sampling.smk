@@ -1,5 +1,5 @@
-# n completions of every problem in every trial. One job starts one engine for one variant at one temperature, and samples
-# all benchmarks of its experiment; `update` leaves finished trials where they are, so that only what is missing is sampled.
+# Sampling draws n completions of every problem in every trial. One job starts one engine for one variant at one temperature
+# and samples all benchmarks of its experiment; `update` keeps finished trials, so that only what is missing is sampled.
 
 for name, experiment in CONFIG.experiments.items():
 

@@ -1,4 +1,5 @@
-# Which examples a method is trained on: drop the most memorized, keep the highest gradient norms, or a random control.
+# A selection keeps the examples that a method is trained on: the least memorized, those of the highest gradient norms, or
+# random ones, the control.
 
 
 rule select_examples:

@@ -1,4 +1,4 @@
-# The headline table of a target, our numbers and the paper's, and the paper's own tables filled with ours.
+# Tables print a target: its headline, our numbers and the paper's, and the tables of the paper filled with ours.
 
 
 rule write_tables:

@@ -1,5 +1,5 @@
-# What can be asked for by name: the whole run, one stage of it, and the tables and figures of the paper (table1, fig4, ...)
-# and of the configuration's section `targets`. Each is made from the part of the run that it shows, and asks for no other.
+# Users ask for these by name: one stage of the run, or tables and figures of the paper (table1, fig4, ...) and of the
+# configuration's section `targets`. Each is made from the part of the run that it shows, and asks for no other.
 
 
 rule all_memorization:

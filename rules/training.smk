@@ -1,6 +1,6 @@
 # LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
 
-# How it is run, not what comes out: as resources they rerun nothing, as `params` would.
+# A launcher decides how training runs, not what comes out: as a resource it reruns nothing, as `params` would.
 LAUNCHER = (
     "python"
     if CONFIG.compute.processes == 1

@@ -50,10 +50,10 @@ class Graph:
         self.results = Results(config.results)
         self.labels = labels_of(config)
 
-    # Which variants and runs there are
+    # These list the runs of a target, and what runs are of.
 
     def run_products(self, target: str) -> list[list[list[Any]]]:
-        """Every run that a target shows, as products of the values of `Run`: a few lines where there are thousands."""
+        """Return every run that a target shows, as products of the values of `Run`: a few instead of thousands."""
         shown = self.config.target(target)
         products: list[list[list[Any]]] = []
         for v in self.config.variants(shown):
@@ -87,7 +87,7 @@ class Graph:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets that models are fine-tuned on, and the reference that none can have seen."""
+        """List the datasets that models are fine-tuned on, and the reference that none can have seen."""
         used = {experiment.dataset for experiment in self.config.experiments.values()}
         return sorted(used | ({self.config.memorization.reference or ""} if used else set()))
 
@@ -95,7 +95,7 @@ class Graph:
     def benchmarks(self) -> list[str]:
         return sorted(self.config.in_use("benchmarks"))
 
-    # What a job reads
+    # These return the files that a job reads.
 
     def prefetched_models(self) -> dict[str, str]:
         return {
@@ -106,12 +106,12 @@ class Graph:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
 
     def contamination(self, dataset: str) -> Paths:
-        """The overlap of a dataset with each benchmark that it is evaluated on; none for the reference dataset."""
+        """Return the overlap of a dataset with each benchmark that it is tested on; none for the reference dataset."""
         of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
         return [self.results.contamination(dataset, benchmark) for benchmark in of_dataset]
 
     def examples(self, dataset: str) -> str:
-        """The examples that are scored, selected and trained on: all, or those that overlap with no benchmark."""
+        """Return the examples that jobs score, select and train on: all, or those that overlap with no benchmark."""
         drop = self.config.contamination.drop and self.contamination(dataset)
         return self.results.decontaminated(dataset) if drop else self.results.examples(dataset)
 
@@ -119,18 +119,18 @@ class Graph:
         return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
 
     def scores_of_base(self, model: str, dataset: str) -> str:
-        """Min-K% Prob of a dataset on the base model: what selects, groups, and ranks."""
+        """Return Min-K% Prob of a dataset on the base model, which selects, groups and ranks."""
         return self.results.memorization(Variant(model, dataset, BASE, 0))
 
     def scores_to_select_by(self, model: str, dataset: str, by: str) -> Paths:
-        """The table that a criterion ranks by; none for the random control."""
+        """Return the table that a criterion ranks by; none for the random control."""
         table = CRITERIA[by].table
         if table == "memorization":
             return [self.scores_of_base(model, dataset)]
         return [self.results.gradients(model, dataset)] if table == "gradients" else []
 
     def kept(self, variant: Variant) -> Paths:
-        """The selected examples that a variant is trained on; none where it is trained on all."""
+        """Return the selected examples that a variant is trained on; none where it is trained on all."""
         selection = self.config.methods[variant.method].selection
         if selection is None:
             return []
@@ -145,7 +145,7 @@ class Graph:
     def samples(self, target: str = ALL) -> Paths:
         return [self.results.samples(run) for run in self.runs(target)]
 
-    # What a job is told
+    # These make the specification that a job is given.
 
     def prepare_model(self, model: str) -> PrepareModel:
         return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
@@ -196,6 +196,13 @@ class Graph:
             precision=self.config.models[variant.model].precision,
             seed=variant.seed,
         )
+
+    def training_options(self) -> list[str]:
+        """Return the options of the training command that change no result."""
+        compute = self.config.compute
+        options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
+        options += [f"--wandb={compute.wandb}"] if compute.wandb else []
+        return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
 
     def measure_geometry(self, model: str) -> MeasureGeometry:
         memorization = self.config.memorization
@@ -255,10 +262,10 @@ class Graph:
         config = self.config.without("compute", "targets").decisive()
         return WriteReport(config=config, labels=self.labels.decisive())
 
-    # What a target shows
+    # These return the files that a target shows.
 
     def shown(self, target: str) -> Paths:
-        """Every table and figure of a target.
+        """Return every table and figure of a target.
 
         Raises:
             UserError: the configuration lacks what the target shows; the sentence says what.
@@ -269,7 +276,7 @@ class Graph:
         return [*(self._of_the_whole_run() if target == ALL else []), *tables, *self.figure_files(target)]
 
     def tables(self, target: str) -> Paths:
-        """The tables for readers: the headline, and those of the paper that a target can fill."""
+        """Return the tables for readers: the headline, and those of the paper that a target can fill."""
         names = ("headline", *self.filled_layouts(target))
         return [self.results.table(target, f"{name}.{kind}") for name in names for kind in ("md", "tex")]
 
@@ -279,11 +286,11 @@ class Graph:
         yield from (self.results.table(ALL, name) for name in TABLES)
 
     def filled_layouts(self, target: str) -> list[str]:
-        """The paper's tables that a target can fill."""
+        """Name the paper's tables that a target can fill."""
         return fillable(self.config, {(run.dataset, run.benchmark, run.temperature) for run in self.runs(target)})
 
     def figures(self) -> dict[str, str]:
-        """FIGURE or FIGURE/MODEL/DATASET -> SVG of every figure of the whole run, in the order of the report."""
+        """Map FIGURE or FIGURE/MODEL/DATASET to its SVG, for every figure of the whole run, in the report's order."""
         figures = {name: self.results.figure(ALL, name, "svg") for name in self.run_figures()}
         of_pairs = [name for name, entry in CATALOGUE.items() if entry.shows == "model_on_dataset"]
         for model, dataset in self.config.pairs():
@@ -293,17 +300,17 @@ class Graph:
         return figures
 
     def figure_files(self, target: str) -> Paths:
-        """PNG and SVG of every figure of a target; of the whole run, those that the configuration has anything for."""
+        """Return PNG and SVG of every figure of a target; of the whole run, those that have anything to show."""
         if target == ALL:
             return [path.removesuffix("svg") + kind for path in self.figures().values() for kind in ("png", "svg")]
         return [path for figure in self.config.target(target).figures for path in self._files_of_figure(target, figure)]
 
     def run_figures(self) -> list[str]:
-        """The figures that show all variants together."""
+        """Name the figures that show all variants together."""
         return [name for name, entry in CATALOGUE.items() if entry.shows == "run" and self._has(entry.needs, ALL)]
 
     def _files_of_figure(self, target: str, figure: str) -> Paths:
-        """PNG and SVG of the target, or of each model and dataset that it shows."""
+        """Return PNG and SVG of the target, or of each model and dataset that it shows."""
         entry, subjects = CATALOGUE[figure], [target]
         if entry.needs and not self._has(entry.needs, target):
             raise UserError(f"Target {target} draws {figure}, for which this configuration lacks {entry.needs.remedy}.")
@@ -347,17 +354,10 @@ class Graph:
                 values.setdefault((v.model, v.dataset, found[0]), set()).add(found[1])
         return any(len(several) > 1 for several in values.values())
 
-    def training_options(self) -> list[str]:
-        """Return the options of the training command that change no result."""
-        compute = self.config.compute
-        options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
-        options += [f"--wandb={compute.wandb}"] if compute.wandb else []
-        return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
-
-    # What figures and the report are drawn from: KEY -> path
+    # These return the tables that figures and the report show: KEY -> path.
 
     def figure_inputs(self, subject: str, figure: str) -> dict[str, str]:
-        """The tables of a figure of `subject`, a target or MODEL/DATASET, and the folder of verdicts."""
+        """Return the tables of a figure of `subject`, a target or MODEL/DATASET, and the folder of verdicts."""
         if "/" in subject:
             model, dataset = subject.split("/")
             return self.pair_figure_inputs(figure, model, dataset)
@@ -366,13 +366,13 @@ class Graph:
         return {name: verdicts if name == "verdicts" else self.results.metrics(subject, name) for name in tables}
 
     def figure_tables(self, subject: str, figure: str) -> Paths:
-        """Every table that a figure reads."""
+        """Return every table that a figure reads."""
         inputs = self.figure_inputs(subject, figure)
         verdicts = self.verdicts(subject) if inputs.pop("verdicts", None) else []
         return [*inputs.values(), *verdicts]
 
     def pair_figure_inputs(self, figure: str, model: str, dataset: str) -> dict[str, str]:
-        """The tables of a figure of one model on one dataset; none where it would be empty."""
+        """Return the tables of a figure of one model on one dataset; none where it would be empty."""
         return {
             key: path
             for name in CATALOGUE[figure].inputs
@@ -398,7 +398,7 @@ class Graph:
         return selection is not None and CRITERIA[selection.by].table == "gradients"
 
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
-        """The paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
+        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
@@ -432,5 +432,5 @@ class Graph:
 
 
 def _kept(values: Sequence[Any], wanted: Iterable[Any] | None) -> list[Any]:
-    """Those of `values` that the filter of a target leaves."""
+    """Return those of `values` that the filter of a target leaves."""
     return [value for value in values if wanted is None or value in wanted]

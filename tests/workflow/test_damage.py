@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 
@@ -169,7 +168,7 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
     seen = set()
     for command in commands(work):
         script, *words = shlex.split(command)
-        named = {name for word in told_to_read(script, words) for name in (word, word.partition("=")[2])}
+        named = {name for word in told_to_read(words) for name in (word, word.partition("=")[2])}
         reads = command != read_manifest(output)["command"] and bool(named & read)
         if reads and script not in seen:
             seen.add(script)
@@ -180,10 +179,8 @@ def readers_of(output: Path, work: Path) -> Iterator[Reader]:
             yield names["main"], arguments
 
 
-def told_to_read(script: str, words: list[str]) -> list[str]:
-    """What a command names, folders without the manifest. Every figure is told where verdicts lie, one reads them."""
-    if script.endswith("draw_figure.py") and '"figure":"status_composition"' not in " ".join(words):
-        words = [word for option, word in pairwise(["", *words]) if option != "--verdicts"]
+def told_to_read(words: list[str]) -> list[str]:
+    """Return the words of a command; for a manifest, the folder that it stands for."""
     return [word.removesuffix("/manifest.json") for word in words]
 
 
