@@ -4,10 +4,13 @@ Nothing here imports torch.
 """
 
 import argparse
+import sys
+from importlib import import_module
 from pathlib import Path
 
-from ibft.commands import clean, compare, doctor, jobs, plan, resume, score, verify
 from ibft.runtime.stage import run_stage
+
+COMMANDS = ("score", "plan", "jobs", "resume", "verify", "compare", "doctor", "clean")
 
 
 def main() -> None:
@@ -15,6 +18,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="ibft", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--log", type=Path, help="append progress and errors here as well")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, plan, jobs, resume, verify, compare, doctor, clean):
-        command.add_parser(commands)
+    # The command that is asked for starts at once: what the others import takes seconds.
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    for name in asked or COMMANDS:
+        import_module(f"ibft.commands.{name}").add_parser(commands)
     run_stage(lambda arguments: arguments.run(arguments), parser)
