@@ -3,8 +3,10 @@
 It sets IBFT_QUICK, which keeps a few cases of each parametrized test and of each long suite.
 """
 
+import importlib.util
 import math
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +31,17 @@ if QUICK:
     os.environ.update(QUICK_SUITES)  # before the modules that read them are imported
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests with `&` lets them and all that they start ignore it, and some wait for its effect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `make test-quick` leaves out."""
+    """Skip what needs vLLM where it is not installed, and deselect what `make test-quick` leaves out."""
+    if importlib.util.find_spec("vllm") is None:  # to import it takes half a minute
+        for item in items:
+            if item.get_closest_marker("vllm"):
+                item.add_marker(pytest.mark.skip(reason="vLLM is not installed here: make test-vllm"))
     if QUICK:
         kept = set(quick(items))
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])

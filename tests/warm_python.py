@@ -33,6 +33,7 @@ STAGES = (
     *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot", "jinja2", "pydantic", "yaml", "psutil", "tqdm"),
 )
 IMPORTED = (*STAGES, "snakemake.cli", "snakemake.api")
+WHERE_INSTALLED = ("vllm",)
 READ_ENVIRONMENT = ("huggingface_hub.constants", "datasets.config")  # when they are imported
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MOST_BYTES = 1 << 18
@@ -91,7 +92,7 @@ def stop() -> None:
 
 def serve(place: str) -> None:
     """Fork for every client that connects, without end."""
-    for name in IMPORTED:
+    for name in (*IMPORTED, *filter(importlib.util.find_spec, WHERE_INSTALLED)):
         importlib.import_module(name)
     assert not [name for name in sys.modules if name.partition(".")[0] == "ibft"]
     gc.collect()

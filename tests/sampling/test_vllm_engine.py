@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,8 @@ from ibft.store.manifests import write_manifest
 from ibft.store.schemas import PROBLEMS, SAMPLES
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_adapter, make_tiny_model
+from tests.warm_python import python
 
-pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
 pytestmark = pytest.mark.vllm
 PROFILE = get_profile("chat")
 N = 10
@@ -170,7 +169,7 @@ def test_an_adapter_is_part_of_the_model(adapters: str, tmp_path: Path) -> None:
         job = {"variant": "tiny/x/ft/seed0", "temperature": 0.0, "sampling": sampling}
         words = ["--model", model, "--job", json.dumps(job), "--benchmarks", "rtl-mini", *options]
         words += ["--problems", tmp_path / "problems.parquet", "--outputs", tmp_path / "samples"]
-        command = [sys.executable, str(SCRIPTS / "sample.py"), *map(str, words)]
+        command = [python(), str(SCRIPTS / "sample.py"), *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return parquet.read_table(tmp_path / "samples", SAMPLES)

@@ -53,7 +53,8 @@ class Checkout:
             str(Path(sys.executable).parent),
             os.environ["PATH"],
         ]
-        return {**os.environ, "PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places)}
+        inherited = {name: value for name, value in os.environ.items() if name != "UV"}  # it puts its own Python first
+        return {**inherited, "PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places)}
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
         """How many jobs of each rule a run would start."""

@@ -54,7 +54,7 @@ def test_a_killed_run_is_finished_by_one_command(small: Checkout, undisturbed: d
     draw = random.Random(int(os.environ.get("IBFT_CHAOS_SEED", "0")))
     kills, runs_to_the_end = 0, 0
     while kills < KILLS:
-        victim, number = draw.choice(VICTIMS), felt(draw.choice(SIGNALS))
+        victim, number = draw.choice(VICTIMS), draw.choice(SIGNALS)
         killed = start_and_kill(small, victim, number, draw.uniform(0, LATEST_S))
         print(f"{victim} {number.name}: {'killed' if killed else 'had finished'}")
         kills += killed
@@ -63,11 +63,6 @@ def test_a_killed_run_is_finished_by_one_command(small: Checkout, undisturbed: d
             assert tables(small) == undisturbed
             shutil.rmtree(small.work / "results")
     assert tables_after(small) == undisturbed
-
-
-def felt(number: signal.Signals) -> signal.Signals:
-    """`number`, unless all that the tests start ignores it, because they were started so, as with `&`."""
-    return signal.SIGKILL if signal.getsignal(number) is signal.SIG_IGN else number
 
 
 def test_no_stage_outlives_its_workflow_whatever_signals_are_ignored(
