@@ -20,14 +20,17 @@ import yaml
 from tests.warm_python import python
 from tests.workflow.conftest import Checkout
 
-KILLS = int(os.environ.get("IBFT_KILLS", "4"))
+FEW = 4
+KILLS = int(os.environ.get("IBFT_KILLS", FEW))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 VICTIMS = ("workflow", "stage", "worker")
 LATEST_S = 15.0  # after the start of a run
 GONE_S = 60.0  # within which everything that a killed run had started has ended
 OUTLIVED_S = 5.0  # at most, by a stage whose workflow was killed
 STARTS_S = 120.0
-IGNORED = ("INT", "HUP", "TERM", "INT HUP TERM")  # by the shell that starts the run, and so by all that it starts
+# Signals that the shell ignores which starts the run, and so all that it starts; and whether the run leads a session.
+WAYS = (("INT", True), ("HUP", False), ("TERM", True), ("INT HUP TERM", False))
+MORE_WAYS = (("INT", False), ("HUP", True), ("TERM", False), ("INT HUP TERM", True))
 
 
 @pytest.fixture(scope="module")
@@ -51,29 +54,21 @@ def undisturbed(small: Checkout) -> dict[str, bytes]:
 
 
 def test_a_killed_run_is_finished_by_one_command(small: Checkout, undisturbed: dict[str, bytes]) -> None:
+    """No stage outlives its workflow, whichever signals both ignore and whatever is killed."""
+    shutil.rmtree(small.work / "results")
+    for number, (ignored, is_leader) in enumerate(WAYS if KILLS == FEW else WAYS + MORE_WAYS):
+        kill_under_stages(small, ignored, is_leader=is_leader, after_s=3.0 * (number % 2))
+        assert not list((small.work / ".snakemake").glob("shell_tmp.*"))
     draw = random.Random(int(os.environ.get("IBFT_CHAOS_SEED", "0")))
-    kills, runs_to_the_end = 0, 0
+    kills = 0
     while kills < KILLS:
         victim, number = draw.choice(VICTIMS), draw.choice(SIGNALS)
         killed = start_and_kill(small, victim, number, draw.uniform(0, LATEST_S))
         print(f"{victim} {number.name}: {'killed' if killed else 'had finished'}")
         kills += killed
         if not killed:
-            runs_to_the_end += 1
             assert tables(small) == undisturbed
             shutil.rmtree(small.work / "results")
-    assert tables_after(small) == undisturbed
-
-
-def test_no_stage_outlives_its_workflow_whatever_signals_are_ignored(
-    small: Checkout, undisturbed: dict[str, bytes]
-) -> None:
-    """In a session of its own or not; and the run goes on to the right bytes."""
-    shutil.rmtree(small.work / "results")
-    for number, ignored in enumerate(IGNORED):
-        for is_leader in (True, False):
-            kill_under_stages(small, ignored, is_leader=is_leader, after_s=3.0 * (number % 2))
-            assert not list((small.work / ".snakemake").glob("shell_tmp.*"))
     assert tables_after(small) == undisturbed
 
 
