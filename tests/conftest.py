@@ -17,7 +17,6 @@ from filelock import FileLock
 
 from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
-from tests import warm_python
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported: two with two threads each take ages
@@ -62,13 +61,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if QUICK:
         left_out = "the whole workflow (tests/workflow), SLURM, vLLM, tests marked `slow`, and most cases of the others"
         terminalreporter.write_line(f"IBFT_QUICK left out {left_out}; `make test` runs them all.", yellow=True)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def python_stops() -> Iterator[None]:
-    """The server behind `warm_python.python` ends with the tests, where one of them has started it."""
-    yield
-    warm_python.stop()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ its place. Beside the client lies an `ibft`, as beside any Python that has the l
 import atexit
 import gc
 import importlib.util
-import json
+import marshal
 import os
 import runpy
 import select
@@ -24,9 +24,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
+
+from filelock import FileLock
 
 STAGES = (
     *("torch", "transformers", "peft", "datasets", "safetensors.torch"),
@@ -37,27 +42,29 @@ WHERE_INSTALLED = ("vllm",)
 READ_ENVIRONMENT = ("huggingface_hub.constants", "datasets.config")  # when they are imported
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MOST_BYTES = 1 << 18
+# Of built-in modules alone, since every command waits for it.
 CLIENT = """
-import json, os, signal, socket, sys
-server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+import _signal, _socket, array, marshal, os, sys
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 server.connect(sys.argv[1])
 forwarded = %s
-ignored = [number for number in forwarded if signal.getsignal(number) is signal.SIG_IGN]
+ignored = [number for number in forwarded if _signal.getsignal(number) is _signal.SIG_IGN]
 request = {"arguments": sys.argv[2:], "folder": os.getcwd(), "environment": dict(os.environ), "ignored": ignored}
 for number in forwarded:
     if number not in ignored:
-        signal.signal(number, lambda number, _: server.send(bytes([number])))
-socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
-status = json.loads(server.recv(64) or "1")
+        _signal.signal(number, lambda number, _: server.send(bytes([number])))
+descriptors = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))
+server.sendmsg([marshal.dumps(request)], [descriptors])
+status = int(server.recv(64) or b"1")
 if status < 0:
     if -status in forwarded:
-        signal.signal(-status, signal.SIG_DFL)
+        _signal.signal(-status, _signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 os._exit(status)
 """
-
-
-_running: list[tuple[subprocess.Popen[bytes], Path]] = []
+# All processes of one run of the tests share a server.
+OWNER = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+FOLDER = Path(tempfile.gettempdir()) / f"python-{os.environ.get('PYTEST_XDIST_TESTRUNUID', OWNER)}"
 
 
 def python() -> str:
@@ -67,80 +74,115 @@ def python() -> str:
     """
     if "IBFT_QUICK" in os.environ:
         return sys.executable
-    if not _running:
-        folder = Path(tempfile.mkdtemp(prefix="python-"))
-        server = subprocess.Popen([sys.executable, __file__, str(folder / "socket")], stdout=subprocess.PIPE)
-        _running.append((server, folder))
-        assert server.stdout is not None
-        assert server.stdout.readline(), "the server ended before it was ready"
-        (folder / "client.py").write_text(CLIENT % (tuple(map(int, FORWARDED)),))
-        client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" {{}} "$@"\n'
-        for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
-            (folder / name).write_text(client.format(first))
-            (folder / name).chmod(0o755)
-    return str(_running[0][1] / "python")
+    with FileLock(f"{FOLDER}.lock"):
+        if not FOLDER.exists():
+            start()
+    return str(FOLDER / "python")
 
 
-def stop() -> None:
-    """End the server, if it runs."""
-    while _running:
-        server, folder = _running.pop()
-        server.kill()
-        server.wait()
-        shutil.rmtree(folder)
+def start() -> None:
+    """Start the server, which ends with the tests, and put its clients into its folder."""
+    FOLDER.mkdir()
+    server = subprocess.Popen([sys.executable, __file__, str(FOLDER), str(OWNER)], stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    assert server.stdout.readline(), "the server ended before it was ready"
+    (FOLDER / "client.py").write_text(CLIENT % (tuple(map(int, FORWARDED)),))
+    client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{FOLDER}/client.py" "{FOLDER}/socket" {{}} "$@"\n'
+    for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
+        (FOLDER / name).write_text(client.format(first))
+        (FOLDER / name).chmod(0o755)
 
 
-def serve(place: str) -> None:
-    """Fork for every client that connects, without end."""
+class Server:
+    """Forks for every client that connects, until the process `owner` has ended."""
+
+    def __init__(self, folder: Path, owner: int) -> None:
+        self.folder = folder
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(str(folder / "socket"))
+        self.listener.listen(64)
+        self.owner_ended = os.pidfd_open(owner)
+        self.poll = select.poll()
+        self.heeded: dict[int, Callable[[], None]] = {}  # what to do when a descriptor can be read
+        self.heed(self.listener.fileno(), self.accept)
+        self.heed(self.owner_ended, self.end)
+
+    def run(self) -> NoReturn:
+        while True:
+            for ready, _ in self.poll.poll():
+                self.heeded.get(ready, lambda: None)()  # one that was ready may have gone meanwhile
+
+    def heed(self, descriptor: int, call: Callable[[], None]) -> None:
+        self.heeded[descriptor] = call
+        self.poll.register(descriptor, select.POLLIN)
+
+    def forget(self, descriptor: int) -> None:
+        if self.heeded.pop(descriptor, None):
+            self.poll.unregister(descriptor)
+
+    def accept(self) -> None:
+        client, _ = self.listener.accept()
+        self.heed(client.fileno(), partial(self.begin, client))
+
+    def begin(self, client: socket.socket) -> None:
+        """Run in a child what a client asks for."""
+        self.forget(client.fileno())
+        message, descriptors, _, _ = socket.recv_fds(client, MOST_BYTES, 3)
+        if message:
+            process = os.fork()
+            if process == 0:
+                become(marshal.loads(message), descriptors)
+            ended = os.pidfd_open(process)
+            self.heed(client.fileno(), partial(self.pass_on, client, ended))
+            self.heed(ended, partial(self.tell, client, process, ended))
+        else:
+            client.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def pass_on(self, client: socket.socket, ended: int) -> None:
+        """Send a signal that the client got to its process, which does not outlive the client."""
+        number = client.recv(1)
+        if not number:
+            self.forget(client.fileno())
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(ended, number[0] if number else signal.SIGKILL)
+
+    def tell(self, client: socket.socket, process: int, ended: int) -> None:
+        """Tell the client how its process has ended."""
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        with suppress(OSError):  # the client was killed
+            client.send(str(status).encode())
+        self.forget(client.fileno())
+        client.close()
+        self.forget(ended)
+        os.close(ended)
+
+    def end(self) -> None:
+        shutil.rmtree(self.folder)
+        Path(f"{self.folder}.lock").unlink(missing_ok=True)
+        sys.exit()
+
+
+def serve(folder: Path, owner: int) -> NoReturn:
+    """Import what stages import, say so, and serve."""
     for name in (*IMPORTED, *filter(importlib.util.find_spec, WHERE_INSTALLED)):
         importlib.import_module(name)
     assert not [name for name in sys.modules if name.partition(".")[0] == "ibft"]
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
+        finalizer.atexit = False  # a command tidies up what is its own
     gc.collect()
     gc.freeze()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(place)
-    listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who attend to clients
+    server = Server(folder, owner)
     print("ready", flush=True)
-    while True:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            attend(connection)
-        connection.close()
-
-
-def attend(connection: socket.socket) -> NoReturn:
-    """Run what a client asks for in a child, and tell the client how that ends."""
-    message, descriptors, _, _ = socket.recv_fds(connection, MOST_BYTES, 3)
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        become(json.loads(message), descriptors)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    ended = os.pidfd_open(child)
-    waiting = select.poll()
-    waiting.register(ended, select.POLLIN)
-    waiting.register(connection, select.POLLIN)
-    while ended not in (ready := dict(waiting.poll())):
-        if connection.fileno() in ready:
-            number = connection.recv(1)
-            signal.pidfd_send_signal(ended, number[0] if number else signal.SIGKILL)
-            if not number:
-                break
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with suppress(OSError):  # the client was killed
-        connection.send(json.dumps(status).encode())
-    os._exit(0)
+    server.run()
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Run a command line of Python's: SCRIPT, -c PROGRAM or -m MODULE, with its arguments."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
-    os.closerange(3, 256)
+    os.closerange(3, 1 << 16)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -184,4 +226,4 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(Path(sys.argv[1]), int(sys.argv[2]))
