@@ -179,7 +179,29 @@ def serve(folder: Path, owner: int) -> NoReturn:
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
-    """Run a command line of Python's: SCRIPT, -c PROGRAM or -m MODULE, with its arguments."""
+    """Be the process that a client stands for, to its end."""
+    take_over(request, descriptors)
+    status = 0
+    try:
+        if importlib.util.find_spec("sitecustomize"):
+            importlib.import_module("sitecustomize")  # as every Python does that starts
+        run_command(*request["arguments"])
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
+
+
+def take_over(request: dict[str, Any], descriptors: list[int]) -> None:
+    """Take the files, the folder, the environment, the signals and the search path that the client started with."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     os.closerange(3, 1 << 16)
@@ -193,36 +215,27 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     if any(name.startswith("HF_") for name in os.environ):
         for name in READ_ENVIRONMENT:
             importlib.reload(sys.modules[name])
-    kind, *words = request["arguments"]
+    script = request["arguments"][0]
+    first = "" if script.startswith("-") else str(Path(script).resolve().parent)
+    sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+def run_command(kind: str, *words: str) -> None:
+    """Run SCRIPT, -c PROGRAM or -m MODULE with its arguments, or -u SCRIPT, as torchrun starts its processes."""
+    if kind == "-u":
+        sys.path[0] = str(Path(words[0]).resolve().parent)
+        kind, words = words[0], words[1:]
     if kind in ("-c", "-m"):
         sys.executable = os.environ.get("WARM_PYTHON", sys.executable)
-    first = "" if kind.startswith("-") else str(Path(kind).resolve().parent)
-    sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    status = 0
-    try:
-        if importlib.util.find_spec("sitecustomize"):
-            importlib.import_module("sitecustomize")  # as every Python does that starts
-        if kind == "-c":
-            sys.argv = ["-c", *words[1:]]
-            exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})
-        elif kind == "-m":
-            sys.argv = words
-            runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-        else:
-            sys.argv = [kind, *words]
-            runpy.run_path(kind, run_name="__main__")
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status & 0xFF)
+    if kind == "-c":
+        sys.argv = ["-c", *words[1:]]
+        exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})
+    elif kind == "-m":
+        sys.argv = list(words)
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = [kind, *words]
+        runpy.run_path(kind, run_name="__main__")
 
 
 if __name__ == "__main__":

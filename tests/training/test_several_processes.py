@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ibft.training.distributed import World
 from tests.conftest import REPOSITORY
 from tests.tiny_model import make_tiny_model
 from tests.training.several_processes import WAYS, run
+from tests.warm_python import python
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processes")
     base = make_tiny_model(folder / "model")
     run(base, folder / "alone")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = [python(), "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     search_path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
     environment = os.environ | {"PYTHONPATH": search_path, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["WARM_PYTHON"] = python()
     script = REPOSITORY / "tests" / "training" / "several_processes.py"
     done = subprocess.run(
         [*torchrun, script, base, folder], env=environment, capture_output=True, text=True, check=False

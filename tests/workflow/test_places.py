@@ -49,7 +49,8 @@ def test_results_and_working_directory_may_have_blanks_and_any_letters(tmp_path:
     results = tmp_path / "Ergebnisse für später" / "数据 'zwei'"
     work = configured(tmp_path / "Arbeit à deux", results=str(results))
     adapter = results / "training" / "tiny" / "rtl" / "ft" / "seed0" / "adapter"
-    run = snakemake(work, "prefetch", str(adapter / "manifest.json"), HF_HUB_OFFLINE="1")
+    targets = ("prefetch", str(adapter / "manifest.json"))
+    run = snakemake(work, *targets, with_python=python(), WARM_PYTHON=python(), HF_HUB_OFFLINE="1")
     assert run.returncode == 0, run.stdout + run.stderr
     verify(adapter)
     verify(results / "models" / "tiny")
