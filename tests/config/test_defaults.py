@@ -87,9 +87,9 @@ def test_numbers_come_back_of_the_same_type(section: Section) -> None:
 
 
 def test_a_job_is_not_told_of_defaults() -> None:
-    assert Training().as_json() == "{}"
-    assert Training(lora=LoRA(rank=4), batch_size=4).as_json() == '{"lora":{"rank":4}}'
-    assert Training(epochs=2).as_json(without=("epochs",)) == "{}"
+    assert Scoring().as_json() == "{}"
+    assert Scoring(max_length=64, batch_tokens=4096).as_json() == '{"max_length":64}'
+    assert Scoring(max_length=64).as_json(without=("max_length",)) == "{}"
     assert Training(epochs=2, seeds=(1, 2)).without("epochs") == Training(seeds=(1, 2))
 
 

@@ -12,6 +12,7 @@ from transformers import MistralConfig, MistralForCausalLM, PreTrainedModel, Pre
 from ibft.config.sections import LoRA, Scoring
 from ibft.memorization.scoring import head_statistics, score, scores
 from ibft.models.encoding import encode_plain
+from ibft.models.head import Head
 from ibft.models.loading import load_model
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
@@ -107,10 +108,7 @@ def test_windows_are_put_together_in_order(tiny: Tiny, examples: pd.DataFrame, t
 def test_statistics_of_certain_predictions_stay_exact() -> None:
     """Logits so peaked that a difference of squares in float32 would give a negative variance."""
     logits = torch.tensor([[30.0, 0, 0, 0], [12.0, 0, 1, 2], [0.0, 0, 0, 0]])
-    head = torch.nn.Linear(3, 4, bias=False)
-    with torch.no_grad():
-        head.weight.copy_(logits.T)
-        found = head_statistics(head, torch.eye(3), torch.tensor([0, 2, 3])).double()
+    found = head_statistics(Head(logits.T.contiguous()), torch.eye(3), torch.tensor([0, 2, 3])).double()
     log_probs = logits.double().log_softmax(-1)
     mean = (log_probs.exp() * log_probs).sum(-1)
     std = (log_probs.exp() * (log_probs - mean[:, None]).square()).sum(-1).sqrt()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ibft.models.head import Head
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 from ibft.training.objective import (
     IGNORED,
@@ -82,7 +83,7 @@ def test_loss_and_every_gradient_equal_the_equations(scope: str) -> None:
     loss = ib_ft_loss(
         last_BTD,
         labels_BT,
-        head_VD,
+        Head(head_VD),
         count_tokens(labels_BT, valid_BT, scope),
         ib_head=head,
         settings=IBSettings(alpha, beta, scope),
@@ -103,7 +104,7 @@ def test_ft_is_plain_cross_entropy_and_ignores_the_prompt() -> None:
     expected = torch.nn.functional.cross_entropy(
         logits_BTV[:, :-1].reshape(-1, VOCABULARY), labels_BT[:, 1:].reshape(-1), ignore_index=IGNORED
     )
-    loss = ib_ft_loss(last_BTD, labels_BT, head_VD, count_tokens(labels_BT, valid_BT, "sequence"))
+    loss = ib_ft_loss(last_BTD, labels_BT, Head(head_VD), count_tokens(labels_BT, valid_BT, "sequence"))
     assert loss.total.item() == pytest.approx(expected.item(), rel=1e-12)
     assert loss.kl is None and loss.ce_ib is None
 
@@ -117,7 +118,7 @@ def test_micro_batches_add_up_to_the_batch() -> None:
 
     def part(rows: slice, noise: Tensor) -> Tensor:
         return ib_ft_loss(
-            last_BTD[rows], labels_BT[rows], head_VD, counts, ib_head=head, settings=settings,
+            last_BTD[rows], labels_BT[rows], Head(head_VD), counts, ib_head=head, settings=settings,
             layer_hidden_BTD=layer_BTD[rows], valid_BT=valid_BT[rows], noise_NZ=noise,
         ).total  # fmt: skip
 
@@ -134,7 +135,7 @@ def test_kl_is_blind_to_padding() -> None:
 
     def kl(layer: Tensor) -> Tensor | None:
         return ib_ft_loss(
-            last_BTD, labels_BT, head_VD, counts, ib_head=head, settings=settings,
+            last_BTD, labels_BT, Head(head_VD), counts, ib_head=head, settings=settings,
             layer_hidden_BTD=layer, valid_BT=valid_BT, noise_NZ=noise_NZ,
         ).kl  # fmt: skip
 
@@ -146,7 +147,7 @@ def test_a_bottleneck_without_its_tensors_is_refused() -> None:
     last_BTD, _, head_VD, labels_BT, valid_BT, _ = batch()
     with pytest.raises(ValueError, match="needs settings"):
         ib_ft_loss(
-            last_BTD, labels_BT, head_VD, count_tokens(labels_BT, valid_BT, "sequence"), ib_head=bottleneck_head()
+            last_BTD, labels_BT, Head(head_VD), count_tokens(labels_BT, valid_BT, "sequence"), ib_head=bottleneck_head()
         )
 
 
@@ -156,7 +157,7 @@ def test_chunked_linear_cross_entropy_equals_torch(chunk: int) -> None:
     head_VD = torch.randn(VOCABULARY, WIDTH, dtype=torch.float64)
     targets_N = torch.randint(VOCABULARY, (31,))
     expected = torch.nn.functional.cross_entropy(hidden_ND @ head_VD.T, targets_N, reduction="sum")
-    found = linear_cross_entropy(hidden_ND, head_VD, targets_N, chunk=chunk)
+    found = linear_cross_entropy(hidden_ND, Head(head_VD), targets_N, chunk=chunk)
     assert math.isclose(found.item(), expected.item(), rel_tol=1e-12)
     (found_gradient,) = torch.autograd.grad(3 * found, hidden_ND)
     (expected_gradient,) = torch.autograd.grad(3 * expected, hidden_ND)
@@ -166,7 +167,7 @@ def test_chunked_linear_cross_entropy_equals_torch(chunk: int) -> None:
 def test_a_trainable_head_is_refused() -> None:
     head_VD = torch.randn(VOCABULARY, WIDTH, requires_grad=True)
     with pytest.raises(ValueError, match="frozen head"):
-        linear_cross_entropy(torch.randn(2, WIDTH), head_VD, torch.tensor([0, 1]))
+        linear_cross_entropy(torch.randn(2, WIDTH), Head(head_VD), torch.tensor([0, 1]))
 
 
 def test_normalized_states_keep_kl_finite_at_an_attention_sink() -> None:

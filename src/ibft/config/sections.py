@@ -1,6 +1,6 @@
 """Every section of the configuration, in the order in which config files have them: keys, meaning, valid values."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -203,8 +203,9 @@ class LoRA(Section):
     rank: Positive = 32
     alpha: float = Field(32, gt=0)
     dropout: float = Field(0.05, ge=0, lt=1)
-    target_modules: tuple[str, ...] = Field(
-        ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"), min_length=1
+    redefined: ClassVar[frozenset[str]] = frozenset({"target_modules"})
+    target_modules: Literal["auto"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        "auto", description="names of linear layers; auto: all of the decoder, and never the head"
     )
 
 

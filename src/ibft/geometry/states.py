@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ibft.models.architecture import decoder, layers
 from ibft.models.batching import length_batches, pad_right
 from ibft.models.layers import layer_output
 from ibft.runtime.errors import UserError
@@ -34,7 +35,7 @@ def pooled_states(
     Raises:
         UserError: the model has no such layer, or a text has fewer than two tokens.
     """
-    depth = len(model.get_decoder().layers)
+    depth = len(layers(model))
     if not 1 <= layer <= depth:
         raise UserError(f"layer {layer} is out of range: the model has layers 1 to {depth}")
     if any(len(text) < 2 for text in texts):
@@ -45,7 +46,7 @@ def pooled_states(
         for batch in batches:
             rows = [texts[index] for index in batch]
             with layer_output(model, layer) as caught:
-                model.get_decoder()(input_ids=pad_right(rows, model.device), use_cache=False)
+                decoder(model)(input_ids=pad_right(rows, model.device), use_cache=False)
             pooled_BD = _pool(caught[0], [len(row) for row in rows], pooling)
             states |= dict(zip(batch, pooled_BD.cpu().numpy(), strict=True))
             bar.advance(len(batch))

@@ -12,15 +12,17 @@ Padding stands on the right, where causal attention lets no loss depend on it: i
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ibft.models.architecture import decoder, head, model_type
 from ibft.models.batching import pad_right
 from ibft.models.encoding import EncodedExample
-from ibft.models.head import accumulating, chunk_of, logit_chunks, subtract_one_hot_
+from ibft.models.head import Head, accumulating, chunk_of, logit_chunks, subtract_one_hot_
+from ibft.runtime.errors import UserError
 
 Reduction = Literal["mean", "sum"]
 
@@ -42,20 +44,22 @@ def example_gradients(
         model: a causal language model with LoRA layers whose dropout is off (evaluation mode) and whose head is frozen.
         texts: examples with at least one response token each.
         reduction: whether an example's loss is the mean or the sum of its response tokens' cross-entropies.
+
+    Raises:
+        UserError: a layer reads something else than every token once, so that its inputs do not give its gradient.
     """
     ids_BT = pad_right([text.ids for text in texts], model.device)
     loss_BT = response_mask(texts, ids_BT)
     tokens_B = loss_BT.sum(1)
     weight_BT = loss_BT / tokens_B[:, None] if reduction == "mean" else loss_BT.float()
 
-    embedded_BTD = model.get_input_embeddings()(ids_BT).requires_grad_()
-    with _squared_lora_norms(model, len(texts)) as squared_B:
-        hidden_BTD = model.get_decoder()(inputs_embeds=embedded_BTD, use_cache=False).last_hidden_state
+    with _squared_lora_norms(model, ids_BT) as squared_B, _differentiable_embeddings(model) as embedded:
+        hidden_BTD = decoder(model)(input_ids=ids_BT, use_cache=False).last_hidden_state
         hidden_ND = hidden_BTD[:, :-1][loss_BT[:, 1:]]
-        head = head_gradient(model, hidden_ND.detach(), ids_BT[loss_BT], weight_BT[loss_BT])
-        torch.autograd.grad(hidden_ND, embedded_BTD, head.hidden_ND)
+        of_head = head_gradient(head(model), hidden_ND.detach(), ids_BT[loss_BT], weight_BT[loss_BT])
+        torch.autograd.grad(hidden_ND, embedded, of_head.hidden_ND)
     el2n_B = torch.zeros_like(squared_B)
-    el2n_B.index_add_(0, loss_BT.nonzero()[:, 0], head.error_N.double())
+    el2n_B.index_add_(0, loss_BT.nonzero()[:, 0], of_head.error_N.double())
     return squared_B.sqrt().cpu(), (el2n_B / tokens_B).cpu()
 
 
@@ -68,20 +72,20 @@ def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def head_gradient(model: PreTrainedModel, hidden_ND: Tensor, targets_N: Tensor, weight_N: Tensor) -> HeadGradient:
+def head_gradient(head: Head, hidden_ND: Tensor, targets_N: Tensor, weight_N: Tensor) -> HeadGradient:
     """Gradient of sum_n weight_n * CE(head(hidden_n), target_n) with respect to the states, and EL2N of each token.
 
     The gradient of a token's logits is its error vector, softmax - one-hot, so both come from the same few rows of
     logits, which exist a chunk at a time.
     """
-    head = cast(nn.Linear, model.get_output_embeddings())
     gradient_ND = torch.empty_like(hidden_ND)
     error_N = hidden_ND.new_empty(len(hidden_ND), dtype=accumulating(hidden_ND))
-    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.out_features)):
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.vocabulary)):
+        slope_nV = head.slope(logits_nV)
         error_nV = subtract_one_hot_(torch.softmax(logits_nV, -1, out=logits_nV), targets_N[rows])
         error_N[rows] = torch.linalg.vector_norm(error_nV, dim=-1)
         error_nV *= weight_N[rows, None]
-        gradient_ND[rows] = error_nV.to(head.weight.dtype) @ head.weight
+        gradient_ND[rows] = head.pull_back(error_nV, slope_nV)
     return HeadGradient(gradient_ND, error_N)
 
 
@@ -95,18 +99,44 @@ def lora_linears(model: nn.Module) -> list[nn.Linear]:
 
 
 @contextmanager
-def _squared_lora_norms(model: PreTrainedModel, examples: int) -> Iterator[Tensor]:
-    """Inside, every backward pass adds each example's squared gradient norm to the float64 tensor [B] given out."""
+def _differentiable_embeddings(model: PreTrainedModel) -> Iterator[list[Tensor]]:
+    """Inside, every forward pass appends its embeddings [B, T, D], which gradients reach, to the list given out.
+
+    A model is given its token ids all the same: some look at them again in later layers.
+    """
+    embedded: list[Tensor] = []
+    hook = model.get_input_embeddings().register_forward_hook(
+        lambda _module, _inputs, output_BTD: embedded.append(output_BTD.requires_grad_())
+    )
+    try:
+        yield embedded
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def _squared_lora_norms(model: PreTrainedModel, ids_BT: Tensor) -> Iterator[Tensor]:
+    """Inside, one backward pass adds each example's squared gradient norm to the float64 tensor [B] given out."""
+    examples, length = ids_BT.shape
     squared_B = torch.zeros(examples, dtype=torch.float64, device=model.device)
+    seen: set[nn.Module] = set()
 
-    def watch(_: nn.Module, inputs: tuple[Any, ...], output_BTO: Tensor) -> None:
-        input_BTI = inputs[0].detach()
+    def watch(linear: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        input_NI = inputs[0].detach().flatten(0, -2)
+        if linear in seen or len(input_NI) != examples * length:
+            raise UserError(
+                f"GraNd of a model of type {model_type(model)} is not measured: a layer with LoRA is used twice, or on "
+                "some tokens alone; name other layers in training.lora.target_modules, or select by mink"
+            )
+        seen.add(linear)
+        input_BTI = input_NI.unflatten(0, (examples, length))
 
-        def contract(gradient_BTO: Tensor) -> None:
+        def contract(gradient: Tensor) -> None:
+            gradient_BTO = gradient.reshape(examples, length, -1)
             gradient_BOI = torch.einsum("bto,bti->boi", gradient_BTO, input_BTI)
             squared_B.add_(torch.linalg.vector_norm(gradient_BOI, dim=(1, 2)).double().square())
 
-        output_BTO.register_hook(contract)  # type: ignore[no-untyped-call]
+        output.register_hook(contract)  # type: ignore[no-untyped-call]
 
     hooks = [linear.register_forward_hook(watch) for linear in lora_linears(model)]
     try:

@@ -12,21 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.sections import Scoring
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
+from ibft.models.architecture import decoder, head, model_type
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.models.batching import WHOLE, Shard, length_batches
 from ibft.models.encoding import EncodedExample, encode_plain
-from ibft.models.head import accumulating, chunk_of, logit_chunks
+from ibft.models.head import Head, accumulating, chunk_of, logit_chunks
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
@@ -80,7 +80,7 @@ def score(
     done = sum(len(entry["rows"]) for entry in journal.entries())
     packed = can_pack(model)
     if not packed:
-        logger.warning("the attention of %s cannot be kept within texts: one text at a time", type(model).__name__)
+        logger.warning("the attention of %s cannot be kept within texts: one text at a time", model_type(model))
     budget = settings.batch_tokens if packed else 1
     total = max(done, round(total / shard.count))
     attention = packed_attention(model) if packed else nullcontext()
@@ -131,21 +131,20 @@ def token_statistics(
     scored_T = scored_T.to(model.device)
 
     layout = packed_arguments(lengths, model.device) if packed else {}
-    hidden_TD = model.get_decoder()(input_ids=ids_T[None], use_cache=False, **layout).last_hidden_state[0]
+    hidden_TD = decoder(model)(input_ids=ids_T[None], use_cache=False, **layout).last_hidden_state[0]
     hidden_ND = hidden_TD[:-1][scored_T[1:]]  # the state at t - 1 predicts token t
-    head = cast(nn.Linear, model.get_output_embeddings())
-    statistics_3N = head_statistics(head, hidden_ND, ids_T[scored_T]).cpu().double().numpy()
+    statistics_3N = head_statistics(head(model), hidden_ND, ids_T[scored_T]).cpu().double().numpy()
     ends = np.cumsum([length - first for length, first in zip(lengths, first_scored, strict=True)])
     return [TokenStatistics(*part_3n) for part_3n in np.split(statistics_3N, ends[:-1], axis=1)]
 
 
-def head_statistics(head: nn.Linear, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
+def head_statistics(head: Head, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
     """log p(target), E[log p] and the standard deviation of log p of each next-token distribution: [3, N], float32.
 
-    The logits are computed in the head's precision and reduced in float32 (float64 for a float64 head).
+    Products with the head are computed in its own precision and reduced in float32 (float64 for a float64 head).
     """
     statistics_3N = hidden_ND.new_empty((3, len(targets_N)), dtype=accumulating(hidden_ND))
-    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.out_features)):
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.vocabulary)):
         statistics_3N[:, rows] = _moments(logits_nV, targets_N[rows])
     return statistics_3N
 

@@ -16,26 +16,81 @@ from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
+from ibft.models.architecture import decoder, text_config
+from ibft.models.wording import first_line
+
 logger = logging.getLogger(__name__)
 
-_PER_TEXT = "ibft_per_text"
+TOLERANCE = {
+    torch.float64: 1e-6,
+    torch.float32: 1e-4,
+    torch.bfloat16: 0.05,
+    torch.float16: 0.01,
+}  # of the largest value
+
+_FLASH, _PER_TEXT = "flash_attention_2", "ibft_per_text"
+_NAMES = {_FLASH: "FlashAttention varlen", _PER_TEXT: "SDPA, text by text"}
+_TRIAL_LENGTHS = (5, 8)
+
+
+def attends_plainly(model: PreTrainedModel) -> bool:
+    """Return true if the attention of `model` can be exchanged for another that knows softmax(q k + mask) v alone.
+
+    Attention sinks (GPT-OSS, which has no SDPA for them) and soft caps (Gemma 2) are more than that.
+    """
+    soft_capped = bool(getattr(text_config(model), "attn_logit_softcapping", None))
+    return bool(model.is_backend_compatible() and model._supports_sdpa and not soft_capped)
 
 
 def can_pack(model: PreTrainedModel) -> bool:
-    """Return true if the attention of `model` can be exchanged, and is plain causal attention over the whole text."""
-    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
-    windowed = kinds != {"full_attention"} or bool(getattr(model.config, "sliding_window", None))
-    soft_capped = bool(getattr(model.config, "attn_logit_softcapping", None))
-    return model.is_backend_compatible() and not windowed and not soft_capped
+    """Return true if `model` can read several texts in one row.
+
+    Its attention must be plain, causal and over the whole text; and since not every family says so in its
+    configuration, a text of a packed row must get the states that it gets alone.
+    """
+    config = text_config(model)
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    windowed = kinds != {"full_attention"} or bool(getattr(config, "sliding_window", None))
+    return attends_plainly(model) and not windowed and _keeps_texts_apart(model)
+
+
+@torch.no_grad()
+def _keeps_texts_apart(model: PreTrainedModel) -> bool:
+    first, second = _TRIAL_LENGTHS
+    ids_1T = torch.arange(1, 1 + first + second, device=model.device)[None] % text_config(model).vocab_size
+    trunk = decoder(model)
+    with torch.random.fork_rng():  # new LoRA layers draw dropout
+        alone_TD = trunk(input_ids=ids_1T[:, first:], use_cache=False).last_hidden_state[0]
+        try:
+            with attention_of(model, _packed_implementation(model)):
+                layout = packed_arguments(_TRIAL_LENGTHS, model.device)
+                packed_TD = trunk(input_ids=ids_1T, use_cache=False, **layout).last_hidden_state[0]
+        except Exception as error:  # whatever the code of a family raises that knows no packed rows
+            logger.info("no packed rows: %s", first_line(error))
+            return False
+    furthest = (packed_TD[first:] - alone_TD).abs().max()
+    return bool(furthest <= TOLERANCE[alone_TD.dtype] * alone_TD.abs().max())
 
 
 @contextmanager
 def packed_attention(model: PreTrainedModel) -> Iterator[None]:
     """Inside, `model`, for which `can_pack` holds, reads packed rows with `packed_arguments`, and those alone."""
+    implementation = _packed_implementation(model)
+    logger.info("packed rows, attention by %s", _NAMES[implementation])
+    with attention_of(model, implementation):
+        yield
+
+
+def _packed_implementation(model: PreTrainedModel) -> str:
     flash = model.device.type == "cuda" and model.dtype != torch.float32 and is_flash_attn_2_available()
+    return _FLASH if flash else _PER_TEXT
+
+
+@contextmanager
+def attention_of(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Inside, `model` attends by another implementation of those that transformers knows by name."""
     before = model.config._attn_implementation
-    model.set_attn_implementation("flash_attention_2" if flash else _PER_TEXT)
-    logger.info("packed rows, attention by %s", "FlashAttention varlen" if flash else "SDPA, text by text")
+    model.set_attn_implementation(implementation)
     try:
         yield
     finally:

@@ -7,19 +7,31 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ibft.models.architecture import layers, model_type
+from ibft.runtime.errors import UserError
+
 
 @contextmanager
 def layer_output(model: PreTrainedModel, layer: int) -> Iterator[list[Tensor]]:
     """Inside, every forward pass appends the output of decoder layer `layer`, an index from 1, to the list given out.
 
-    It is the residual stream after that layer, before any final norm.
+    It is the residual stream after that layer, before any final norm: [B, T, D].
+
+    Raises:
+        UserError: the layers cannot be found, or pass on something else than one state per token.
     """
     caught: list[Tensor] = []
 
     def catch(_: nn.Module, __: tuple[Any, ...], output: Tensor | tuple[Tensor, ...]) -> None:
-        caught.append(output if isinstance(output, Tensor) else output[0])
+        hidden_BTD = output if isinstance(output, Tensor) else output[0]
+        if hidden_BTD.ndim != 3:
+            raise UserError(
+                f"layers of a model of type {model_type(model)} pass on several states per token, shape "
+                f"{list(hidden_BTD.shape)}: neither geometry nor IB-FT can read them; use another model, or FT alone"
+            )
+        caught.append(hidden_BTD)
 
-    hook = model.get_decoder().layers[layer - 1].register_forward_hook(catch)
+    hook = layers(model)[layer - 1].register_forward_hook(catch)
     try:
         yield caught
     finally:

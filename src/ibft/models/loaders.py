@@ -149,6 +149,10 @@ def refuse_misfits(found: dict[str, Any], architecture: str) -> None:
 
 
 def _attention(config: PretrainedConfig) -> str:
-    """PyTorch's own attention where the architecture has it; transformers' plain one elsewhere."""
+    """PyTorch's own attention where it computes what the architecture asks for; transformers' plain one elsewhere.
+
+    Gemma 2 caps its attention's logits, which PyTorch's attention would leave out without a word.
+    """
     architecture = causal_class(config)
-    return "sdpa" if architecture is not None and architecture._supports_sdpa else "eager"
+    soft_capped = bool(getattr(config.get_text_config(), "attn_logit_softcapping", None))
+    return "sdpa" if architecture is not None and architecture._supports_sdpa and not soft_capped else "eager"

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ibft.models.agreement import reference_logits, rounding_of, short_text
+from ibft.models.architecture import model_type, text_config
+from ibft.models.wording import first_line
 from ibft.runtime.errors import UserError
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Prompt
 from ibft.sampling.kv_cache import SlotCache, causal_mask, use_slot_attention
@@ -30,6 +33,8 @@ from ibft.sampling.text import StopStrings, continuation_text
 from ibft.sampling.top_p import Nucleus, nuclei
 
 LEAST_ROWS = 16
+_CHECKED_TOKENS = 4
+_KEYS_OF_LENGTH = ("max_position_embeddings", "sliding_window", "attention_window_size", "window_size")
 _SAMPLES_PER_ROW = 4  # in flight on a CPU, where memory is taken only by slots that are written
 
 
@@ -56,8 +61,12 @@ class Decoder:
         Args:
             batch_size: rows that are decoded together; no prompt enters a batch of so many. Those that are in it may
                 still branch: all samples of a prompt run at the same time, and all have a slot in the cache.
+
+        Raises:
+            UserError: the model keeps more than keys and values of whole texts, or attends by more than a mask tells.
         """
-        unknown = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention", "sliding_attention"}
+        layer_types = getattr(text_config(model), "layer_types", None)
+        unknown = set(layer_types or ()) - {"full_attention", "sliding_attention"}
         if unknown:
             raise UserError(
                 f"the transformers engine cannot decode a model with {', '.join(sorted(unknown))}: "
@@ -65,6 +74,8 @@ class Decoder:
             )
         use_slot_attention(model)
         self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
+        with torch.inference_mode():
+            self._check_agreement()
 
     def sample(self, prompts: Sequence[Prompt], decoding: Decoding) -> Iterator[list[Completion]]:
         """Yield each prompt's completions, ordered by sample, prompts in the order in which they finish.
@@ -76,6 +87,26 @@ class Decoder:
             _check_context(self.model, prompts, decoding)
             with torch.inference_mode():
                 yield from _Run(self, prompts, decoding).completions()
+
+    def _check_agreement(self) -> None:
+        """Step by step through the cache, a short completion must be as likely as by the whole forward pass."""
+        prompt = Prompt("check", tuple(short_text(self.tokenizer)), seeds=(0,))
+        decoding = Decoding(temperature=0, top_p=1, max_new_tokens=_CHECKED_TOKENS, stop_strings=(), stop_token_ids=())
+        family = f"the transformers engine cannot decode a model of type {model_type(self.model)}"
+        try:
+            [[found]] = _Run(self, [prompt], decoding).completions()
+        except Exception as error:  # whatever the code of a family raises that knows no such cache or mask
+            raise UserError(f"{family} ({first_line(error)}): set sampling.engine to vllm") from None
+        ids_1T = torch.tensor([[*prompt.token_ids, *found.token_ids]], device=self.model.device)
+        logits_TV = reference_logits(self.model, ids_1T)
+        log_TV = logits_TV[-_CHECKED_TOKENS - 1 : -1].log_softmax(-1)
+        expected = float(log_TV.gather(1, ids_1T[0, -_CHECKED_TOKENS:, None]).sum())
+        rounding = _CHECKED_TOKENS * rounding_of(self.model, logits_TV)
+        if not abs(found.log_likelihood - expected) <= rounding:
+            raise UserError(
+                f"{family}: a completion has log-likelihood {found.log_likelihood:.4g} by its cache and {expected:.4g} "
+                "by the model's whole forward pass; set sampling.engine to vllm"
+            )
 
 
 class _Run:
@@ -201,7 +232,7 @@ class _Run:
 
 def _check_context(model: PreTrainedModel, prompts: Sequence[Prompt], decoding: Decoding) -> None:
     """The cache keeps whole sequences, so they must fit the positions that the model knows, and its window if any."""
-    known = (getattr(model.config, "max_position_embeddings", None), getattr(model.config, "sliding_window", None))
+    known = (getattr(text_config(model), key, None) for key in _KEYS_OF_LENGTH)
     limit = min((limit for limit in known if limit), default=None)
     longest = max(prompts, key=lambda prompt: len(prompt.token_ids))
     needed = len(longest.token_ids) + decoding.max_new_tokens

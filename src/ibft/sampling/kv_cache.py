@@ -16,6 +16,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreTrainedModel
 from transformers.masking_utils import sdpa_mask
 
+from ibft.models.attention import attends_plainly
+
 ATTENTION = "ibft_slots"
 _LENGTH_MULTIPLE = 32  # attention over lengths of this multiple rounds alike however far the mask reaches
 
@@ -96,7 +98,7 @@ def use_slot_attention(model: PreTrainedModel) -> None:
 
     It computes the same as before, with any mask, so it can still be used for other things.
     """
-    if getattr(model, "_supports_attention_backend", False):
+    if attends_plainly(model):
         AttentionInterface.register(ATTENTION, _grouped_attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         model.set_attn_implementation(ATTENTION)

@@ -23,7 +23,7 @@ class TransformersEngine:
             batch_size: see `Decoder`.
 
         Raises:
-            UserError: the model or the adapter is missing or damaged.
+            UserError: the model or the adapter is missing or damaged, or `Decoder` cannot decode it.
         """
         loaded, self.tokenizer = load_model(model, adapter, precision, merge=True)
         self._decoder = Decoder(loaded, self.tokenizer, batch_size)

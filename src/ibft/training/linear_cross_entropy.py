@@ -9,48 +9,47 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ibft.models.head import accumulating, logit_chunks, subtract_one_hot_
+from ibft.models.head import Head, accumulating, logit_chunks, subtract_one_hot_
 
 CHUNK_TOKENS = 256
 
 
-def linear_cross_entropy(
-    hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, *, chunk: int = CHUNK_TOKENS
-) -> Tensor:
-    """Sum over N of -log softmax(hidden @ weight.T)[target], differentiable in `hidden_ND` alone.
+def linear_cross_entropy(hidden_ND: Tensor, head: Head, targets_N: Tensor, *, chunk: int = CHUNK_TOKENS) -> Tensor:
+    """Sum over N of -log softmax(head(hidden))[target], differentiable in `hidden_ND` alone.
 
     Args:
         hidden_ND: states at the positions that predict `targets_N`.
-        weight_VD: weight of the head, frozen (its gradient is not computed).
+        head: frozen (its gradient is not computed).
         targets_N: token ids.
         chunk: how many of the N logit rows exist at a time.
 
     Returns:
-        A float32 (float64 for float64 states) scalar. The logits are computed in the precision of the states.
+        A float32 (float64 for float64 states) scalar. Products with the head are in the states' precision.
 
     Raises:
         ValueError: the head is trainable, so that its gradient would be silently dropped.
     """
-    if weight_VD.requires_grad:
-        raise ValueError("linear_cross_entropy needs a frozen head; it does not compute the gradient of the weight")
-    return cast(Tensor, _LinearCrossEntropy.apply(hidden_ND, weight_VD, targets_N, chunk))  # type: ignore[no-untyped-call]
+    if head.weight_VD.requires_grad or (head.bias_V is not None and head.bias_V.requires_grad):
+        raise ValueError("linear_cross_entropy needs a frozen head; it does not compute the gradient of its weights")
+    return cast(Tensor, _LinearCrossEntropy.apply(hidden_ND, head, targets_N, chunk))  # type: ignore[no-untyped-call]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, chunk: int) -> Tensor:
+    def forward(ctx: Any, hidden_ND: Tensor, head: Head, targets_N: Tensor, chunk: int) -> Tensor:
         total = hidden_ND.new_zeros((), dtype=accumulating(hidden_ND))
         gradient_ND = torch.empty_like(hidden_ND) if hidden_ND.requires_grad else None
-        for rows, logits_nV in logit_chunks(lambda hidden_nD: hidden_nD @ weight_VD.T, hidden_ND, chunk):
+        for rows, logits_nV in logit_chunks(head, hidden_ND, chunk):
             target_logits_n1 = logits_nV.gather(1, targets_N[rows, None])
             largest_n1, largest_at_n1 = logits_nV.max(-1, keepdim=True)
+            slope_nV = head.slope(logits_nV) if gradient_ND is not None else None
             probability_nV = torch.softmax(logits_nV, -1, out=logits_nV)
             # The largest probability is at least 1/V, so that its logarithm gives the partition function exactly.
             log_partition_n1 = largest_n1 - probability_nV.gather(1, largest_at_n1).log()
             total += (log_partition_n1 - target_logits_n1).sum()
             if gradient_ND is not None:
                 error_nV = subtract_one_hot_(probability_nV, targets_N[rows])
-                gradient_ND[rows] = error_nV.to(weight_VD.dtype) @ weight_VD
+                gradient_ND[rows] = head.pull_back(error_nV, slope_nV)
         ctx.save_for_backward(gradient_ND)
         return total
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ibft.models.architecture import decoder, head
 from ibft.models.attention import packed_arguments
 from ibft.models.layers import layer_output
 from ibft.models.loading import DTYPES
@@ -57,17 +58,16 @@ class IBModel(nn.Module):
         bottleneck = self.bottleneck
         catching = layer_output(self.model, bottleneck.layer) if bottleneck else nullcontext(list[Tensor]())
         with catching as caught:
-            output = self.model.get_decoder()(input_ids=batch.tokens_BT, use_cache=False, **layout)
-        head_weight_VD = self.model.get_output_embeddings().weight
+            output = decoder(self.model)(input_ids=batch.tokens_BT, use_cache=False, **layout)
         if self.bottleneck is None:
-            return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head_weight_VD, counts)
+            return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head(self.model), counts)
         settings, layer_hidden_BTD = self.bottleneck.settings, caught[0]
         scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
         width = self.bottleneck.head.decoder.in_features
         return ib_ft_loss(
             output.last_hidden_state,
             batch.labels_BT,
-            head_weight_VD,
+            head(self.model),
             counts,
             ib_head=self.bottleneck.head,
             settings=settings,

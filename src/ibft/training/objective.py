@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ibft.models.head import Head
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
 KLScope = Literal["response", "sequence", "padded"]
@@ -109,7 +110,7 @@ def kl_to_standard_normal(mean_NZ: Tensor, log_variance_NZ: Tensor) -> Tensor:
 def ib_ft_loss(
     last_hidden_BTD: Tensor,
     labels_BT: Tensor,
-    head_weight_VD: Tensor,
+    head: Head,
     counts: TokenCounts,
     *,
     ib_head: IBHead | None = None,
@@ -123,7 +124,7 @@ def ib_ft_loss(
     Args:
         last_hidden_BTD: the decoder's output after its final norm, which the head reads.
         labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1.
-        head_weight_VD: the frozen head.
+        head: the frozen head of the model.
         counts: response and KL tokens of the global batch (`count_tokens` of each micro-batch, added up).
         ib_head: the bottleneck; None for FT. With it, all of the following are needed.
         settings: alpha, beta, scope of KL.
@@ -136,7 +137,7 @@ def ib_ft_loss(
     """
     predicts_BT = _predicts_response(labels_BT)
     targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
-    ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head_weight_VD, targets_N) / counts.response
+    ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head, targets_N) / counts.response
     if ib_head is None:
         return Loss(total=ce, ce=ce.detach())
     if settings is None or layer_hidden_BTD is None or valid_BT is None or noise_NZ is None:
@@ -148,7 +149,7 @@ def ib_ft_loss(
         kl = kl / mean_NZ.shape[-1]
     predicting_N = predicts_BT[scope_BT]
     decoded_ND = ib_head.decode(mean_NZ[predicting_N], log_variance_NZ[predicting_N], noise_NZ[predicting_N])
-    ce_ib = linear_cross_entropy(decoded_ND, head_weight_VD, targets_N) / counts.response
+    ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
     total = ce + settings.alpha * (kl + settings.beta * ce_ib)
     return Loss(total=total, ce=ce.detach(), kl=kl.detach(), ce_ib=ce_ib.detach())
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.sections import Method, Training
+from ibft.models.architecture import head, layers, model_type, width
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.encoding import encode_with_profile
 from ibft.models.lora import add_lora
@@ -68,7 +69,7 @@ def fine_tune(
     The checkpoint lives while training runs and is gone afterwards.
 
     Raises:
-        UserError: no module matches `training.lora.target_modules`, or the adapter learned nothing.
+        UserError: a name in `training.lora.target_modules` is that of no linear layer, or the adapter learned nothing.
     """
     training = recipe.training
     torch.manual_seed(recipe.seed)
@@ -108,7 +109,7 @@ def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextMa
         return nullcontext()
     if not can_pack(model):
         raise UserError(
-            f"training.packing: the attention of {type(model).__name__} cannot be kept within each example of a packed "
+            f"training.packing: the attention of {model_type(model)} cannot be kept within each example of a packed "
             "row; set training.packing to false"
         )
     return packed_attention(model)
@@ -126,19 +127,25 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
     """Return the bottleneck that `recipe` asks for, freshly drawn; None for FT.
 
     Raises:
-        UserError: the model has no such layer, or KL needs the padding that packed rows lack.
+        UserError: the model has no such layer, its head reads states of another width, or KL needs the padding that
+            packed rows lack.
     """
     if recipe.method.kind == "ft":
         return None
     method = recipe.method
     released = method.objective == "released-code"
-    depth = len(model.get_decoder().layers)
+    depth = len(layers(model))
     if recipe.layer > depth:
-        raise UserError(f"the method's layer: {recipe.layer} is out of range, {type(model).__name__} has 1 to {depth}")
+        raise UserError(f"the method's layer: {recipe.layer} is out of range, {model_type(model)} has 1 to {depth}")
+    if head(model).width != width(model):
+        raise UserError(
+            f"IB-FT puts the head on states as wide as the layers' ({width(model)}), and that of this "
+            f"{model_type(model)} reads states of width {head(model).width}: use another model, or FT alone"
+        )
     if released and recipe.training.packing:
         raise UserError("training.packing: objective released-code averages KL over padding; set packing to false")
-    head = IBHead(
-        model.config.hidden_size,
+    ib_head = IBHead(
+        width(model),
         method.bottleneck,
         normalize_hidden=method.normalize_hidden,
         log_variance_limit=_RELEASED_LOG_VARIANCE_LIMIT if released else None,
@@ -149,7 +156,7 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
         kl_scope="padded" if released else method.kl_scope,
         kl_mean_over_dimensions=released,
     )
-    return Bottleneck(head.to(model.device), settings, recipe.layer)
+    return Bottleneck(ib_head.to(model.device), settings, recipe.layer)
 
 
 def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
@@ -164,6 +171,6 @@ def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> Non
     model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
     for file in adapter.glob("*.safetensors"):
         file.chmod(0o644)
-    head = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
-    if head:
-        write_bytes(adapter / "ib_head.safetensors", save(head))
+    bottleneck = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
+    if bottleneck:
+        write_bytes(adapter / "ib_head.safetensors", save(bottleneck))
