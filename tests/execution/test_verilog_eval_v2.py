@@ -109,7 +109,7 @@ def test_empty_bodies_fail(judge: Judge, problems: pd.DataFrame) -> None:
 def test_hostile_completions_gain_nothing(judge: Judge) -> None:
     attacks = {**hostile_verilog.ATTACKS, **hostile_verilog_scopes.ATTACKS, **hostile_verilog_tasks.ATTACKS}
     names = {"top_module": "TopModule", "reference_module": "RefModule"}
-    names["COUNT"] = str(judge._references.measured[REGISTER].samples)
+    names["COUNT"] = str(judge._references.verilog[REGISTER].samples)
     names["CANARY"] = "/etc/hostname"
     samples = []
     for number, attack in enumerate(list(attacks.values())[::HOSTILE_EVERY]):

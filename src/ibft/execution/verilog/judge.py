@@ -30,7 +30,7 @@ _MEMORY_WORDS = re.compile(r"bad_alloc|out of memory|cannot allocate|virtual mem
 
 
 @dataclass(frozen=True)
-class Reference:
+class VerilogReference:
     """The reference solution's own run is the measure of every other run of its problem."""
 
     samples: int
@@ -43,7 +43,7 @@ class Reference:
 
 
 def judge_verilog(
-    problem: Problem, program: str, settings: Execution, reference: Reference | None, server: ForkServer
+    problem: Problem, program: str, settings: Execution, reference: VerilogReference | None, server: ForkServer
 ) -> Verdict:
     """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
 
@@ -82,7 +82,7 @@ def judge_verilog(
     return verdict
 
 
-def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
+def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> VerilogReference | str:
     """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
 
     Raises:
@@ -102,14 +102,16 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
         named = ", ".join(report["exposed"][:3])
         return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
     (_, samples), *_ = report["verdict_lines"]
-    reference = Reference(samples, **report["measured"])
+    reference = VerilogReference(samples, **report["measured"])
     passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, server)]
     if "x" in passing:
         return "its tests pass a module whose outputs are undefined"
     return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
 
 
-def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, server: ForkServer) -> bool:
+def _passes_with(
+    fill: str, problem: Problem, reference: VerilogReference, settings: Execution, server: ForkServer
+) -> bool:
     """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
     ports = [
         f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
@@ -123,7 +125,7 @@ def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Ex
 
 
 def _run_hardened(
-    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: Reference | None
+    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: VerilogReference | None
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
@@ -216,7 +218,7 @@ def _official_passed(problem: Problem, ended: Ended, report: dict[str, Any]) -> 
 
 
 def _status(
-    ended: Ended, report: dict[str, Any], reference: Reference | None, settings: Execution
+    ended: Ended, report: dict[str, Any], reference: VerilogReference | None, settings: Execution
 ) -> tuple[Status, str]:
     phase = report["phase"]
     if ended.timed_out:
@@ -273,7 +275,7 @@ def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
     return Status.COMPILE_ERROR, detail
 
 
-def _answer_status(lines: list[tuple[int, int]], reference: Reference | None) -> tuple[Status, str]:
+def _answer_status(lines: list[tuple[int, int]], reference: VerilogReference | None) -> tuple[Status, str]:
     """The verdict line must be there once, count no mismatch, and as many samples as the reference's run."""
     if not lines:
         return Status.RUNTIME_ERROR, "the simulation ended without a verdict"
