@@ -27,7 +27,7 @@ def verilog_row(task_id: str, **changes: Any) -> dict[str, Any]:
         "task_id": task_id,
         "prompt": HEADER,
         "canonical_solution": "assign y = a;\nendmodule\n",
-        "test": "module tb",
+        "test": "module tb; top_module dut(); endmodule",
     }
     return {**row, **changes}
 
@@ -115,7 +115,7 @@ def test_a_missing_description_is_null_and_logged(tmp_path: Path, caplog: pytest
     [
         ({"task_id": "b"}, r"p\.jsonl:2: 'prompt' is missing; this row has task_id"),
         (verilog_row("b", test=3), r"p\.jsonl:2: 'test' must be a string, not int"),
-        (verilog_row("b", prompt="module other ();"), r"p\.jsonl:2: 'prompt' must be the header of a module named"),
+        (verilog_row("b", prompt="module other ();"), r"p\.jsonl:2: .* module that 'test' tests, not of other"),
         (verilog_row("a"), r"p\.jsonl:1: task_id 'a' stands in more than one row"),
         (["a"], r"p\.jsonl:2: must be a JSON object"),
     ],

@@ -222,7 +222,21 @@ junk = st.recursive(
     | st.floats()
     | st.text(max_size=5)
     | st.sampled_from(
-        ["int", "list", "dict", "set", "float", "decimal", "fraction", "range", "keys", "items", "iterator"]
+        [
+            "int",
+            "ints",
+            "list",
+            "dict",
+            "set",
+            "float",
+            "floats",
+            "numbers",
+            "decimal",
+            "fraction",
+            "range",
+            "keys",
+            "items",
+        ]
     ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=10,

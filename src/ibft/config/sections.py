@@ -25,7 +25,7 @@ GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval",),
-    "verilog": ("verilog-eval",),
+    "verilog": ("verilog-eval", "verilog-eval-v2"),
 }  # the first by default
 
 
@@ -55,9 +55,11 @@ class Dataset(Section):
 
 
 class Benchmark(Section):
-    """Problems with tests: shipped with ibft, or JSON Lines of one's own in a known format."""
+    """Problems with tests: shipped with ibft, or records or a folder of one's own in a known format."""
 
-    source: str = Field(pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE or url:ADDRESS")
+    source: str = Field(
+        pattern=r"^(builtin|path|url):.+$", description="builtin:NAME, path:FILE, path:FOLDER or url:ADDRESS"
+    )
     sha256: str | None = Field(None, description="required for url:")
     descriptions: str | None = Field(
         None, pattern=r"^(path|url):.+$", description="path: or url: of VerilogEval's description file"
@@ -65,7 +67,8 @@ class Benchmark(Section):
     descriptions_sha256: str | None = None
     language: Language
     format: str | None = Field(
-        None, description="of the records: humaneval or verilog-eval; null: that of the language"
+        None,
+        description="humaneval, verilog-eval, or verilog-eval-v2 (of a folder); null: the language's first",
     )
     problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
     label: Label | None = None

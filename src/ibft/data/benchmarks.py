@@ -16,7 +16,7 @@ import pandas as pd
 
 from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, Benchmark
 from ibft.data.builtin.rtl_mini.records import records as rtl_mini_records
-from ibft.data.formats import DESCRIPTION, FORMATS
+from ibft.data.formats import DESCRIPTION, FOLDERS, FORMATS
 from ibft.data.records import LARGEST_EXPANDED, MIB, Record, parse_records, read_records, text_field
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -35,7 +35,7 @@ def prepare_benchmark(benchmark: Benchmark) -> pd.DataFrame:
     """
     records = _records(benchmark)
     descriptions = _descriptions(benchmark)
-    problem_of = FORMATS[benchmark.format or FORMATS_OF[benchmark.language][0]]
+    problem_of = FORMATS[_format(benchmark)]
     problems = pd.DataFrame([problem_of(record) for record in records], columns=PROBLEMS.schema.names)
     if problems.empty:
         raise UserError(f"{benchmark.source} holds no problem")
@@ -57,6 +57,10 @@ def shortest(problems: pd.DataFrame, count: int) -> pd.DataFrame:
 
 def _records(benchmark: Benchmark) -> list[Record]:
     kind, _, place = benchmark.source.partition(":")
+    if kind == "path" and Path(place).is_dir():
+        return _of_folder(Path(place), benchmark)
+    if kind != "builtin" and _format(benchmark) in FOLDERS:
+        raise UserError(f"{benchmark.source} must be a folder, as benchmarks of format {_format(benchmark)} are")
     if kind != "builtin":
         return _fetched(benchmark.source, benchmark.sha256)
     languages = {"humaneval": "python", "rtl-mini": "verilog"}
@@ -67,6 +71,18 @@ def _records(benchmark: Benchmark) -> list[Record]:
     if place == "humaneval":
         return read_records(_humaneval_file())
     return [(f"rtl-mini: {row['task_id']}", dict(row)) for row in rtl_mini_records()]
+
+
+def _format(benchmark: Benchmark) -> str:
+    return benchmark.format or FORMATS_OF[benchmark.language][0]
+
+
+def _of_folder(folder: Path, benchmark: Benchmark) -> list[Record]:
+    if _format(benchmark) not in FOLDERS:
+        raise UserError(f"{folder} is a folder: name a file, or set `format` to {' or '.join(FOLDERS)}")
+    if benchmark.sha256 is not None:
+        raise UserError(f"{folder} is a folder, and `sha256` is of a file: leave it out")
+    return list(FOLDERS[_format(benchmark)](folder))
 
 
 def _humaneval_file() -> Path:

@@ -1,18 +1,18 @@
-"""The formats of benchmark records: how each becomes a row of the table `problems`.
+"""The formats of benchmarks: how each record becomes a row of the table `problems`.
 
-A new format needs an entry in FORMATS, its name in `ibft.config.sections.FORMATS_OF` and a test.
+A new format needs an entry in FORMATS, its name in `ibft.config.sections.FORMATS_OF` and a test. A format whose
+problems are files in a folder has a reader of its records in FOLDERS as well.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from ibft.data.records import Record, text_field
+from ibft.data.records import Problem, Record, text_field
+from ibft.data.verilog_eval_v2 import verilog_eval_v2_problem, verilog_eval_v2_records
 from ibft.runtime.errors import UserError
 
-Problem = dict[str, str | None]
-"""A row of `ibft.store.schemas.PROBLEMS`."""
-
 DESCRIPTION = "detail_description"
-VERILOG_ENTRY_POINT = "top_module"
 
 
 def humaneval_problem(record: Record) -> Problem:
@@ -43,16 +43,19 @@ def verilog_eval_problem(record: Record) -> Problem:
         UserError: a field is missing, or the prompt is not the header of the module that the testbench tests.
     """
     where, row = record
-    prompt = text_field(record, "prompt")
-    if f"module {VERILOG_ENTRY_POINT}" not in prompt:
-        raise UserError(f"{where}: 'prompt' must be the header of a module named {VERILOG_ENTRY_POINT}")
+    prompt, tests = text_field(record, "prompt"), text_field(record, "test")
+    headers = re.findall(r"\bmodule\s+(\w+)", prompt)
+    tested = [name for name in headers if re.search(rf"\b{name}\b", tests)]
+    if not tested:
+        found = f", not of {', '.join(headers)}" if headers else ""
+        raise UserError(f"{where}: 'prompt' must be the header of the module that 'test' tests{found}")
     return {
         "task_id": text_field(record, "task_id"),
         "language": "verilog",
         "description": text_field(record, DESCRIPTION) if row.get(DESCRIPTION) is not None else None,
         "prompt": prompt,
-        "entry_point": VERILOG_ENTRY_POINT,
-        "tests": text_field(record, "test"),
+        "entry_point": tested[-1],
+        "tests": tests,
         "reference_solution": text_field(record, "canonical_solution"),
     }
 
@@ -60,4 +63,9 @@ def verilog_eval_problem(record: Record) -> Problem:
 FORMATS: dict[str, Callable[[Record], Problem]] = {
     "humaneval": humaneval_problem,
     "verilog-eval": verilog_eval_problem,
+    "verilog-eval-v2": verilog_eval_v2_problem,
+}
+
+FOLDERS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    "verilog-eval-v2": verilog_eval_v2_records,
 }

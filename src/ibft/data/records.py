@@ -20,6 +20,8 @@ from ibft.store.files import why_unreadable
 
 Record = tuple[str, dict[str, Any]]
 """Where a row stands (`file:line`, or `file: row 3`) and the row."""
+Problem = dict[str, str | None]
+"""A row of `ibft.store.schemas.PROBLEMS`; columns that may be null can be left out."""
 
 FORMS = (".jsonl", ".json", ".parquet")
 MIB = 2**20

@@ -168,11 +168,12 @@ class Judge:
         problem = self._problems[task_id]
         run: Callable[[ForkServer], Verdict]
         if problem.language == "verilog":
-            reference = self._references.measured.get(task_id)
-            run = functools.partial(judge_verilog, problem, program, self._settings, reference)
+            run = functools.partial(
+                judge_verilog, problem, program, self._settings, self._references.verilog.get(task_id)
+            )
         else:
-            judgeable = task_id not in self.excluded
-            run = functools.partial(judge_python, problem, program, self._settings, self._key, judgeable)
+            reference = self._references.python.get(task_id)
+            run = functools.partial(judge_python, problem, program, self._settings, self._key, reference)
         return self._pool.submit(run)
 
     def _next(self, pending: "deque[_Pending]", running: dict[bytes, Future[Verdict]], failed: list[Judged]) -> Judged:

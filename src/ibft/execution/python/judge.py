@@ -2,8 +2,9 @@
 
 import hmac
 import json
+import math
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ibft.config.sections import Execution
 from ibft.execution.problem import Problem
@@ -17,30 +18,42 @@ from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 _FILE_MB = 4
 _GRACE_S = 1.0  # that upstream's run has beyond its own alarm
 _NO_THREAD = "can't start new thread"  # Python's words
+_TIMES_THE_REFERENCE = 4  # as EvalPlus has it
+_LONGEST_REFERENCE = 20  # times the limit of a completion
+
+
+@dataclass(frozen=True)
+class PythonReference:
+    """The reference solution's own run is the measure of every other run of its problem."""
+
+    time_limit_s: float
 
 
 def judge_python(
-    problem: Problem, program: str, settings: Execution, key: bytes, judgeable: bool, server: ForkServer
+    problem: Problem,
+    program: str,
+    settings: Execution,
+    key: bytes,
+    reference: PythonReference | None,
+    server: ForkServer,
 ) -> Verdict:
     """Run `program` against the tests of `problem`, twice: for our verdict and for upstream's.
 
-    Where the problem is not `judgeable`, nothing passes the hardened tests. What the tests draw at random follows from
-    `key`, which no completion can know.
+    Without a reference (it does not pass here) nothing passes the hardened tests. What the tests draw at random follows
+    from `key`, which no completion can know.
     """
-    limits = Limits(settings.python_timeout_s, settings.memory_mb, _FILE_MB)
+    time_s = reference.time_limit_s if reference else settings.python_timeout_s
+    limits = Limits(time_s, settings.memory_mb, _FILE_MB)
     candidate = {"program": program, "entry_point": problem.entry_point}
     status, detail, wall_s = *EXCLUDED, 0.0
     exact = True
-    if judgeable:
-        # Equal programs meet equal tests.
-        seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
-        grader = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
-        hardened = run_graded(server, candidate, grader, limits)
-        (status, detail), wall_s = _status(hardened, settings), hardened.wall_s
+    if reference:
+        hardened = _run_hardened(server, problem, program, key, limits)
+        (status, detail), wall_s = _status(hardened, limits), hardened.wall_s
         exact = not hardened.report or json.loads(hardened.report)["exact"]
     official_passed = status is Status.PASSED
     if not exact or not _means_the_same(problem, program, status, detail):
-        official_passed, official_s = _official(server, problem, candidate, settings, limits)
+        official_passed, official_s = _official(server, problem, candidate, limits)
         wall_s += official_s
     verdict = Verdict(
         status=status,
@@ -57,6 +70,33 @@ def judge_python(
     return verdict
 
 
+def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> PythonReference | str:
+    """Run the reference solution; why the problem cannot be judged, where it does not pass.
+
+    A completion gets the configured time, or four times what the reference took, whichever is longer.
+
+    Raises:
+        CellFaultError: the machine failed, not the reference.
+    """
+    limits = Limits(_LONGEST_REFERENCE * settings.python_timeout_s, settings.memory_mb, _FILE_MB)
+    ended = _run_hardened(server, problem, problem.reference_program, b"", limits)
+    status, detail = _status(ended, limits)
+    if status is Status.HARNESS_ERROR:
+        return f"its tests cannot be run: {detail}"
+    if status is not Status.PASSED:
+        return f"its own reference solution does not pass: {status}, {detail}"
+    needed_s = _TIMES_THE_REFERENCE * ended.cpu_s
+    return PythonReference(math.ceil(needed_s) if needed_s > settings.python_timeout_s else settings.python_timeout_s)
+
+
+def _run_hardened(server: ForkServer, problem: Problem, program: str, key: bytes, limits: Limits) -> Ended:
+    # Equal programs meet equal tests.
+    seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
+    candidate = {"program": program, "entry_point": problem.entry_point}
+    grader = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
+    return run_graded(server, candidate, grader, limits)
+
+
 def _means_the_same(problem: Problem, program: str, status: Status, detail: str) -> bool:
     """Return true if upstream's run of `program` must end as the hardened one did, so that it need not be run twice.
 
@@ -70,11 +110,11 @@ def _means_the_same(problem: Problem, program: str, status: Status, detail: str)
     return not problem.helpers and status in plain and "RecursionError" not in detail and is_pure(program)
 
 
-def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
+def _status(ended: Ended, limits: Limits) -> tuple[Status, str]:
     """Return the grader's word; where it has none, how the two processes ended."""
     candidate = ended.exit_codes[1]
     if ended.timed_out:
-        return Status.TIMEOUT, f"it ran for more than {settings.python_timeout_s:g} s"
+        return Status.TIMEOUT, f"it ran for more than {limits.time_s:g} s"
     if not ended.report:
         return Status.MALFORMED, "its answers overwhelmed the grader"
     report = json.loads(ended.report)
@@ -86,9 +126,7 @@ def _status(ended: Ended, settings: Execution) -> tuple[Status, str]:
     return status, detail
 
 
-def _official(
-    server: ForkServer, problem: Problem, candidate: dict[str, str], settings: Execution, limits: Limits
-) -> tuple[bool, float]:
-    payload = {**candidate, "tests": problem.tests, "timeout_s": settings.python_timeout_s}
+def _official(server: ForkServer, problem: Problem, candidate: dict[str, str], limits: Limits) -> tuple[bool, float]:
+    payload = {**candidate, "tests": problem.tests, "timeout_s": limits.time_s}
     ended = run_one(server, "official", payload, replace(limits, time_s=limits.time_s + _GRACE_S))
     return ended.report == upstream.PASSED, ended.wall_s

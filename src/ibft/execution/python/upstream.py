@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
+from ibft.execution.python import numpy_stand_in
+
 PASSED = b"passed"
 TIMED_OUT = b"timed out"
 FAILED = b"failed"
@@ -60,6 +62,7 @@ def run_official(payload: dict[str, Any]) -> bytes:
     """Return one of `PASSED`, `TIMED_OUT`, `FAILED`."""
     program = f"{payload['program']}\n{payload['tests']}\ncheck({payload['entry_point']})"
     _disable()
+    sys.modules["numpy"] = numpy_stand_in.as_module()
     try:
         with swallowed_streams(_WriteOnly()), _alarm(payload["timeout_s"]):
             exec(program, {})  # noqa: S102 - the purpose of this process

@@ -7,7 +7,9 @@ So there is nothing to execute on arrival (no pickle, no marshal), no `__eq__` t
 
 On the wire a value is JSON: null, true, false and strings as such, everything else as an array led by its type's name,
     3 -> ["int", "3"]     [1.5] -> ["list", ["float", "0x1.8p+0"]]     {"a": 1} -> ["dict", ["a", ["int", "1"]]]
-with ints in hexadecimal and floats as `float.hex` writes them, so both are exact.
+with ints in hexadecimal and floats as `float.hex` writes them, so both are exact. A collection of nothing but these
+is one string, because some answers hold millions of them.
+    [1, 2] -> ["ints", "list", "0x1 0x2"]     [1, 0.5] -> ["numbers", "list", "0x1 0x1.0p-1"]
 """
 
 import json
@@ -20,8 +22,8 @@ from types import MappingProxyType
 from typing import Any
 
 MAX_DEPTH = 100
-MAX_BYTES = 8 << 20  # of one message
-MAX_ITEMS = MAX_BYTES // 16  # of an iterator, which may be endless
+MAX_BYTES = 64 << 20  # of one message; HumanEval+ has answers of 20 MiB
+MAX_ITEMS = 1 << 19  # of an iterator, which may be endless
 
 _OF_A_FRACTION = (vars(Fraction)["_numerator"], vars(Fraction)["_denominator"])
 # Writers of the values of each type and its subclasses, whose own methods are not asked.
@@ -58,6 +60,12 @@ _WRAPPERS: dict[type, Callable[[Any], Any]] = {
     ChainMap: dict,
     MappingProxyType: dict,
 }
+# Collections of nothing but numbers, by the types of these.
+_RUNS: dict[frozenset[type], tuple[str, Callable[[Any], str]]] = {
+    frozenset({int}): ("ints", hex),
+    frozenset({float}): ("floats", float.hex),
+    frozenset({int, float}): ("numbers", lambda value: hex(value) if type(value) is int else value.hex()),
+}
 _KNOWN = _LEAVES.keys() | _CONTAINERS.keys() | _MAPPINGS.keys() | _WRAPPERS.keys()
 # These arrive as something else than they left as, if only a little.
 _CONVERTED = frozenset({bytearray, OrderedDict, *_WRAPPERS})
@@ -93,13 +101,19 @@ class Encoder:
             raise CannotCrossError(f"a value nested more than {MAX_DEPTH} deep")
         if base in _CONTAINERS:
             tag, items = _CONTAINERS[base]
-            return [tag, *(self.encode(item, depth + 1) for item in items(value))]
+            return self._encode_collection(tag, list(items(value)), depth)
         if base in _MAPPINGS:
             tag, pairs = _MAPPINGS[base]
             return [tag, *([self.encode(key, depth + 1), self.encode(item, depth + 1)] for key, item in pairs(value))]
         if base in _WRAPPERS:
             return self.encode(_WRAPPERS[base](value), depth + 1)
         return self._encode_object(value, depth)
+
+    def _encode_collection(self, tag: str, items: list[Any], depth: int) -> list[Any]:
+        if run := _RUNS.get(frozenset(map(type, items))):
+            name, spell = run
+            return [name, tag, " ".join(map(spell, items))]
+        return [tag, *(self.encode(item, depth + 1) for item in items)]
 
     def _encode_object(self, value: Any, depth: int) -> list[Any]:
         """An iterator is used up here; any other iterable arrives as a collection that equals nothing but itself."""
@@ -142,6 +156,11 @@ def _whole(digits: str) -> int:
     return int(digits, 16)
 
 
+def _number(digits: str) -> int | float:
+    is_float = "p" in digits or "n" in digits  # an exponent, `inf` or `nan`
+    return float.fromhex(digits) if is_float else _whole(digits)
+
+
 _LEAVES_BACK: dict[str, Callable[..., Any]] = {
     "int": _whole,
     "float": float.fromhex,
@@ -162,6 +181,7 @@ _CONTAINERS_BACK: dict[str, Callable[[Iterable[Any]], Any]] = {
     "values": lambda items: dict(enumerate(items)).values(),
     "iterator": lambda items: iter(list(items)),
 }
+_RUNS_BACK: dict[str, Callable[[str], Any]] = {"ints": _whole, "floats": float.fromhex, "numbers": _number}
 
 
 def _decode_tagged(tag: Any, parts: list[Any], depth: int) -> Any:
@@ -169,6 +189,10 @@ def _decode_tagged(tag: Any, parts: list[Any], depth: int) -> Any:
         return _LEAVES_BACK[tag](*parts)
     if tag in _CONTAINERS_BACK:
         return _CONTAINERS_BACK[tag](decode(item, depth + 1) for item in parts)
+    if tag in _RUNS_BACK:
+        container, numbers = parts
+        if container in _CONTAINERS_BACK and isinstance(numbers, str):
+            return _CONTAINERS_BACK[container](map(_RUNS_BACK[tag], numbers.split(" ")))
     if tag in ("dict", "items"):
         mapping = {decode(key, depth + 1): decode(item, depth + 1) for key, item in parts}
         return mapping if tag == "dict" else mapping.items()

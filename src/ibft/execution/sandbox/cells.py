@@ -32,6 +32,7 @@ class Ended:
     exit_codes: list[int]  # of each cell; -N is signal N
     timed_out: bool  # a cell used up its time
     wall_s: float
+    cpu_s: float  # processor seconds of all cells
     output_full: bool  # standard output or error reached its limit
 
 
@@ -87,6 +88,7 @@ def _ended(server: ForkServer, limits: Limits, report_fd: int, output_fd: int) -
         exit_codes=[os.waitstatus_to_exitcode(cell["status"]) for cell in reply["ended"]],
         timed_out=reply["timed_out"] or out_of_cpu,
         wall_s=reply["wall_s"],
+        cpu_s=sum(cell["cpu_s"] for cell in reply["ended"]),
         output_full=os.fstat(output_fd).st_size >= limits.file_mb * MIB,
     )
 

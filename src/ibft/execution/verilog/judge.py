@@ -18,6 +18,7 @@ from ibft.execution.sandbox.limits import Limits
 from ibft.execution.sandbox.namespaces import SCRATCH
 from ibft.execution.verdict import EXCLUDED, Status, Verdict, one_line
 from ibft.execution.verilog.source import UnusableTestbenchError, harden, is_empty, own_names, words
+from ibft.execution.verilog.upstream import HARNESSES, PASSED, STATUS_OF_CLASS
 
 _FILE_MB = 32
 _FINDINGS = {"compile_status", "objection", "fault"}  # one of these is in a report that ends before the simulation does
@@ -29,7 +30,7 @@ _MEMORY_WORDS = re.compile(r"bad_alloc|out of memory|cannot allocate|virtual mem
 
 
 @dataclass(frozen=True)
-class Reference:
+class VerilogReference:
     """The reference solution's own run is the measure of every other run of its problem."""
 
     samples: int
@@ -42,7 +43,7 @@ class Reference:
 
 
 def judge_verilog(
-    problem: Problem, program: str, settings: Execution, reference: Reference | None, server: ForkServer
+    problem: Problem, program: str, settings: Execution, reference: VerilogReference | None, server: ForkServer
 ) -> Verdict:
     """Run `program` under the tests of `problem`. Without a reference (it cannot be run here) nothing passes.
 
@@ -70,7 +71,7 @@ def judge_verilog(
     verdict = Verdict(
         status=status,
         detail=detail,
-        official_passed=_official_passed(ended, report),
+        official_passed=_official_passed(problem, ended, report),
         stderr_clean=not _stderr(report),
         program=program,
         isolation=server.level,
@@ -81,7 +82,7 @@ def judge_verilog(
     return verdict
 
 
-def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
+def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> VerilogReference | str:
     """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
 
     Raises:
@@ -101,14 +102,16 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
         named = ", ".join(report["exposed"][:3])
         return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
     (_, samples), *_ = report["verdict_lines"]
-    reference = Reference(samples, **report["measured"])
+    reference = VerilogReference(samples, **report["measured"])
     passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, server)]
     if "x" in passing:
         return "its tests pass a module whose outputs are undefined"
     return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
 
 
-def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Execution, server: ForkServer) -> bool:
+def _passes_with(
+    fill: str, problem: Problem, reference: VerilogReference, settings: Execution, server: ForkServer
+) -> bool:
     """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
     ports = [
         f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
@@ -122,14 +125,19 @@ def _passes_with(fill: str, problem: Problem, reference: Reference, settings: Ex
 
 
 def _run_hardened(
-    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: Reference | None
+    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: VerilogReference | None
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
     bench = harden(problem.tests, problem.entry_point, nonce, marker)
+    # The tests come first even where upstream compiles them last: no directive of the completion may reach them. Nor
+    # may it inherit their time scale then.
+    own_directives = "`resetall\n" if HARNESSES[problem.upstream].program_first else ""
     payload = {
         **_toolchain(),
-        "sources": {f"tests_{nonce}.sv": bench.text + "\n", "program.sv": program + "\n"},
+        "harness": problem.upstream,
+        "sources": {f"tests_{nonce}.sv": f"{bench.text}\n{own_directives}", "program.sv": program + "\n"},
+        "files": problem.files_by_name,
         "root": bench.root,
         "instance": bench.dut,
         "module": problem.entry_point,
@@ -145,7 +153,9 @@ def _run_hardened(
 def _run_official(server: ForkServer, problem: Problem, program: str, settings: Execution) -> Ended:
     payload = {
         **_toolchain(),
-        "sources": {"program.sv": f"{problem.tests}\n{program}"},
+        "harness": problem.upstream,
+        "sources": HARNESSES[problem.upstream].sources(problem.tests, program),
+        "files": problem.files_by_name,
         "root": "tb",
         "instance": "",
         "module": problem.entry_point,
@@ -191,12 +201,16 @@ def _means_the_same(problem: Problem, program: str) -> bool:
     It must unless the program could tell the two apart: by system tasks, macros, `force`, or a name of the testbench.
     """
     used = words(program)
-    special = {word for word in used if word[0] in "$`\\"} - _PURE_TASKS - _PURE_DIRECTIVES
+    # Compiled first, it could set directives for the tests.
+    pure = _PURE_TASKS if HARNESSES[problem.upstream].program_first else _PURE_TASKS | _PURE_DIRECTIVES
+    special = {word for word in used if word[0] in "$`\\"} - pure
     return not special and "force" not in used and not used & own_names(problem.tests, problem.entry_point)
 
 
-def _official_passed(ended: Ended, report: dict[str, Any]) -> bool:
-    """Upstream's rule: in time, nothing on standard error, and the first verdict line counts no mismatch."""
+def _official_passed(problem: Problem, ended: Ended, report: dict[str, Any]) -> bool:
+    """Upstream's rule: in time, and as `Harness.class_of_log` says, or else as VerilogEval v1 has it."""
+    if HARNESSES[problem.upstream].class_of_log:
+        return not ended.timed_out and report.get("class") == PASSED
     if ended.timed_out or _stderr(report) or not report.get("verdict_lines"):
         return False
     errors, _ = report["verdict_lines"][0]
@@ -204,7 +218,7 @@ def _official_passed(ended: Ended, report: dict[str, Any]) -> bool:
 
 
 def _status(
-    ended: Ended, report: dict[str, Any], reference: Reference | None, settings: Execution
+    ended: Ended, report: dict[str, Any], reference: VerilogReference | None, settings: Execution
 ) -> tuple[Status, str]:
     phase = report["phase"]
     if ended.timed_out:
@@ -213,7 +227,7 @@ def _status(
         return _compile_status(report)
     return (
         _crash_status(report["simulate_status"], report["simulate_stderr"], settings)
-        or _complaint_status(report)
+        or (_class_status(report) if "class" in report else _complaint_status(report))
         or _answer_status(report["verdict_lines"], reference)
     )
 
@@ -240,6 +254,12 @@ def _complaint_status(report: dict[str, Any]) -> tuple[Status, str] | None:
     return None
 
 
+def _class_status(report: dict[str, Any]) -> tuple[Status, str] | None:
+    """Return what VerilogEval v2 sees in what was printed, which may be a warning; null if it goes by the answers."""
+    status = STATUS_OF_CLASS.get(report["class"])
+    return (status, one_line(f"class {report['class']}: {_stderr(report)}")) if status else None
+
+
 def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
     if "objection" in report:
         status, detail = report["objection"]
@@ -255,7 +275,7 @@ def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
     return Status.COMPILE_ERROR, detail
 
 
-def _answer_status(lines: list[tuple[int, int]], reference: Reference | None) -> tuple[Status, str]:
+def _answer_status(lines: list[tuple[int, int]], reference: VerilogReference | None) -> tuple[Status, str]:
     """The verdict line must be there once, count no mismatch, and as many samples as the reference's run."""
     if not lines:
         return Status.RUNTIME_ERROR, "the simulation ended without a verdict"

@@ -17,6 +17,7 @@ from ibft.execution.sandbox import kernel
 from ibft.execution.sandbox.levels import Sandbox
 from ibft.execution.sandbox.limits import MAX_DESCRIPTORS, MIB, die_with_parent
 from ibft.execution.verdict import one_line
+from ibft.execution.verilog.upstream import HARNESSES
 from ibft.execution.verilog.vvp import Inspection, inspect
 
 # Upstream's flags, so that its warnings are the ones that count.
@@ -72,18 +73,18 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     A `fault` in it says that the toolchain could not be run, which is nobody's verdict; `may_be_own` that the source
     could have made it look so.
 
-    `payload`: `compiler` and `simulator` (paths), `sources` (file name to text, in compile order), `root` (module),
-    `instance` and `module` (of the completion; without an instance the compiled program is not looked into), `suffix`
-    (of the testbench's names), `marker` (leads the verdict line), `reference` (what the reference's own run looks like;
-    null in that run, which is `measured`), `cpu_s` (processor seconds that each program may use).
+    `payload`: `compiler` and `simulator` (paths), `harness` (upstream's), `sources` (file name to text, in compile
+    order), `files` (the same of what the testbench reads), `root` (module), `instance` and `module` (of the completion;
+    without an instance the compiled program is not looked into), `suffix` (of the testbench's names), `marker` (leads
+    the verdict line), `reference` (what the reference's own run looks like; null in that run, which is `measured`),
+    `cpu_s` (processor seconds that each program may use).
 
     Raises:
         CannotRunError: the compiler or the simulator was not started, or the system ended it.
     """
     report: Report = {"phase": "compile"}
     yield report
-    for name, text in payload["sources"].items():
-        Path(name).write_text(text, encoding="utf-8", errors="replace")
+    _write(payload["sources"])
     command = [payload["compiler"], *COMPILER_FLAGS, "-s", payload["root"], "-o", COMPILED, *payload["sources"]]
     report |= {"compile_status": _compile(command, payload["cpu_s"]), "compile_stderr": _read_text("compile.err")}
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
@@ -99,12 +100,20 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
             return
     report["phase"] = "simulate"
     yield report
+    _write(payload["files"])  # not before: the source could include them
     report |= {
         "simulate_status": _simulate(payload["simulator"], sandbox, payload["cpu_s"]),
         "simulate_stderr": _read_text("simulate.err"),
     }
     report |= {"phase": "done", "verdict_lines": _verdict_lines(payload["marker"])}
+    if class_of_log := HARNESSES[payload["harness"]].class_of_log:
+        report["class"] = class_of_log(_log(payload["marker"]))
     yield report
+
+
+def _write(texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        Path(name).write_text(text, encoding="utf-8", errors="replace")
 
 
 def _measured(found: Inspection) -> dict[str, Any]:
@@ -219,6 +228,13 @@ def _verdict_lines(marker: str) -> list[tuple[int, int]]:
     output = Path("simulate.out").read_bytes()
     pattern = re.escape(marker.encode()) + rb"Mismatches: (\d*) in (\d*) samples"
     return [(int(errors or 0), int(samples or 0)) for errors, samples in re.findall(pattern, output)]
+
+
+def _log(marker: str) -> Iterator[str]:
+    """Yield the lines of everything that was printed, as upstream's testbench would have printed them."""
+    for name in ("compile.err", "simulate.out", "simulate.err"):
+        with Path(name).open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            yield from (line.replace(marker, "") for line in lines)
 
 
 def _read_text(name: str, limit: int = 8192) -> str:

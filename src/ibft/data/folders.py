@@ -1,0 +1,33 @@
+"""Files of a benchmark that is a folder: read within bounds, in a fixed order, and named where they are wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ibft.data.records import MIB
+from ibft.runtime.errors import UserError
+from ibft.store.files import why_unreadable
+
+LARGEST_FILE = 64 * MIB  # bytes
+
+
+def files_ending_in(folder: Path, ending: str) -> Iterator[Path]:
+    """Yield the files of `folder` whose names end so, sorted."""
+    yield from sorted(path for path in folder.iterdir() if path.name.endswith(ending))
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        UserError: it is absent, larger than `LARGEST_FILE`, or no UTF-8 text.
+    """
+    if reason := why_unreadable(path):
+        raise UserError(f"{path} cannot be read: {reason}")
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError(f"{path} is larger than {LARGEST_FILE // MIB} MiB, which no file of a problem is")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,130 @@
+"""VerilogEval v2 is judged as its own flow judges it, and cannot be fooled."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ibft.config.sections import Benchmark, Execution
+from ibft.data.benchmarks import prepare_benchmark
+from ibft.execution.judge import Judge
+from ibft.execution.references import iverilog_version
+from tests.execution import hostile_verilog, hostile_verilog_scopes, hostile_verilog_tasks, verilog_eval_v2_flow
+from tests.execution.mutants import verilog_mutants
+
+pytestmark = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
+SETTINGS = Execution(verilog_timeout_s=5.0, memory_mb=512)
+EVERY = 8  # problems, outside of the slow tests
+HOSTILE_EVERY = int(os.environ.get("IBFT_HOSTILE_EVERY", "5"))
+# The testbench instantiates ports that the reference lacks; casts that Icarus Verilog 11 does not know.
+WRONG_PORTS, CASTS = "Prob099_m2014_q6c", {"Prob151_review2015_fsm", "Prob156_review2015_fancytimer"}
+OWN_TIMEOUT = {"Prob082_lfsr32", "Prob141_count_clock"}  # upstream fails these whatever the answer
+REGISTER = "Prob041_dff8r"  # has the ports of the module that the hostile completions are
+
+
+def problems_of(shared_data: Path, task: str) -> pd.DataFrame:
+    folder = shared_data / "verilog-eval-v2" / f"dataset_{task}"
+    return prepare_benchmark(Benchmark(source=f"path:{folder}", language="verilog", format="verilog-eval-v2"))
+
+
+@pytest.fixture(scope="module")
+def problems(shared_data: Path) -> pd.DataFrame:
+    return problems_of(shared_data, "code-complete-iccad2023")
+
+
+@pytest.fixture(scope="module")
+def judge(problems: pd.DataFrame) -> Iterator[Judge]:
+    """Of every eighth problem and the register."""
+    few = problems.iloc[::EVERY]
+    with Judge(pd.concat([few, problems[problems["task_id"] == REGISTER]]), SETTINGS, 2) as started:
+        yield started
+
+
+def test_code_completion_has_headers_and_specification_to_rtl_has_none(
+    problems: pd.DataFrame, shared_data: Path
+) -> None:
+    specification = problems_of(shared_data, "spec-to-rtl")
+    assert len(problems) == len(specification) == 156
+    assert set(specification["prompt"]) == {""}
+    assert problems["prompt"].str.match(r"\s*module TopModule").all()
+    assert not problems["description"].str.contains("module TopModule\n").any()
+    for found in (problems, specification):
+        assert set(found["entry_point"]) == {"TopModule"}
+        assert not found["reference_solution"].str.contains("RefModule").any()
+
+
+def test_references_and_mutants_get_the_verdicts_of_upstreams_flow(
+    judge: Judge, problems: pd.DataFrame, tmp_path: Path
+) -> None:
+    few = problems.iloc[::EVERY]
+    samples = [
+        (row.task_id, i, code)
+        for row in few.itertuples()
+        for i, code in enumerate([row.reference_solution, *islice(verilog_mutants(str(row.reference_solution)), 2)])
+    ]
+    rows = list(judge.verdicts(samples))
+    tests = few.set_index("task_id")["tests"]
+    told = [verilog_eval_v2_flow.letter(tmp_path, code, str(tests[task_id])) for task_id, _, code in samples]
+    assert [row.verdict.official_passed for row in rows] == [letter == "." for letter in told]
+    assert [row for row in rows if row.verdict.passed != row.verdict.official_passed] == []
+    assert all(row.verdict.passed for row in rows if row.sample == 0)
+    assert sum(not row.verdict.passed for row in rows) >= len(few)  # a few mutants are right
+
+
+CLASSES = {
+    "S": ("{header} always @(posedge clk) q <= d\nendmodule", "syntax_error"),
+    "m": ("{header} other o(clk); endmodule", "elaboration_error"),
+    "p": ("{header} always @* q = absent; endmodule", "elaboration_error"),
+    "w": ("{wires} always @(posedge clk) q <= d; endmodule", "elaboration_error"),
+    "n": ("{header} always_comb q = 8'd3; endmodule", "compile_error"),
+    "R": ("{header} always @(posedge clk) q <= d; endmodule", "wrong_answer"),
+    ".": ("{header} wire [3:0] w; o i(w); {right} endmodule module o(input [7:0] i); endmodule", "passed"),
+}
+HEADER = "module TopModule(input clk, input reset, input [7:0] d, output reg [7:0] q);"
+RIGHT = "always @(posedge clk) if (reset) q <= 0; else q <= d;"
+
+
+@pytest.mark.parametrize("letter", CLASSES)
+def test_upstreams_classes_map_to_statuses(letter: str, judge: Judge, problems: pd.DataFrame, tmp_path: Path) -> None:
+    """The last one compiles with a warning, which fails a sample of VerilogEval v1, and none of v2."""
+    form, status = CLASSES[letter]
+    code = form.replace("{header}", HEADER).replace("{wires}", HEADER.replace(" reg", "")).replace("{right}", RIGHT)
+    (row,) = judge.verdicts([(REGISTER, 0, code)])
+    tests = str(problems.set_index("task_id").loc[REGISTER, "tests"])
+    assert verilog_eval_v2_flow.letter(tmp_path, code, tests) == letter
+    assert (row.verdict.status, row.verdict.official_passed) == (status, letter == ".")
+
+
+def test_empty_bodies_fail(judge: Judge, problems: pd.DataFrame) -> None:
+    bodies = ("", "endmodule\n", "module TopModule(); endmodule")
+    samples = [(task_id, i, body) for task_id in problems["task_id"].iloc[::EVERY] for i, body in enumerate(bodies)]
+    assert not [row for row in judge.verdicts(samples) if row.verdict.passed]
+
+
+def test_hostile_completions_gain_nothing(judge: Judge) -> None:
+    attacks = {**hostile_verilog.ATTACKS, **hostile_verilog_scopes.ATTACKS, **hostile_verilog_tasks.ATTACKS}
+    names = {"top_module": "TopModule", "reference_module": "RefModule"}
+    names["COUNT"] = str(judge._references.verilog[REGISTER].samples)
+    names["CANARY"] = "/etc/hostname"
+    samples = []
+    for number, attack in enumerate(list(attacks.values())[::HOSTILE_EVERY]):
+        samples.append((REGISTER, number, re.sub("|".join(names), lambda found: names[found[0]], attack)))
+    passed = [row.sample for row in judge.verdicts(samples) if row.verdict.passed]
+    assert [list(attacks)[number * HOSTILE_EVERY] for number in passed] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["spec-to-rtl", "code-complete-iccad2023"])
+def test_references_pass_but_for_those_that_are_named(shared_data: Path, task: str) -> None:
+    problems = problems_of(shared_data, task)
+    with Judge(problems, Execution(), 2) as started:
+        casts = CASTS if "version 11" in iverilog_version() else set()
+        assert set(started.excluded) == {WRONG_PORTS} | casts
+        rows = list(started.verdicts((row.task_id, 0, row.reference_solution) for row in problems.itertuples()))
+    assert sum(row.verdict.passed for row in rows) == 156 - len(started.excluded)
+    assert {row.task_id for row in rows if row.verdict.passed and not row.verdict.official_passed} == OWN_TIMEOUT
