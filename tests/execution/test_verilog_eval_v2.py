@@ -13,7 +13,7 @@ import pytest
 from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
-from ibft.execution.references import iverilog_version
+from ibft.execution.verilog.toolchain import iverilog_version
 from tests.execution import hostile_verilog, hostile_verilog_scopes, hostile_verilog_tasks, verilog_eval_v2_flow
 from tests.execution.mutants import verilog_mutants
 

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
@@ -57,6 +57,7 @@ class Judge:
         key: bytes | None = None,
         level: str | None = None,
         as_is: bool = False,
+        references: References | None = None,
     ) -> None:
         """Start the workers and run the reference solutions that no earlier run has measured.
 
@@ -65,6 +66,7 @@ class Judge:
             key: the secret that the tests' random numbers follow from (see `tests_key`); a new one, if null.
             level: the isolation level to use instead of the strongest one that starts.
             as_is: run completions exactly as they are, without taking packing off or putting a header in front.
+            references: what the reference solutions' runs were like; they are run here, if null.
 
         Raises:
             UserError: no isolation level can be had, the Verilog toolchain is missing, or this shell or job allows less
@@ -78,7 +80,7 @@ class Judge:
         self._remembered: OrderedDict[bytes, Verdict] = OrderedDict()
         self._pool = Pool(level or best_level(settings.allow_unsafe), workers)
         try:
-            self._references: References = measure(self._problems.values(), settings, self._pool)
+            self._references = references or measure(self._problems.values(), settings, self._pool)
         except BaseException:
             self._pool.close()
             raise
@@ -90,6 +92,11 @@ class Judge:
     @property
     def languages(self) -> set[str]:
         return {problem.language for problem in self._problems.values()}
+
+    @property
+    def reference_rows(self) -> list[dict[str, Any]]:
+        """The table `references`: what the reference solutions' runs were like."""
+        return self._references.rows(self._problems.values())
 
     @property
     def excluded(self) -> dict[str, str]:
