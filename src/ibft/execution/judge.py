@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import pandas as pd
 
 from ibft.config.sections import Execution
+from ibft.data.errata.defects import known_defects
 from ibft.execution.isolation import best_level
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
@@ -107,6 +108,12 @@ class Judge:
     def constant_passes(self) -> list[str]:
         """The problems that a module with constant outputs passes: a pass there says little."""
         return self._references.constant_passes
+
+    @property
+    def errata(self) -> dict[str, str]:
+        """The problems with a known defect, and which. They count as they are."""
+        defects = {task_id: known_defects(problem.upstream).get(task_id) for task_id, problem in self._problems.items()}
+        return {task_id: defect for task_id, defect in defects.items() if defect}
 
     def program(self, task_id: str, completion: str) -> str:
         """Return the program that is run for `completion`.

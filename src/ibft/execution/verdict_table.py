@@ -105,6 +105,7 @@ def _facts(judge: Judge) -> dict[str, Any]:
     return {
         "excluded": judge.excluded,
         "constant_passes": judge.constant_passes,
+        "errata": judge.errata,
         "isolation": judge.isolation,
         "iverilog": iverilog_version() if "verilog" in judge.languages else None,
     }
