@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog i
 SETTINGS = Execution(verilog_timeout_s=5.0, memory_mb=512)
 EVERY = 8  # problems, outside of the slow tests
 HOSTILE_EVERY = int(os.environ.get("IBFT_HOSTILE_EVERY", "5"))
-# The testbench names ports that the reference of specification to RTL lacks; casts that Icarus Verilog 11 does not know.
+# Ports of the testbench that the reference lacks, in specification to RTL; casts that Icarus Verilog 11 does not know.
 WRONG_PORTS, CASTS = "Prob099_m2014_q6c", {"Prob151_review2015_fsm", "Prob156_review2015_fancytimer"}
 OWN_TIMEOUT = {"Prob082_lfsr32", "Prob141_count_clock"}  # upstream fails these whatever the answer
 REGISTER = "Prob041_dff8r"  # has the ports of the module that the hostile completions are
