@@ -14,6 +14,8 @@ from snakemake.exceptions import WorkflowError
 
 from ibft.config.loading import load
 from ibft.config.loading import read_yaml
+from ibft.data.folders import content_digest
+from ibft.execution.verilog.toolchain import tools_of
 from ibft.graph import Graph
 from ibft.paths import Variant
 from ibft.runtime.errors import UserError
@@ -56,11 +58,16 @@ scattergather:
     gradients=CONFIG.gradients.shards,
 
 
+# What is wrong with a benchmark is told before hours of training: these jobs come first, and while one runs, no job
+# starts that runs a model.
+FIRST = 1
+ALONE = dict(model_slots=1000)  # as many as profiles/default has
 SMALL_JOB = dict(mem_mb=lambda wildcards, attempt: 2000 * attempt, runtime=60)
 MODEL_JOB = dict(
     mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
     runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
     gpu=CONFIG.compute.gpus,
+    model_slots=1,
 )
 
 # Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and
@@ -118,6 +125,20 @@ def code_of(script, *modules):
     when its code has changed.
     """
     return code_digest(SCRIPTS / script, *modules)
+
+
+def tools_here(benchmark):
+    """Version of the tools that verdicts on a benchmark depend on, where Snakemake runs. A job measures its own."""
+    try:
+        return tools_of(CONFIG.benchmarks[benchmark].language)
+    except UserError:
+        return "not installed here"
+
+
+def content_of(source):
+    """Digest of a file or folder of the user's own; other sources name what they hold."""
+    kind, _, place = source.partition(":")
+    return content_digest(Path(place)) if kind == "path" else ""
 
 
 def code_of_figure(wildcards):

@@ -57,15 +57,20 @@ rule prepare_benchmark:
         "<logs>/prepare_benchmark/{benchmark}.log",
     benchmark:
         "<benchmarks>/prepare_benchmark/{benchmark}.tsv"
+    priority: FIRST
     localrule: True
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         **SMALL_JOB,
+        **ALONE,
     params:
         code=code_of("prepare_benchmark.py"),
         job=lambda wildcards: GRAPH.prepare_benchmark(wildcards.benchmark).as_json(),
+        content=lambda wildcards: content_of(
+            CONFIG.benchmarks[wildcards.benchmark].source
+        ),
     shell:
         'python "$IBFT_SCRIPTS/prepare_benchmark.py" --job {params.job:q} --output {output:q} --log {log:q}'
 

@@ -10,6 +10,10 @@ for name, experiment in CONFIG.experiments.items():
             model="<results>/models/{model}/manifest.json",
             adapter=lambda wildcards: GRAPH.adapter(variant_of(wildcards)),
             problems=[GRAPH.results.problems(each) for each in experiment.benchmarks],
+            # Measured again, they sample nothing again: the script finds every trial finished.
+            references=[
+                GRAPH.results.references(each) for each in experiment.benchmarks
+            ],
         output:
             samples=update(
                 expand(

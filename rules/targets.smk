@@ -2,6 +2,12 @@
 # configuration's section `targets`. Each is made from the part of the run that it shows, and asks for no other.
 
 
+rule all_references:
+    input:
+        GRAPH.references(),
+    localrule: True
+
+
 rule all_memorization:
     input:
         list(GRAPH.report_inputs()["memorization"].values()),

@@ -242,6 +242,7 @@ def jobs_of(each: Graph) -> Iterator[tuple[str, Section]]:
             yield f"samples of {variant} at {temperature}", each.sample(variant, temperature)
         yield f"judging of {variant.method}", each.execute(variant.method)
     yield "contamination", each.measure_contamination()
+    yield "references", each.measure_references()
     yield "gradients and memorization", each.relate_gradients()
     yield "selection", each.select_examples("mink", "0.5")
     yield "counts", each.count_passes(ALL)
@@ -273,7 +274,7 @@ def test_what_a_job_is_told_gives_back_its_specification(config: dict[str, Any])
         ({"contamination": {"drop": True}}, {"report"}),
         ({"sampling": {"trials": 3}}, {"counts", "report"}),
         ({"sampling": {"n": 6}}, {"samples", "report"}),
-        ({"execution": {"memory_mb": 99}}, {"judging", "report"}),
+        ({"execution": {"memory_mb": 99}}, {"references", "judging", "report"}),
         ({"geometry": {"pairs": 5}}, {"geometry", "report"}),
         ({"gradients": {"warmup_steps": 2}}, {"gradients", "report"}),
         ({"models": {"tiny": {"source": "hub:owner/tiny", "layers": 3, "label": "T"}}}, {"labels"}),

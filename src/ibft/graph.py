@@ -14,6 +14,7 @@ from ibft.config.jobs import (
     DrawFigure,
     Execute,
     MeasureGeometry,
+    MeasureReferences,
     PrepareModel,
     RelateGradients,
     Sample,
@@ -142,6 +143,9 @@ class Graph:
     def verdicts(self, target: str) -> Paths:
         return [self.results.verdicts(run) for run in self.runs(target)]
 
+    def references(self) -> Paths:
+        return [self.results.references(benchmark) for benchmark in self.benchmarks]
+
     def samples(self, target: str = ALL) -> Paths:
         return [self.results.samples(run) for run in self.runs(target)]
 
@@ -228,6 +232,9 @@ class Graph:
 
     def import_samples(self, name: str) -> ImportedSamples:
         return self.config.imported_samples[name].without("label")
+
+    def measure_references(self) -> MeasureReferences:
+        return MeasureReferences(execution=self.config.execution)
 
     def execute(self, method: str) -> Execute:
         imported = self.config.imported_samples.get(method)

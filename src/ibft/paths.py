@@ -58,6 +58,9 @@ class Results:
     def problems(self, benchmark: str) -> str:
         return f"{self.root}/problems/{benchmark}.parquet"
 
+    def references(self, benchmark: str) -> str:
+        return f"{self.root}/references/{benchmark}.parquet"
+
     def contamination(self, dataset: str, benchmark: str) -> str:
         return f"{self.root}/contamination/{dataset}/{benchmark}.parquet"
 

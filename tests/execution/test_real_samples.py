@@ -13,7 +13,7 @@ from ibft.config.sections import Benchmark, Execution, Metrics
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.data.records import read_records
 from ibft.execution.judge import Judge, Judged
-from ibft.execution.references import iverilog_version
+from ibft.execution.verilog.toolchain import iverilog_version
 from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.paths import Run
 from ibft.sampling.imported import import_samples

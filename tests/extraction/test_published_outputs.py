@@ -14,7 +14,7 @@ import pytest
 
 from ibft.config.sections import Execution
 from ibft.execution.judge import Judge
-from ibft.execution.references import iverilog_version
+from ibft.execution.verilog.toolchain import iverilog_version
 from ibft.extraction import extract
 from ibft.metrics.pass_at_k import pass_at_k_m
 from tests.conftest import verilog_eval

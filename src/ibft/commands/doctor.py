@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ibft.execution.isolation import probe
-from ibft.execution.references import iverilog_version
 from ibft.execution.sandbox.own_time import is_accounted
+from ibft.execution.verilog.toolchain import iverilog_version
 from ibft.runtime.errors import UserError
 
 _HUB = "https://huggingface.co"

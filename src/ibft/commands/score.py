@@ -1,6 +1,7 @@
 """`ibft score`: judge anyone's completions of a known benchmark and print Pass@k, Pass@k^(m) and status counts."""
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -10,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
+from ibft.config.loading import read_yaml
 from ibft.config.messages import sentences
-from ibft.config.sections import Benchmark, Execution, Metrics
+from ibft.config.sections import FORMATS_OF, Benchmark, Execution, Metrics
 from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge
@@ -43,7 +45,15 @@ Count = tuple[int, int]  # n samples, c of which passed
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("score", help="judge completions", description=__doc__)
     parser.add_argument("samples", type=Path, help="JSON Lines with task_id and completion, n lines per problem")
-    parser.add_argument("--benchmark", choices=BENCHMARKS, required=True)
+    parser.add_argument(
+        "--benchmark",
+        required=True,
+        metavar="NAME",
+        help=f"{', '.join(BENCHMARKS)}; path:FILE or path:FOLDER of a known --format; or a name in --config",
+    )
+    formats = [name for names in FORMATS_OF.values() for name in names]
+    parser.add_argument("--format", choices=formats, help="of a benchmark path:FILE or path:FOLDER")
+    parser.add_argument("--config", type=Path, help="YAML file whose section `benchmarks` holds the benchmark")
     parser.add_argument(
         "--problems", type=Path, help="folder that holds VerilogEval's JSON Lines files; else they are fetched"
     )
@@ -69,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = checked_settings(arguments)
     check_output(arguments.out, arguments.samples)
     with opened(arguments.samples) as answers:
-        problems = prepare_benchmark(benchmark(arguments.benchmark, arguments.problems))
+        problems = prepare_benchmark(chosen_benchmark(arguments))
         known = set(problems["task_id"])
         total = sum(1 for _ in answers.read(known))
         if not total:
@@ -118,14 +128,46 @@ def judge_all(
     with Judge(
         problems, settings, arguments.workers, key=secret, level=arguments.isolation, as_is=arguments.as_is
     ) as judge:
-        decisive = [arguments.benchmark, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
+        content = hashlib.sha256(problems.to_json().encode()).hexdigest()
+        decisive = [arguments.benchmark, content, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
         key = json.dumps([sha256(answers.path), *decisive])
         samples = answers.read(known)
         tally = write_verdicts(arguments.out, judge, samples, settings, key, total=total, with_times=True)
     print(summary(judge, tally), f"written to {arguments.out}", sep="\n")
 
 
-def benchmark(name: str, folder: Path | None) -> Benchmark:
+def chosen_benchmark(arguments: argparse.Namespace) -> Benchmark:
+    """Return the config entry of the benchmark that the options name.
+
+    Raises:
+        UserError: there is no such benchmark, or an option does not go with it.
+    """
+    name: str = arguments.benchmark
+    if arguments.config is not None:
+        return _configured(name, arguments.config)
+    if name.startswith("path:"):
+        languages = [language for language, formats in FORMATS_OF.items() if arguments.format in formats]
+        if not languages:
+            raise UserError(f"--benchmark {name} needs --format: {', '.join(sum(FORMATS_OF.values(), ()))}")
+        return Benchmark(source=name, language=languages[0], format=arguments.format)
+    if name not in BENCHMARKS:
+        raise UserError(
+            f"--benchmark: {name!r} is unknown; valid are {', '.join(BENCHMARKS)}, path:FILE and path:FOLDER"
+        )
+    return known_benchmark(name, arguments.problems)
+
+
+def _configured(name: str, config: Path) -> Benchmark:
+    found = read_yaml(config).get("benchmarks") or {}
+    if name not in found:
+        raise UserError(f"{config} has no benchmark {name!r}; it has {', '.join(found) or 'none'}")
+    try:
+        return Benchmark.model_validate(found[name])
+    except ValidationError as error:
+        raise UserError(f"{config}: " + "; ".join(sentences(error, Benchmark))) from None
+
+
+def known_benchmark(name: str, folder: Path | None) -> Benchmark:
     """The config entry of a benchmark by its name on the command line; VerilogEval from `folder` or the web."""
     if name in ("humaneval", "rtl-mini"):
         if folder is not None:

@@ -91,6 +91,10 @@ class Sample(Section):
     precision: Precision = Field("float32", description="of the weights")
 
 
+class MeasureReferences(Section):
+    execution: Execution = Execution()
+
+
 class Execute(Section):
     execution: Execution = Execution()
     as_is: bool = Field(False, description="run completions without a look for code fences and headers in them")

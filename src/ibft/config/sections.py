@@ -24,8 +24,8 @@ from ibft.selection import criteria
 GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
-    "python": ("humaneval",),
-    "verilog": ("verilog-eval", "verilog-eval-v2"),
+    "python": ("humaneval", "mbpp"),
+    "verilog": ("verilog-eval", "verilog-eval-v2", "rtllm"),
 }  # the first by default
 
 
@@ -68,7 +68,7 @@ class Benchmark(Section):
     language: Language
     format: str | None = Field(
         None,
-        description="humaneval, verilog-eval, or verilog-eval-v2 (of a folder); null: the language's first",
+        description="humaneval, mbpp, verilog-eval; of a folder: verilog-eval-v2, rtllm; null: the language's first",
     )
     problems: Positive | None = Field(None, description="the first so many, shortest prompt first; null keeps all")
     label: Label | None = None

@@ -1,5 +1,6 @@
 """Files of a benchmark that is a folder: read within bounds, in a fixed order, and named where they are wrong."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,16 @@ from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
 
 LARGEST_FILE = 64 * MIB  # bytes
+
+
+def content_digest(place: Path) -> str:
+    """Return a digest of a file, or of names and contents of the files in a folder; empty where there is neither."""
+    digest = hashlib.sha256()
+    for path in [place] if place.is_file() else sorted(place.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(place)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest() if place.exists() else ""
 
 
 def files_ending_in(folder: Path, ending: str) -> Iterator[Path]:

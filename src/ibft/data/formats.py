@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ibft.data.mbpp import mbpp_problem
 from ibft.data.records import Problem, Record, text_field
+from ibft.data.rtllm import rtllm_problem, rtllm_records
 from ibft.data.verilog_eval_v2 import verilog_eval_v2_problem, verilog_eval_v2_records
 from ibft.runtime.errors import UserError
 
@@ -62,10 +64,13 @@ def verilog_eval_problem(record: Record) -> Problem:
 
 FORMATS: dict[str, Callable[[Record], Problem]] = {
     "humaneval": humaneval_problem,
+    "mbpp": mbpp_problem,
     "verilog-eval": verilog_eval_problem,
     "verilog-eval-v2": verilog_eval_v2_problem,
+    "rtllm": rtllm_problem,
 }
 
 FOLDERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     "verilog-eval-v2": verilog_eval_v2_records,
+    "rtllm": rtllm_records,
 }

@@ -8,11 +8,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from ibft.config.sections import Execution
+from ibft.data.errata.defects import known_defects
 from ibft.execution.isolation import best_level
 from ibft.execution.pool import Pool
 from ibft.execution.problem import Problem
@@ -57,6 +58,7 @@ class Judge:
         key: bytes | None = None,
         level: str | None = None,
         as_is: bool = False,
+        references: References | None = None,
     ) -> None:
         """Start the workers and run the reference solutions that no earlier run has measured.
 
@@ -65,6 +67,7 @@ class Judge:
             key: the secret that the tests' random numbers follow from (see `tests_key`); a new one, if null.
             level: the isolation level to use instead of the strongest one that starts.
             as_is: run completions exactly as they are, without taking packing off or putting a header in front.
+            references: what the reference solutions' runs were like; they are run here, if null.
 
         Raises:
             UserError: no isolation level can be had, the Verilog toolchain is missing, or this shell or job allows less
@@ -78,7 +81,7 @@ class Judge:
         self._remembered: OrderedDict[bytes, Verdict] = OrderedDict()
         self._pool = Pool(level or best_level(settings.allow_unsafe), workers)
         try:
-            self._references: References = measure(self._problems.values(), settings, self._pool)
+            self._references = references or measure(self._problems.values(), settings, self._pool)
         except BaseException:
             self._pool.close()
             raise
@@ -92,6 +95,11 @@ class Judge:
         return {problem.language for problem in self._problems.values()}
 
     @property
+    def reference_rows(self) -> list[dict[str, Any]]:
+        """The table `references`: what the reference solutions' runs were like."""
+        return self._references.rows(self._problems.values())
+
+    @property
     def excluded(self) -> dict[str, str]:
         """The problems that cannot be judged on this machine, and why. Their samples never pass; do not count them."""
         return self._references.excluded
@@ -100,6 +108,12 @@ class Judge:
     def constant_passes(self) -> list[str]:
         """The problems that a module with constant outputs passes: a pass there says little."""
         return self._references.constant_passes
+
+    @property
+    def errata(self) -> dict[str, str]:
+        """The problems with a known defect, and which. They count as they are."""
+        defects = {task_id: known_defects(problem.upstream).get(task_id) for task_id, problem in self._problems.items()}
+        return {task_id: defect for task_id, defect in defects.items() if defect}
 
     def program(self, task_id: str, completion: str) -> str:
         """Return the program that is run for `completion`.

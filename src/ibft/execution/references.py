@@ -9,12 +9,13 @@ import functools
 import json
 import logging
 import os
-import shutil
-import subprocess
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from ibft.config.sections import Execution
 from ibft.execution.pool import Pool
@@ -24,7 +25,7 @@ from ibft.execution.python.judge import PythonReference
 from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.verilog import judge as verilog_judge
 from ibft.execution.verilog.judge import VerilogReference
-from ibft.runtime.errors import UserError
+from ibft.execution.verilog.toolchain import tools_of
 from ibft.store.files import write_bytes
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,26 @@ class References:
             excluded={task_id: result for task_id, result in found.items() if isinstance(result, str)},
         )
 
+    def rows(self, problems: Iterable[Problem]) -> list[dict[str, Any]]:
+        """Return the rows of the table `references` on `problems`."""
+        found: dict[str, Reference | str] = {**self.python, **self.verilog, **self.excluded}
+        return [
+            {
+                "task_id": problem.task_id,
+                "language": problem.language,
+                "excluded": self.excluded.get(problem.task_id),
+                "constant_passes": problem.task_id in self.constant_passes,
+                "tools": tools_of(problem.language),
+                "measured": _encoded(found[problem.task_id]),
+            }
+            for problem in problems
+        ]
+
+    @classmethod
+    def from_rows(cls, rows: pd.DataFrame) -> "References":
+        """Return what `rows`, of the table `references`, say."""
+        return cls.of({row["task_id"]: _decoded(row["measured"], row["language"]) for _, row in rows.iterrows()})
+
     @property
     def constant_passes(self) -> list[str]:
         """The problems that a module with constant outputs passes."""
@@ -71,33 +92,28 @@ def _result(task_id: str, future: Future[Reference | str]) -> Reference | str:
         raise HarnessError(f"the reference solution of {task_id} could not be run: {error}") from None
 
 
-@functools.cache
-def iverilog_version() -> str:
-    """Return the first line of `iverilog -V`.
-
-    Raises:
-        UserError: Icarus Verilog is not installed.
-    """
-    if not shutil.which("iverilog") or not shutil.which("vvp"):
-        raise UserError("iverilog and vvp are not installed, so Verilog cannot be judged: apt-get install iverilog")
-    answer = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, errors="replace", check=False)  # noqa: S607
-    return answer.stdout.partition("\n")[0].strip()
-
-
 def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
     """Return the reference's measure, or why it has none, from the cache or measured now."""
-    tools = iverilog_version() if problem.language == "verilog" else ""
-    path = _cache_folder() / f"{problem.digest(_PROTOCOL, tools, settings.as_json())}.json"
+    key = problem.digest(_PROTOCOL, tools_of(problem.language), settings.as_json())
+    path = _cache_folder() / f"{key}.json"
     if path.exists():
-        entry = json.loads(path.read_text())
-        return _KIND[problem.language](**entry) if isinstance(entry, dict) else entry
+        return _decoded(path.read_text(), problem.language)
     found = _measure(problem, settings, server)
     if not _is_timeout(found):
         try:
-            write_bytes(path, json.dumps(found if isinstance(found, str) else asdict(found)).encode())
+            write_bytes(path, _encoded(found).encode())
         except OSError as error:
             logger.warning("reference runs are not cached, because %s cannot be written: %s", path.parent, error)
     return found
+
+
+def _encoded(found: Reference | str) -> str:
+    return json.dumps(found if isinstance(found, str) else asdict(found))
+
+
+def _decoded(text: str, language: str) -> Reference | str:
+    entry = json.loads(text)
+    return entry if isinstance(entry, str) else _KIND[language](**entry)
 
 
 _KIND: dict[str, type[Reference]] = {"python": PythonReference, "verilog": VerilogReference}

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from ibft.config.sections import Execution
 from ibft.execution.judge import Judge, Judged, Sample
-from ibft.execution.references import iverilog_version
 from ibft.execution.verdict import Status, Verdict
+from ibft.execution.verilog.toolchain import iverilog_version
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal, journal_path
 from ibft.store.parquet import table_writer
@@ -105,6 +105,7 @@ def _facts(judge: Judge) -> dict[str, Any]:
     return {
         "excluded": judge.excluded,
         "constant_passes": judge.constant_passes,
+        "errata": judge.errata,
         "isolation": judge.isolation,
         "iverilog": iverilog_version() if "verilog" in judge.languages else None,
     }

@@ -64,6 +64,11 @@ def constant_passes(verdicts: Path) -> list[str]:
     return list(read_manifest(verdicts).get("constant_passes", []))
 
 
+def errata(verdicts: Path) -> dict[str, str]:
+    """The problems with a known defect, and which, as the manifest of `verdicts` says."""
+    return dict(read_manifest(verdicts).get("errata", {}))
+
+
 def describe(run: Run) -> str:
     return (
         f"model {run.model}, dataset {run.dataset}, method {run.method}, seed {run.seed}, "

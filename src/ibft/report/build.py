@@ -10,7 +10,7 @@ import yaml
 from ibft.config.config import Config
 from ibft.labels import Labels
 from ibft.metrics.aggregate import judged
-from ibft.metrics.runs import constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
+from ibft.metrics.runs import constant_passes, describe, errata, excluded_problems, paths_of, read_runs, runs_of
 from ibft.paths import Run
 from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
@@ -138,13 +138,19 @@ def _joined_runs(samples: Path, verdicts: Path, runs: list[Run]) -> Iterator[tup
             bar.advance()
 
 
-def _doubtful_problems(verdicts: Path, runs: list[Run]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
-    """Read (benchmark, task_id) of problems that could not be judged, and why, and of those that a constant passes."""
+def _doubtful_problems(
+    verdicts: Path, runs: list[Run]
+) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
+    """Map (benchmark, task_id) of problems that do not count, and of those that count and say little, to the reason."""
     paths = paths_of(runs, verdicts).items()
     excluded = {
         (run.benchmark, task_id): reason for run, path in paths for task_id, reason in excluded_problems(path).items()
     }
-    return excluded, {(run.benchmark, task_id) for run, path in paths for task_id in constant_passes(path)}
+    doubtful = {
+        (run.benchmark, task_id): "a constant passes" for run, path in paths for task_id in constant_passes(path)
+    }
+    defects = {(run.benchmark, task_id): defect for run, path in paths for task_id, defect in errata(path).items()}
+    return excluded, doubtful | {place: defect for place, defect in defects.items() if place not in excluded}
 
 
 def _comparisons(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:

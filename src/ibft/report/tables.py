@@ -200,19 +200,18 @@ def verdict_table(tally: Tally, labels: Labels) -> TextTable:
 
 
 def problem_table(
-    excluded: Mapping[tuple[str, str], str], constant_passes: Collection[tuple[str, str]], labels: Labels
+    excluded: Mapping[tuple[str, str], str], doubtful: Mapping[tuple[str, str], str], labels: Labels
 ) -> TextTable:
-    """Show each (benchmark, task_id) that could not be judged, and why; and each that a constant passes."""
+    """Show each (benchmark, task_id) that could not be judged, and each that counts and says little, and why."""
     rows = [[labels.benchmark(place), task_id, "no", reason] for (place, task_id), reason in sorted(excluded.items())]
-    rows += [
-        [labels.benchmark(place), task_id, "yes", "a constant passes"] for place, task_id in sorted(constant_passes)
-    ]
+    rows += [[labels.benchmark(place), task_id, "yes", reason] for (place, task_id), reason in sorted(doubtful.items())]
     return TextTable(
         "Problems that say little or nothing",
         "Those that do not count could not be judged on this machine, for any method. A problem that a module with "
-        "constant outputs passes counts, but a pass there shows little."
+        "constant outputs passes counts, but a pass there shows little. One with a defect that was reported upstream "
+        "counts as it is."
         if rows
-        else "None: every problem could be judged, and none is passed by a constant.",
+        else "None: every problem could be judged, none is passed by a constant, and none has a known defect.",
         [("Benchmark", False), ("Problem", False), ("Counts", False), ("Reason", False)],
         rows,
     )

@@ -65,6 +65,17 @@ PROBLEMS = _table(
     files=_nullable(_text),  # that the testbench reads while it runs: JSON, text by name; null: none
 )
 
+REFERENCES = _table(
+    "references",
+    1,
+    task_id=_text,
+    language=_text,
+    excluded=_nullable(_text),  # why the problem cannot be judged on this machine; null where it can
+    constant_passes=_flag,  # its tests pass a module with constant outputs
+    tools=_text,  # version of Icarus Verilog; empty for Python
+    measured=_text,  # JSON: what every other run is compared with, or the reason why not
+)
+
 MEMORIZATION = _table(
     "memorization",
     1,

@@ -40,6 +40,7 @@ class VerilogReference:
     widths: dict[str, int]  # of the ports, in bits
     drivers: dict[str, str]  # of the nets outside that share the module's inputs
     constant_passes: bool = False  # it has inputs, and a module whose outputs are constant passes as well
+    is_timed_by_outputs: bool = False  # the testbench waits for outputs, so a right module may end at another time
 
 
 def judge_verilog(
@@ -59,7 +60,7 @@ def judge_verilog(
     elif reference is not None:
         ended = _run_hardened(server, problem, program, settings, reference)
         hardened_report, wall_s = _report(ended), ended.wall_s
-        status, detail = _status(ended, hardened_report, reference, settings)
+        status, detail = _status(problem, ended, hardened_report, reference, settings)
     # A program that is too slow for our run is too slow for upstream's, which compares no fewer samples.
     means_the_same = status is Status.TIMEOUT or (
         _means_the_same(problem, program) and "objection" not in hardened_report
@@ -95,7 +96,7 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
     report = _report(ended)
     if "fault" in report:  # the reference solution is right, so it is not its own
         raise CellFaultError(report["fault"])
-    status, detail = _status(ended, report, None, settings)
+    status, detail = _status(problem, ended, report, None, settings)
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
     if report["exposed"]:
@@ -103,16 +104,20 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
         return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
     (_, samples), *_ = report["verdict_lines"]
     reference = VerilogReference(samples, **report["measured"])
-    passing = [fill for fill in _FILLS if _passes_with(fill, problem, reference, settings, server)]
+    filled = {fill: _run_filled(fill, problem, reference, settings, server) for fill in _FILLS}
+    passing = [fill for fill, (status, _) in filled.items() if status is Status.PASSED]
     if "x" in passing:
         return "its tests pass a module whose outputs are undefined"
-    return replace(reference, constant_passes=bool(passing) and "INPUT" in reference.ports.values())
+    constant_passes = bool(passing) and "INPUT" in reference.ports.values()
+    ends = {count for _, lines in filled.values() for _, count in lines or [(0, 0)]}
+    waits = HARNESSES[problem.upstream].unit == "time" and ends != {samples}
+    return replace(reference, constant_passes=constant_passes, is_timed_by_outputs=waits)
 
 
-def _passes_with(
+def _run_filled(
     fill: str, problem: Problem, reference: VerilogReference, settings: Execution, server: ForkServer
-) -> bool:
-    """Return true if the tests pass a module whose outputs have all bits equal to `fill`."""
+) -> tuple[Status, list[tuple[int, int]]]:
+    """Return how a module ends whose outputs have all bits equal to `fill`, and its verdict lines."""
     ports = [
         f"{direction.lower()} [{reference.widths[name] - 1}:0] {name}" for name, direction in reference.ports.items()
     ]
@@ -120,8 +125,9 @@ def _passes_with(
     body = "".join(f"assign {name} = {{{reference.widths[name]}{{1'b{fill}}}}};\n" for name in outputs)
     program = f"module {problem.entry_point}({', '.join(ports)});\n{body}endmodule\n"
     ended = _run_hardened(server, problem, program, settings, reference)
-    status, _ = _status(ended, _report(ended), reference, settings)
-    return status is Status.PASSED
+    report = _report(ended)
+    status, _ = _status(problem, ended, report, reference, settings)
+    return status, report.get("verdict_lines", [])
 
 
 def _run_hardened(
@@ -156,7 +162,7 @@ def _run_official(server: ForkServer, problem: Problem, program: str, settings: 
         "harness": problem.upstream,
         "sources": HARNESSES[problem.upstream].sources(problem.tests, program),
         "files": problem.files_by_name,
-        "root": "tb",
+        "root": HARNESSES[problem.upstream].root,
         "instance": "",
         "module": problem.entry_point,
         "suffix": "",
@@ -218,7 +224,7 @@ def _official_passed(problem: Problem, ended: Ended, report: dict[str, Any]) -> 
 
 
 def _status(
-    ended: Ended, report: dict[str, Any], reference: VerilogReference | None, settings: Execution
+    problem: Problem, ended: Ended, report: dict[str, Any], reference: VerilogReference | None, settings: Execution
 ) -> tuple[Status, str]:
     phase = report["phase"]
     if ended.timed_out:
@@ -228,7 +234,7 @@ def _status(
     return (
         _crash_status(report["simulate_status"], report["simulate_stderr"], settings)
         or (_class_status(report) if "class" in report else _complaint_status(report))
-        or _answer_status(report["verdict_lines"], reference)
+        or _answer_status(report["verdict_lines"], reference, HARNESSES[problem.upstream].unit)
     )
 
 
@@ -275,7 +281,7 @@ def _compile_status(report: dict[str, Any]) -> tuple[Status, str]:
     return Status.COMPILE_ERROR, detail
 
 
-def _answer_status(lines: list[tuple[int, int]], reference: VerilogReference | None) -> tuple[Status, str]:
+def _answer_status(lines: list[tuple[int, int]], reference: VerilogReference | None, unit: str) -> tuple[Status, str]:
     """The verdict line must be there once, count no mismatch, and as many samples as the reference's run."""
     if not lines:
         return Status.RUNTIME_ERROR, "the simulation ended without a verdict"
@@ -283,9 +289,9 @@ def _answer_status(lines: list[tuple[int, int]], reference: VerilogReference | N
         return Status.FORBIDDEN, f"{len(lines)} verdict lines"
     errors, samples = lines[0]
     if errors:
-        return Status.WRONG_ANSWER, f"it differs from the reference at sample {samples}"
-    if reference is not None and samples != reference.samples:
-        return Status.WRONG_ANSWER, f"it ended after {samples} of {reference.samples} samples"
+        return Status.WRONG_ANSWER, f"it differs from the reference at {unit} {samples}"
+    if reference is not None and samples != reference.samples and not reference.is_timed_by_outputs:
+        return Status.WRONG_ANSWER, f"it ended after {unit} {samples} of {reference.samples}"
     if samples == 0:
         return Status.WRONG_ANSWER, "no sample was compared"
     return Status.PASSED, ""

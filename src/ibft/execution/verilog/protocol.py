@@ -85,7 +85,8 @@ def run(payload: dict[str, Any], sandbox: Sandbox) -> Iterator[Report]:
     report: Report = {"phase": "compile"}
     yield report
     _write(payload["sources"])
-    command = [payload["compiler"], *COMPILER_FLAGS, "-s", payload["root"], "-o", COMPILED, *payload["sources"]]
+    root = ["-s", payload["root"]] if payload["root"] else []
+    command = [payload["compiler"], *COMPILER_FLAGS, *root, "-o", COMPILED, *payload["sources"]]
     report |= {"compile_status": _compile(command, payload["cpu_s"]), "compile_stderr": _read_text("compile.err")}
     if report["compile_status"] != 0 or not Path(COMPILED).exists():
         yield report | _compiler_fault(report, command, payload)

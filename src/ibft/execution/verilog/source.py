@@ -20,6 +20,9 @@ _PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"  # with at most one more pair inside
 _NONCE, _MARKER = "\ue000nonce\ue000", "\ue000marker\ue000"  # of private characters, which no testbench holds
 _REMEMBERED = 1024  # problems of which what follows from their tests alone is kept
 _COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
+# RTLLM's testbenches end with one of two prints in the open: `===Your Design Passed===`, or what failed in such bars.
+_OPEN_PRINT = re.compile(r'\$display\s*\(\s*"\s*=+([^"\n]*)"[^;]*\)\s*;')
+_DONE = "Your Design Passed"
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
     Stopping early changes no verdict: upstream's counter only ever grows, and any mismatch fails the completion.
 
     Raises:
-        UnusableTestbenchError: there is no module `tb`, no verdict line, or not one instance of `module` whose
-            connections are spelt out.
+        UnusableTestbenchError: there is no one module above the others, no verdict line, or not one instance of
+            `module` whose connections are spelt out.
     """
     form = _form(tests, module)
 
@@ -100,22 +103,43 @@ def _form(tests: str, module: str) -> Testbench:
     """The hardened testbench with places for what is drawn anew for each run; the rest is the same for all samples."""
     bare = blanked(tests)
     names = own_names(tests, module)
-    if "tb" not in names:
-        raise UnusableTestbenchError("its tests have no module `tb`")
+    root = _root(bare)
     instances = re.findall(rf"\b{re.escape(module)}\s+(?:#\s*{_PARENTHESES}\s*)?(\w+)\s*\(([^;]*)", bare)
     if len(instances) != 1:
         raise UnusableTestbenchError(f"its tests hold {len(instances)} instances of {module}, not 1")
     ((instance, connections),) = instances
     if re.search(r"\.\s*\*", connections):
         raise UnusableTestbenchError(f"its tests connect {module} by .*, so it could ask for any signal of theirs")
-    if _VERDICT not in tests:
-        raise UnusableTestbenchError('its tests print no "Mismatches: E in N samples"')
-    text = _renamed(tests, {name: f"{name}_{_NONCE}" for name in names})
-    text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
-    text = text.replace(_VERDICT, f'"{_MARKER}Mismatches: ')
+    text = _marked(_renamed(tests, {name: f"{name}_{_NONCE}" for name in names}))
     # The program that follows must not see the macros, which may hold the new names.
     text += "".join(f"\n`undef {macro}" for macro in re.findall(r"`define\s+(\w+)", bare))
-    return Testbench(text, f"tb_{_NONCE}", f"{instance}_{_NONCE}", _MARKER)
+    return Testbench(text, f"{root}_{_NONCE}", f"{instance}_{_NONCE}", _MARKER)
+
+
+def _root(bare: str) -> str:
+    """Return the module `tb`, as VerilogEval calls it, or the one that no other one of the testbench instantiates."""
+    modules: list[str] = re.findall(r"\bmodule\s+(\w+)", bare)
+    if "tb" in modules:
+        return "tb"
+    above = [name for name in modules if not re.search(rf"(?<!module)\s{name}\s+(?:#\s*\(|\w+\s*\()", bare)]
+    if len(above) != 1:
+        raise UnusableTestbenchError(f"its tests have {len(above)} modules that no other one instantiates, not 1")
+    return above[0]
+
+
+def _marked(text: str) -> str:
+    """Let the verdict line of a testbench be led by a marker, in VerilogEval's form whichever its own is.
+
+    A testbench that only says whether a design passed counts the time units until it says so, in place of samples.
+    """
+    if _VERDICT in text:
+        text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
+        return text.replace(_VERDICT, f'"{_MARKER}Mismatches: ')
+    if _DONE not in text:
+        raise UnusableTestbenchError(f'its tests print neither "Mismatches: E in N samples" nor "{_DONE}"')
+    return _OPEN_PRINT.sub(
+        lambda found: f'$display("{_MARKER}Mismatches: {int(_DONE not in found[1])} in %0d samples", $time);', text
+    )
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

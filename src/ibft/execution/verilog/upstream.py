@@ -1,7 +1,8 @@
 """The rules of the benchmarks' own flows: what they compile, and how they read what compiler and simulator print.
 
 VerilogEval v1 fails a sample on any output on standard error. v2 looks for telling lines in one log of everything that
-was printed (NVlabs/verilog-eval, `Makefile.in` and `scripts/sv-iv-analyze`), and otherwise ignores warnings.
+was printed (NVlabs/verilog-eval, `Makefile.in` and `scripts/sv-iv-analyze`), and otherwise ignores warnings. RTLLM
+looks for `Pass` or `pass` in what is printed (hkust-zhiyao/RTLLM, `auto_run.py`; it runs a commercial simulator).
 """
 
 import re
@@ -55,6 +56,12 @@ def class_of_log(lines: Iterable[str]) -> str:
     return failure or (PASSED if passed else RUNTIME)
 
 
+def says_pass(lines: Iterable[str]) -> str:
+    """Return `PASSED` where RTLLM finds its word; this one or VerilogEval's line, which takes its place in our run."""
+    found = any("Pass" in line or "pass" in line or _NO_MISMATCH.fullmatch(line) for line in lines)
+    return PASSED if found else RUNTIME
+
+
 @dataclass(frozen=True)
 class Harness:
     """One benchmark's own flow.
@@ -63,9 +70,13 @@ class Harness:
         program_first: the completion is a file of its own and compiled before the tests, not after them in one file.
         class_of_log: from the lines of everything that was printed to `PASSED` or another class; without it any output
             on standard error is a failure, and the first verdict line decides.
+        unit: what the verdict line counts: samples, or the time until it is printed.
+        root: the testbench's module; empty where each has another name.
     """
 
     program_first: bool = False
+    unit: str = "sample"
+    root: str = "tb"
     class_of_log: Callable[[Iterable[str]], str] | None = None
 
     def sources(self, tests: str, program: str) -> dict[str, str]:
@@ -78,4 +89,5 @@ class Harness:
 HARNESSES = {
     "verilog-eval": Harness(),
     "verilog-eval-v2": Harness(program_first=True, class_of_log=class_of_log),
+    "rtllm": Harness(class_of_log=says_pass, unit="time", root=""),
 }
