@@ -12,7 +12,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-quick test-vllm lint format schema bench rehearse chaos load fuzz mutate audit clean
+.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz mutate audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ format:  ## format Python and Snakemake files
 
 schema:  ## write the JSON schema of the configuration
 	$(UV) python -m ibft.config > workflow/schemas/config.schema.json
+
+families:  ## compare tiny models of many families with their own forward pass, into docs/models.md
+	$(UV) python -m tests.models.computed > docs/models.md
 
 bench: setup  ## measure speed and memory against named alternatives (minutes)
 	@set -e; for script in perf/*.py; do echo "== $$script"; $(UV) python $$script; done

@@ -111,6 +111,10 @@ def test_the_shipped_configurations_are_valid() -> None:
             lambda c: c["experiments"]["verilog"].update(training={"precision": "float16"}),
             ["training.precision: float16", "experiment verilog"],
         ),
+        (
+            lambda c: c["models"]["smollm2-135m"].update(precision="float16"),
+            ["models.smollm2-135m.precision: float16", "CPU", "compute.gpus"],
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_is_valid(change: Callable[[dict[str, Any]], Any], told: list[str]) -> None:

@@ -97,6 +97,14 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             f"training.precision: float16 does not train on a CPU, and experiment {experiment_name} has "
             "compute.gpus = 0; use bfloat16 or float32, or set compute.gpus"
         )
+    trains = any(config.methods[method].kind != "base" for method in experiment.methods)
+    for model in experiment.models:
+        halved = model in config.models and config.models[model].precision == "float16"
+        if trains and halved and training.precision == "float32" and not config.compute.gpus:
+            yield (
+                f"models.{model}.precision: float16 does not train on a CPU, and experiment {experiment_name} has "
+                "compute.gpus = 0; use bfloat16 or float32, or set compute.gpus"
+            )
     if training.batch_size < config.compute.processes:
         yield (
             f"training.batch_size: {training.batch_size} examples of experiment {experiment_name} cannot be shared by "

@@ -226,7 +226,11 @@ class Training(Section):
     packing: bool = Field(
         True, description="several examples in one row instead of padding; attention keeps them apart"
     )
-    precision: Precision = Field("float32", description="of the forward and backward pass; parameters stay float32")
+    precision: Precision = Field(
+        "float32",
+        description="of the forward and backward pass; trained parameters stay float32. No pass is more precise than "
+        "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16",
+    )
     gradient_checkpointing: bool = False
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()

@@ -54,10 +54,10 @@ class TorchBackend:
         self._settings = settings
         self._world = world
         self._optimizer = make_optimizer(ib_model, settings)
-        self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=settings.precision == "float16")
+        self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=ib_model.dtype == torch.float16)
 
     def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
-        return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer)
+        return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer, self._scaler)
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
         loss: Loss = self._ib_model(batch, counts, seed)
@@ -78,7 +78,9 @@ class TorchBackend:
 
     def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
         if self._world.is_main:
-            save_checkpoint(checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, rows)
+            save_checkpoint(
+                checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, self._scaler, rows
+            )
         self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:

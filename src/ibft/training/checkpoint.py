@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW moments, step and rows.
+"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW's state, loss scale, step and rows.
 
 Random numbers need no saving: dropout and noise of a step are seeded by (training seed, step). Everything is one
 safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one.
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ibft.store.files import write_bytes
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+# `step` counts the updates of AdamW, which are fewer than the steps of training where float16 overflowed.
+_ADAMW = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -44,22 +45,27 @@ def save_checkpoint(
     step: int,
     parameters: dict[str, nn.Parameter],
     optimizer: torch.optim.AdamW,
+    scaler: torch.amp.GradScaler,
     rows: list[dict[str, Any]],
 ) -> None:
-    """Write the state after `step` optimizer steps. `key` names the settings and inputs that it belongs to."""
+    """Write the state after `step` steps. `key` names the settings and inputs that it belongs to."""
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters.items():
         tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
-        for moment in _MOMENTS:
-            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].cpu().contiguous()
-    metadata = {"key": key, "step": str(step), "rows": json.dumps(rows)}
+        for part, value in optimizer.state[parameter].items():
+            tensors[f"{part}.{name}"] = value.cpu().contiguous()
+    metadata = {"key": key, "step": str(step), "scaler": json.dumps(scaler.state_dict()), "rows": json.dumps(rows)}
     write_bytes(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(
-    path: Path, key: str, parameters: dict[str, nn.Parameter], optimizer: torch.optim.AdamW
+    path: Path,
+    key: str,
+    parameters: dict[str, nn.Parameter],
+    optimizer: torch.optim.AdamW,
+    scaler: torch.amp.GradScaler,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Restore parameters and optimizer in place; return the finished steps and the rows that were saved with them.
+    """Restore everything in place; return the finished steps and the rows that were saved with them.
 
     A missing file, or one of other settings or inputs (another `key`), means a start from step 0.
     """
@@ -69,10 +75,14 @@ def load_checkpoint(
         metadata = checkpoint.metadata()
         if metadata["key"] != key:
             return 0, []
-        step = int(metadata["step"])
+        saved = set(checkpoint.keys())
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(checkpoint.get_tensor(f"parameter.{name}"))
-                moments = {m: checkpoint.get_tensor(f"{m}.{name}").to(parameter.device) for m in _MOMENTS}
-                optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
-    return step, json.loads(metadata["rows"])
+                optimizer.state[parameter] = {
+                    part: checkpoint.get_tensor(f"{part}.{name}").to(parameter.device)
+                    for part in _ADAMW
+                    if f"{part}.{name}" in saved  # a parameter without a gradient has none yet
+                }
+        scaler.load_state_dict(json.loads(metadata["scaler"]))
+    return int(metadata["step"]), json.loads(metadata["rows"])

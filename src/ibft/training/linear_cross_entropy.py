@@ -56,4 +56,6 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
         (gradient_ND,) = ctx.saved_tensors
-        return gradient_ND * gradients[0].to(gradient_ND.dtype), None, None, None
+        # 1 / tokens, rounded to bfloat16, would be off by up to 0.4%.
+        scaled_ND = gradient_ND.to(accumulating(gradient_ND)) * gradients[0]
+        return scaled_ND.to(gradient_ND.dtype), None, None, None

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from ibft.models.architecture import decoder, head
 from ibft.models.attention import packed_arguments
+from ibft.models.head import accumulating
 from ibft.models.layers import layer_output
 from ibft.models.loading import DTYPES
 from ibft.training.batches import Batch
@@ -28,14 +29,19 @@ class Bottleneck:
 
 
 class IBModel(nn.Module):
-    """A language model and its bottleneck, trained together. Without a bottleneck it learns by FT."""
+    """A language model and its bottleneck, trained together. Without a bottleneck it learns by FT.
+
+    Attributes:
+        dtype: of the forward and backward pass: that of `training.precision`; of float32, that of the frozen weights,
+            beyond which no pass is precise.
+    """
 
     def __init__(self, model: PreTrainedModel, bottleneck: Bottleneck | None, precision: str = "float32") -> None:
         super().__init__()
         self.model = model
         self.ib_head = bottleneck.head if bottleneck else None
         self.bottleneck = bottleneck
-        self.precision = precision
+        self.dtype: torch.dtype = model.dtype if precision == "float32" else DTYPES[precision]
 
     @property
     def device(self) -> torch.device:
@@ -48,7 +54,7 @@ class IBModel(nn.Module):
 
     def forward(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
         """Run the trunk once, and the objective on top of it."""
-        with torch.autocast(self.device.type, DTYPES[self.precision], self.precision != "float32"):
+        with torch.autocast(self.device.type, self.dtype, self.dtype.itemsize == 2):
             return self._loss(batch.to(self.device), counts, seed)
 
     def _loss(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
@@ -73,7 +79,7 @@ class IBModel(nn.Module):
             settings=settings,
             layer_hidden_BTD=layer_hidden_BTD,
             valid_BT=batch.valid_BT,
-            noise_NZ=draw_noise(batch, scope_BT, width, layer_hidden_BTD.dtype, seed),
+            noise_NZ=draw_noise(batch, scope_BT, width, accumulating(layer_hidden_BTD), seed),
         )
 
 

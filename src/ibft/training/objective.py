@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ibft.models.head import Head
+from ibft.models.head import Head, accumulating
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
 KLScope = Literal["response", "sequence", "padded"]
@@ -98,12 +98,17 @@ class IBHead(nn.Module):
 
     def decode(self, mean_NZ: Tensor, log_variance_NZ: Tensor, noise_NZ: Tensor) -> Tensor:
         """h'_ND from z = mu + sigma * eps (the reparameterization of paper appendix B)."""
-        decoded: Tensor = self.decoder(mean_NZ + torch.exp(0.5 * log_variance_NZ) * noise_NZ)
+        sigma_NZ = torch.exp(0.5 * log_variance_NZ.to(accumulating(log_variance_NZ)))
+        decoded: Tensor = self.decoder(mean_NZ + sigma_NZ * noise_NZ)
         return decoded
 
 
 def kl_to_standard_normal(mean_NZ: Tensor, log_variance_NZ: Tensor) -> Tensor:
-    """KL(N(mu, diag(sigma^2)) || N(0, I)) of each token, in nats, summed over Z: shape [N] (paper eq. 4)."""
+    """KL(N(mu, diag(sigma^2)) || N(0, I)) of each token, in nats, summed over Z: shape [N] (paper eq. 4).
+
+    In float32, or float64 of float64: bfloat16 has 8 bits for exp(log sigma^2) - 1 - log sigma^2, which is near 0.
+    """
+    mean_NZ, log_variance_NZ = mean_NZ.to(accumulating(mean_NZ)), log_variance_NZ.to(accumulating(log_variance_NZ))
     return 0.5 * (mean_NZ.square() + log_variance_NZ.exp() - 1 - log_variance_NZ).sum(-1)
 
 

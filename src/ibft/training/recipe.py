@@ -116,8 +116,11 @@ def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextMa
 
 
 def _make_backend(ib_model: IBModel, training: Training, world: World, deepspeed: str | None) -> Backend:
-    if ib_model.device.type == "cpu" and training.precision == "float16":
-        raise UserError("training.precision: float16 does not train on a CPU; use float32 or bfloat16")
+    if ib_model.device.type == "cpu" and ib_model.dtype == torch.float16:
+        raise UserError(
+            "training.precision: float16, of the pass or of the weights (models.NAME.precision), does not train on a "
+            "CPU; use float32 or bfloat16"
+        )
     if deepspeed is None:
         return TorchBackend(ib_model, training, world)
     return DeepSpeedBackend(ib_model, training, world, deepspeed)
