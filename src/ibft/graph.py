@@ -389,8 +389,8 @@ class Graph:
             trained = [v for v in variants if self.adapter(v)]
             return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
         if name == "pairs":
-            first_seed = {v.method: v for v in reversed(variants) if v.method in self.config.measured_methods}
-            return {method: self.results.geometry(v) for method, v in first_seed.items()}
+            measured = [v for v in variants if v.method in self.config.measured_methods]
+            return {f"{v.method}/seed{v.seed}": self.results.geometry(v) for v in measured}
         return {}
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
@@ -398,12 +398,12 @@ class Graph:
         return selection is not None and CRITERIA[selection.by].table == "gradients"
 
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
-        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
+        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model of each seed, the reference."""
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
-                seed = self.config.training_of(model, dataset).seeds[0]
-                yield "p1", self.results.memorization(Variant(model, dataset, method, seed))
+                for seed in self.config.training_of(model, dataset).seeds:
+                    yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
 

@@ -174,6 +174,19 @@ def rows_at(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     return metrics[pd.MultiIndex.from_frame(metrics[["k", "m"]]).isin(grid)]
 
 
+def seeds_note(metrics: pd.DataFrame) -> str:
+    """Say with how many seeds the methods in rows of METRICS or HEADLINE were trained; a base model has one."""
+    seeds = int(metrics["seeds"].max())
+    return (
+        f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared, not methods"
+    )
+
+
+def units(metrics: pd.DataFrame) -> str:
+    """Say what the standard errors and intervals of METRICS or HEADLINE are over."""
+    return "problems and training seeds" if int(metrics["seeds"].max()) > 1 else "problems"
+
+
 class Place(NamedTuple):
     """Methods are compared with one another within a place: one model, fine-tuned on one dataset, on one benchmark."""
 

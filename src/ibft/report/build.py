@@ -9,7 +9,7 @@ import yaml
 
 from ibft.config.config import Config
 from ibft.labels import Labels
-from ibft.metrics.aggregate import judged
+from ibft.metrics.cells import judged
 from ibft.metrics.runs import constant_passes, describe, excluded_problems, paths_of, read_runs, runs_of
 from ibft.paths import Run
 from ibft.report import data_tables, sample_browser, tables
@@ -164,7 +164,9 @@ def _data(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
     examples = {name: read_table(path, EXAMPLES) for name, path in sources.examples.items()}
     shown = []
     if sources.memorization:
-        scores = {_three(key): read_table(path, MEMORIZATION) for key, path in sources.memorization.items()}
+        scores: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+        for (model, dataset, group), path in ((_three(key), path) for key, path in sources.memorization.items()):
+            scores.setdefault((model, dataset), {})[group] = read_table(path, MEMORIZATION)
         shown.append(data_tables.memorization_table(scores, config.memorization.k_selection, labels))
     if sources.selection:
         kept = {_three(key): read_table(path, SELECTION) for key, path in sources.selection.items()}

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ibft.config.sections import Metrics
-from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised
+from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised, seeds_note
 from ibft.report.tables import Tally
+from ibft.statistics.paired import LEVEL
+from ibft.tables.comparisons import UNDECIDED
 
-SIGNIFICANCE = 0.05
 TOLERATED = 0.01  # share of a variant's samples that may hit the token limit
 
 
@@ -73,19 +74,21 @@ def _against_reference(best: str, compared: pd.DataFrame, labels: Labels) -> str
         rival = compared.sort_values("difference", kind="stable").iloc[-1]
         return (
             f"The next, {labels.method(rival['method'])}, is {_points(-rival['difference'])} lower "
-            f"(95% interval {100 * -rival['high']:+.1f} to {100 * -rival['low']:+.1f}; {_chance(rival)})."
+            f"({_chance(rival, sign=-1)})."
         )
     row = compared[compared["method"] == best].iloc[0]
-    return (
-        f"That is {_points(row['difference'])} more than {labels.method(reference)} "
-        f"(95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}; {_chance(row)})."
-    )
+    return f"That is {_points(row['difference'])} more than {labels.method(reference)} ({_chance(row)})."
 
 
-def _chance(row: pd.Series) -> str:
+def _chance(row: pd.Series, sign: int = 1) -> str:
+    """Tell what the paired test says of a difference, or of the opposite one with `sign` -1."""
+    differ = f"{row['discordant']} of {row['problems']} problems differ"
+    if pd.isna(row["p_value"]):
+        return f"{differ}: too few, it {UNDECIDED}"
+    low, high = sorted(100 * sign * row[bound] for bound in ("low", "high"))
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
-    meaning = "more than chance explains" if row["p_holm"] < SIGNIFICANCE else "which chance could explain"
-    return f"{p} after Holm's correction, {meaning}"
+    meaning = "more than chance explains" if row["p_holm"] < LEVEL else "which chance could explain"
+    return f"95% interval {low:+.1f} to {high:+.1f}; {differ}; {p} after Holm's correction, {meaning}"
 
 
 def _at(rows: pd.DataFrame, k: int, m: int) -> pd.DataFrame:
@@ -105,10 +108,9 @@ def _interval(row: pd.Series) -> str:
 
 
 def _size(rows: pd.DataFrame) -> str:
-    runs = rows["runs"].max()
     return (
-        f"{rows['problems'].iloc[0]} problems × {rows['n'].min()} samples, "
-        f"{runs} run{'s' if runs > 1 else ''} per method, T = {rows['temperature'].iloc[0]:g}"
+        f"{rows['problems'].iloc[0]} problems × {rows['n'].min()} samples, {seeds_note(rows)}; "
+        f"T = {rows['temperature'].iloc[0]:g}"
     )
 
 
