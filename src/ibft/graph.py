@@ -242,7 +242,7 @@ class Graph:
         return ComputeMetrics(metrics=self.config.metrics, swept=swept)
 
     def write_tables(self) -> WriteTables:
-        return WriteTables(metrics=self.config.metrics, labels=self.labels.decisive())
+        return WriteTables(metrics=self.config.metrics.without("primary"), labels=self.labels.decisive())
 
     def write_paper_table(self, layout: str) -> WritePaperTable:
         return WritePaperTable.model_validate({"layout": layout, "labels": self.labels.decisive()})
@@ -255,7 +255,7 @@ class Graph:
         if entry.settings == "memorization":
             settings = self.config.memorization.without("score_methods", "shards").decisive()
         elif entry.settings == "metrics":
-            settings = self.config.metrics.decisive()
+            settings = self.config.metrics.without("primary").decisive()
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:

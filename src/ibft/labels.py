@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ibft.config.config import Config
 from ibft.config.section import Section
-from ibft.config.sections import Benchmark, Method, Metrics, Model
+from ibft.config.sections import Benchmark, Method, Metrics, Model, headline_pairs
 from ibft.selection import criteria
 from ibft.selection.criteria import CRITERIA
 from ibft.visible import visible
@@ -165,8 +165,7 @@ def mathtext(k: int, m: int) -> str:
 
 def headline_grid(settings: Metrics) -> Grid:
     """Return the metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
-    grid = [(k, 1) for k in settings.k] + [(settings.pass_at_k_m.k, m) for m in settings.pass_at_k_m.m]
-    return list(dict.fromkeys(grid))
+    return headline_pairs(settings)
 
 
 def rows_at(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:

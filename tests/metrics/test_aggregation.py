@@ -19,6 +19,7 @@ from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.statistics.bootstrap import bootstrap_interval
 from ibft.statistics.crossed import standard_error
+from ibft.statistics.holm import holm
 from ibft.store.parquet import read_table, write_table
 from ibft.store.schemas import COMPARISONS, METRICS, PASS_COUNTS, VERDICTS
 from tests import synthetic_run
@@ -258,6 +259,19 @@ def test_a_method_leads_only_where_the_test_tells_it_from_the_next() -> None:
     assert set(metrics.loc[metrics["leads"], "method"]) == {"clear"}
     assert estimate(metrics[metrics["method"] == "clear"], 1, 1)["leads"]
     assert not compute_metrics(clear, Metrics(bootstrap=10), swept=["clear"])["leads"].any()
+
+
+def test_the_primary_endpoint_stands_uncorrected_and_all_others_are_corrected_together() -> None:
+    counts = synthetic_run.pass_counts(problems=30)
+    primary = {"model": "smollm2", "dataset": "rtl", "benchmark": "rtl-mini", "method": "ibft", "k": 1}
+    settings = Metrics.model_validate({"bootstrap": 10, "primary": primary})
+    compared = compare_methods(counts, settings, "ft")
+    [row] = compared[compared["primary"]].to_dict("records")
+    assert {key: row[key] for key in primary} == primary
+    assert row["p_holm"] == row["p_value"]
+    others = compared[~compared["primary"]].dropna(subset="p_value")
+    assert others["p_holm"].to_numpy() == pytest.approx(holm(others["p_value"].to_numpy()))
+    assert not compare_methods(counts[counts["dataset"] == "stdlib"], settings, "ft")["primary"].any()
 
 
 def test_without_the_reference_nothing_is_compared(tmp_path) -> None:

@@ -71,7 +71,7 @@ def _rows(cell: Cell, settings: Metrics, leading: set[tuple[Any, ...]]) -> Itera
             "k": k,
             "m": m,
             "estimate": float(mean_G[g]),
-            "standard_error": float(error_G[g]) if problems > 1 else None,
+            "standard_error": float(error_G[g]) or None,
             "low": float(low_G[g]),
             "high": float(high_G[g]),
             "leads": (*cell.key, k, m) in leading,

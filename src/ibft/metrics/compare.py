@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibft.config.sections import Metrics
+from ibft.config.sections import Metrics, Primary
 from ibft.labels import headline_grid, plain
 from ibft.metrics.cells import CELL, Cell, cells, check_k
 from ibft.metrics.differences import paired_differences
@@ -31,9 +31,9 @@ def compare_methods(
 ) -> pd.DataFrame:
     """Compute COMPARISONS of every method with `reference`, for each metric of the headline table.
 
-    The difference is positive where the method is better. `p_holm` is adjusted (Holm 1979) over all comparisons; the
-    methods in `swept`, the points of sweeps, are a family of their own, so that exploring more of them does not change
-    what is said of the others.
+    The difference is positive where the method is better. `p_holm` is adjusted (Holm 1979) over all comparisons but the
+    primary endpoint, whose p-value stands as it is. The methods in `swept`, the points of sweeps, are a family of their
+    own, so that exploring more of them does not change what is said of the others.
 
     Where the reference was not run, nothing is compared.
 
@@ -49,9 +49,13 @@ def compare_methods(
         baseline = next((cell for cell in family if cell.method == reference), None)
         if baseline is not None:
             rows += [row for cell in family if cell is not baseline for row in _comparisons(cell, baseline, settings)]
-    compared = pd.DataFrame(rows, columns=[name for name in COMPARISONS.schema.names if name != "p_holm"])
+    compared = pd.DataFrame(
+        rows, columns=[name for name in COMPARISONS.schema.names if name not in ("p_holm", "primary")]
+    )
+    compared["primary"] = _is_primary(compared, settings.primary)
     p_values = compared["p_value"].astype(np.float64)
-    compared["p_holm"] = p_values.groupby(compared["method"].isin(swept)).transform(lambda p: holm(p.to_numpy()))
+    same_family = [compared["method"].isin(swept), compared["primary"]]
+    compared["p_holm"] = p_values.groupby(same_family).transform(lambda p: holm(p.to_numpy()))
     return pd.DataFrame(compared, columns=COMPARISONS.schema.names)
 
 
@@ -74,6 +78,18 @@ def compare_runs(before: list[Cell], after: list[Cell], settings: Metrics) -> pd
     compared["moved"] = compared["p_holm"] < LEVEL
     surest_first = compared.sort_values(["p_holm", "p_value"], kind="stable", ignore_index=True)
     return pd.DataFrame(surest_first, columns=MOVEMENTS)
+
+
+def _is_primary(compared: pd.DataFrame, primary: Primary | None) -> "pd.Series[bool]":
+    """Mark the row of the primary endpoint; none, where it is not among those that are compared."""
+    if primary is None or compared.empty:
+        return pd.Series(data=False, index=compared.index, dtype=bool)
+    named = primary.model_dump(exclude={"temperature"})
+    there = pd.Series(np.logical_and.reduce([compared[name] == value for name, value in named.items()]), compared.index)
+    temperature = primary.temperature
+    if temperature is None:
+        temperature = compared.loc[there, "temperature"].min()
+    return there & (compared["temperature"] == temperature)
 
 
 def _comparisons(cell: Cell, reference: Cell, settings: Metrics) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import findings, truncation_warnings
 from ibft.report.tables import Tally
+from ibft.report.uncertainty_tables import stratum_table, variance_table
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.parquet import read_table
@@ -81,11 +82,15 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
         headline=read_table(sources.headline, HEADLINE),
         pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
         sections=[
-            Section("Comparisons", "comparisons", _comparisons(comparisons, labels)),
+            Section(
+                "Comparisons",
+                "comparisons",
+                [*_comparisons(comparisons, labels), variance_table(pass_counts, labels)],
+            ),
             Section("Paper", "paper", _paper(sources)),
             Section("Data", "data", _data(sources, config, labels)),
             Section("Gradients", "gradients", _gradients(sources, config, labels)),
-            Section("Contamination", "contamination", _contamination(sources, config, labels, problems)),
+            Section("Contamination", "contamination", _contamination(sources, config, labels, problems, pass_counts)),
             Section(
                 "Judging",
                 "judging",
@@ -191,14 +196,18 @@ def _gradients(sources: Sources, config: Config, labels: Labels) -> list[TextTab
     ]
 
 
-def _contamination(sources: Sources, config: Config, labels: Labels, problems: Frames) -> list[TextTable]:
+def _contamination(
+    sources: Sources, config: Config, labels: Labels, problems: Frames, pass_counts: pd.DataFrame
+) -> list[TextTable]:
     overlaps = {_two(key): read_table(path, CONTAMINATION) for key, path in sources.contamination.items()}
     sizes = {name: len(frame) for name, frame in problems.items()}
     if not overlaps:
         return []
+    found = {pair: data_tables.problems_found(table, config.contamination) for pair, table in overlaps.items()}
     return [
         data_tables.contamination_table(overlaps, config.contamination, labels, sizes),
         data_tables.most_overlapping_table(overlaps, labels),
+        stratum_table(pass_counts, found, config.metrics, labels, config.contamination.drop),
     ]
 
 

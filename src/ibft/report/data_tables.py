@@ -209,7 +209,7 @@ def contamination_table(
                 labels.benchmark(benchmark),
                 f"{examples:,}",
                 f"{flagged:,} ({flagged / examples:.1%})",
-                f"{len(_problems_found(table, settings)):,} of {problems[benchmark]:,}",
+                f"{len(problems_found(table, settings)):,} of {problems[benchmark]:,}",
                 _cover(table.sort_values(["ngram_overlap", "covered_tokens"]).iloc[-1]),
                 f"{longest.median():g}",
                 f"{longest.max():,}",
@@ -290,7 +290,8 @@ def _in_order(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> list[tuple
     return sorted(tables.items(), key=lambda item: (datasets.index(item[0][0]), benchmarks.index(item[0][1])))
 
 
-def _problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
+def problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
+    """Return the problems that examples of a CONTAMINATION table overlap with, each with the one that it does most."""
     covered = (table["ngram_overlap"] >= settings.overlap) & (table["covered_tokens"] >= settings.covered)
     quoted = table["substring_tokens"] >= settings.substring
     return set(table.loc[covered, "ngram_task_id"]) | set(table.loc[quoted, "substring_task_id"])

@@ -109,7 +109,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
     return TextTable(
         "Paired comparisons",
         f"Differences in percentage points, problem by problem. {about_seeds(comparisons)} {DISCORDANT} p: two-sided "
-        "paired test. Holm: corrected over all comparisons of this table; points of sweeps among themselves. "
+        "paired test. Holm: over all comparisons but the primary endpoint; points of sweeps among themselves. "
         "d: Cohen's d of the paired differences."
         + (f" Without {excluded}, which could not be judged." if excluded else ""),
         [

@@ -62,8 +62,8 @@ def mean_squares(scores_PSM: Floats) -> MeanSquares:
 def standard_error(scores_PSM: Floats) -> Floats:
     """Estimate the standard error of each mean over problems and seeds: [M]; of one seed, over problems alone.
 
-    It is the one that the bootstrap over problems and seeds estimates, without resampling. One problem tells nothing
-    of the spread of problems: it gives 0 for one seed.
+    It is the one that the bootstrap over problems and seeds estimates, without resampling. Scores that do not vary, and
+    a single problem, tell nothing of their spread: it gives 0.
     """
     squares = mean_squares(scores_PSM)
     return np.sqrt((squares.problem_M + squares.seed_part()) / (squares.problems * squares.seeds))

@@ -206,7 +206,7 @@ METRICS = _table(
     k=_count,
     m=_count,  # Pass@k^(m); m = 1 is Pass@k
     estimate=_real,  # mean over problems and training seeds, from the samples of all trials together, in [0, 1]
-    standard_error=_nullable(_real),  # over problems, and training seeds where there are several; null for one problem
+    standard_error=_nullable(_real),  # over problems and training seeds; null where the scores do not vary
     low=_real,  # 95% interval over the same
     high=_real,
     leads=_flag,  # it is the highest of the methods of its place, and the paired test tells it from the next
@@ -230,6 +230,7 @@ COMPARISONS = _table(
     temperature=_real,
     k=_count,
     m=_count,
+    primary=_flag,  # the primary endpoint of the configuration
     difference=_real,  # estimate of the method minus that of the reference, in [-1, 1]
     seeds=_count,  # pairs of trained models; with one, two checkpoints are compared, not two methods
     problems=_count,
@@ -237,7 +238,7 @@ COMPARISONS = _table(
     low=_nullable(_real),  # 95% interval, by inversion of the test
     high=_nullable(_real),
     p_value=_nullable(_real),  # paired test over problems, and training seeds where there are several; two-sided
-    p_holm=_nullable(_real),  # adjusted over all comparisons; over those of sweeps for points of sweeps
+    p_holm=_nullable(_real),  # over all comparisons but the primary one, which stands as it is; sweeps on their own
     effect_size=_nullable(_real),  # Cohen's d of the paired differences over problems; null where they do not vary
     excluded=_excluded,
 )
