@@ -191,8 +191,8 @@ def main() -> None:
         row("interval of a difference in Pass@1", world, paired(world, PASS_1, many, skill=0.6)[0])
         row("paired test, equal methods, Pass@1", world, paired(world, PASS_1, many, skill=0.0)[1], "5%")
         if world.seeds > 1:
-            row("the same, blind to seeds", world, blind_alarms(world, PASS_1, few), "5%")
-            row("pigeonhole percentiles", world, pigeonhole_coverage(world, PASS_1, few))
+            row("the same, blind", world, blind_alarms(world, PASS_1, few), "5%")
+            row("pigeonhole percentiles, difference of equal methods", world, pigeonhole_coverage(world, PASS_1, few))
     row(
         "paired test, equal methods, Pass@1", QUIET_SEEDS, paired(QUIET_SEEDS, PASS_1, many, skill=0.0)[1], "at most 5%"
     )
