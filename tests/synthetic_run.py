@@ -4,6 +4,7 @@ Passing is drawn from a logistic model (skill of the method against difficulty o
 distributions, so that tables, figures and the report have to cope with what real runs look like.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ibft.labels import labels_of
 from ibft.metrics.aggregate import count_passes
 from ibft.paths import Run
 from ibft.store.parquet import write_table
-from ibft.store.schemas import SAMPLES, VERDICTS
+from ibft.store.schemas import PASS_COUNTS, SAMPLES, VERDICTS
 
 SETTINGS = Metrics(bootstrap=500)
 CONFIG = {
@@ -145,6 +146,13 @@ def pass_counts(trials: int = 2, temperatures: tuple[float, ...] = (0.2,), probl
     return pd.concat(
         [count_passes(verdicts(run, problems), run) for run in runs(trials, temperatures)], ignore_index=True
     )
+
+
+def counted(passes: Sequence[int], run: Run, n: int = 10) -> pd.DataFrame:
+    """PASS_COUNTS of one run with `passes` per problem."""
+    same = {**run._asdict(), "n": n, "excluded": "", "judged": True}
+    rows = [{**same, "task_id": f"p{i:03d}", "c": int(c), "official_c": int(c)} for i, c in enumerate(passes)]
+    return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
 
 
 def memorization(mean: float, examples: int = 400, k: tuple[int, ...] = (5, 20), seed: int = 0) -> pd.DataFrame:

@@ -15,7 +15,7 @@ SOURCE = REPOSITORY / "src"
 FLOORS = (
     {"visible", "paths"},
     {"runtime"},
-    {"store"},
+    {"store", "statistics"},
     {"config"},
     {"data", "prompts"},
     {"models", "extraction"},

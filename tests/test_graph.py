@@ -121,17 +121,19 @@ def test_memorization_is_compared_before_and_after_the_first_tuned_method_that_i
     found = paper.pair_figure_inputs("memorization", model, dataset)
     assert {group: path.removeprefix("results/paper/memorization/") for group, path in found.items()} == {
         "p0": f"{model}/{dataset}/base/seed0.parquet",
-        "p1": f"{model}/{dataset}/ft/seed0.parquet",
+        "p1-seed0": f"{model}/{dataset}/ft/seed0.parquet",
         "p2": f"{model}/{paper.config.memorization.reference}/base/seed0.parquet",
     }
 
 
-def test_geometry_is_that_of_the_first_seed() -> None:
-    found = graph(SMALL, training={"seeds": [3, 4]}).pair_figure_inputs("geometry", "tiny", "rtl")
-    assert {path.removeprefix("results/geometry/tiny/rtl/") for path in found.values()} == {
-        "base/seed0.parquet",
-        "ft/seed3.parquet",
-        "ibft/seed3.parquet",
+def test_geometry_and_memorization_are_those_of_all_seeds() -> None:
+    several = graph(SMALL, training={"seeds": [3, 4]})
+    geometry = several.pair_figure_inputs("geometry", "tiny", "rtl")
+    variants = {"base/seed0", *(f"{method}/seed{seed}" for method in ("ft", "ibft") for seed in (3, 4))}
+    assert geometry == {variant: f"results/geometry/tiny/rtl/{variant}.parquet" for variant in variants}
+    memorization = several.pair_figure_inputs("memorization", "tiny", "rtl")
+    assert {group: path for group, path in memorization.items() if group.startswith("p1")} == {
+        f"p1-seed{seed}": f"results/memorization/tiny/rtl/ft/seed{seed}.parquet" for seed in (3, 4)
     }
 
 
@@ -215,7 +217,7 @@ def test_the_report_shows_every_part(small: Graph) -> None:
         "problems": {"rtl-mini"},
         "examples": {"rtl", "fictitious-authors"},
         "contamination": {"rtl/rtl-mini"},
-        "memorization": {f"{pair}/{group}" for group in ("p0", "p1", "p2")},
+        "memorization": {f"{pair}/{group}" for group in ("p0", "p1-seed0", "p2")},
         "gradients": {f"{pair}/{table}" for table in ("deciles", "correlations")},
         "selection": {f"{pair}/{name}" for name in ("ft-mink-keep0.75", "ft-mink-keep0.5", "ft-grand")},
     }

@@ -249,7 +249,7 @@ class Graph:
         return ComputeMetrics(metrics=self.config.metrics, swept=swept)
 
     def write_tables(self) -> WriteTables:
-        return WriteTables(metrics=self.config.metrics, labels=self.labels.decisive())
+        return WriteTables(metrics=self.config.metrics.without("primary"), labels=self.labels.decisive())
 
     def write_paper_table(self, layout: str) -> WritePaperTable:
         return WritePaperTable.model_validate({"layout": layout, "labels": self.labels.decisive()})
@@ -262,7 +262,7 @@ class Graph:
         if entry.settings == "memorization":
             settings = self.config.memorization.without("score_methods", "shards").decisive()
         elif entry.settings == "metrics":
-            settings = self.config.metrics.decisive()
+            settings = self.config.metrics.without("primary").decisive()
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:
@@ -396,8 +396,8 @@ class Graph:
             trained = [v for v in variants if self.adapter(v)]
             return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
         if name == "pairs":
-            first_seed = {v.method: v for v in reversed(variants) if v.method in self.config.measured_methods}
-            return {method: self.results.geometry(v) for method, v in first_seed.items()}
+            measured = [v for v in variants if v.method in self.config.measured_methods]
+            return {f"{v.method}/seed{v.seed}": self.results.geometry(v) for v in measured}
         return {}
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
@@ -405,12 +405,12 @@ class Graph:
         return selection is not None and CRITERIA[selection.by].table == "gradients"
 
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
-        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model, and the reference."""
+        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model of each seed, the reference."""
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
-                seed = self.config.training_of(model, dataset).seeds[0]
-                yield "p1", self.results.memorization(Variant(model, dataset, method, seed))
+                for seed in self.config.training_of(model, dataset).seeds:
+                    yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
 

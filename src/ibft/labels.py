@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ibft.config.config import Config
 from ibft.config.section import Section
-from ibft.config.sections import Benchmark, Method, Metrics, Model
+from ibft.config.sections import Benchmark, Method, Metrics, Model, headline_pairs
 from ibft.selection import criteria
 from ibft.selection.criteria import CRITERIA
 from ibft.visible import visible
@@ -165,13 +165,25 @@ def mathtext(k: int, m: int) -> str:
 
 def headline_grid(settings: Metrics) -> Grid:
     """Return the metrics that tables and tests are about: Pass@k for every k, then Pass@k^(m) for every strict m."""
-    grid = [(k, 1) for k in settings.k] + [(settings.pass_at_k_m.k, m) for m in settings.pass_at_k_m.m]
-    return list(dict.fromkeys(grid))
+    return headline_pairs(settings)
 
 
 def rows_at(metrics: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     """Keep the rows whose (k, m) is in `grid`."""
     return metrics[pd.MultiIndex.from_frame(metrics[["k", "m"]]).isin(grid)]
+
+
+def seeds_note(metrics: pd.DataFrame) -> str:
+    """Say with how many seeds the methods in rows of METRICS or HEADLINE were trained; a base model has one."""
+    seeds = int(metrics["seeds"].max())
+    return (
+        f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared, not methods"
+    )
+
+
+def units(metrics: pd.DataFrame) -> str:
+    """Say what the standard errors and intervals of METRICS or HEADLINE are over."""
+    return "problems and training seeds" if int(metrics["seeds"].max()) > 1 else "problems"
 
 
 class Place(NamedTuple):

@@ -15,6 +15,7 @@ from ibft.config.config import Config
 from ibft.config.loading import is_complete, load, load_file
 from ibft.paths import Variant
 from ibft.runtime.errors import UserError
+from tests import synthetic_run
 from tests.conftest import REPOSITORY
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
@@ -50,7 +51,7 @@ def test_the_shipped_configurations_are_valid() -> None:
             ["methods.ft-mink.selection.keep_fraction", "1.5"],
         ),
         (lambda c: c["methods"]["ft-mink"]["selection"].update(by="best"), ["selection.by", "'mink', 'grand'"]),
-        (lambda c: c["metrics"].update(k=[1, 20]), ["metrics", "k = 20", "sampling.n = 10"]),
+        (lambda c: c["metrics"].update(k=[1, 21]), ["metrics", "k = 21", "sampling.n * sampling.trials = 20"]),
         (
             lambda c: c["metrics"].update(pass_at_k_m={"m": [11]}),
             ["metrics.pass_at_k_m.m", "at most metrics.pass_at_k_m.k = 10"],
@@ -75,7 +76,7 @@ def test_the_shipped_configurations_are_valid() -> None:
             lambda c: c["experiments"]["verilog"].update(training={"epoch": 1}),
             ["experiments.verilog.training.epoch", "epochs"],
         ),
-        (lambda c: c["experiments"]["verilog"].update(sampling={"n": 5}), ["k = 10", "sampling.n = 5"]),
+        (lambda c: c["experiments"]["verilog"].update(sampling={"n": 4}), ["k = 10", "sampling.trials = 8"]),
         (
             lambda c: c["experiments"]["verilog"].update(sampling={"trials": 3}),
             ["experiments.verilog.sampling.trials", "share"],
@@ -216,3 +217,29 @@ def test_no_value_of_any_section_escapes_as_anything_but_a_sentence(value: Any, 
 def test_the_schema_for_editors_is_up_to_date() -> None:
     saved = (REPOSITORY / "workflow" / "schemas" / "config.schema.json").read_text()
     assert json.loads(saved) == Config.model_json_schema(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"model": "other"}, "metrics.primary.model: no experiment runs model 'other'"),
+        ({"benchmark": "humaneval"}, "metrics.primary.benchmark: not tested there: 'humaneval'"),
+        ({"method": "ibftt"}, r"metrics.primary.method: 'ibftt' is not run there \(did you mean 'ibft'\?\)"),
+        ({"method": "ft"}, "metrics.primary.method: ft is what methods are compared with"),
+        ({"k": 3}, "metrics.primary.k: k = 3 and m = 1 are no metric of this run"),
+        ({"temperature": 0.7}, "metrics.primary.temperature: 0.7 is not sampled"),
+    ],
+)
+def test_a_primary_endpoint_that_names_nothing_is_refused_by_key(wrong: dict[str, object], told: str) -> None:
+    primary = {"model": "smollm2", "dataset": "rtl", "benchmark": "rtl-mini", "method": "ibft"}
+    config = {**synthetic_run.CONFIG, "metrics": {"primary": primary}}
+    assert load(config).metrics.primary is not None
+    with pytest.raises(UserError, match=told):
+        load({**config, "metrics": {"primary": {**primary, **wrong}}})
+
+
+def test_k_may_exceed_the_samples_of_one_trial_but_not_of_all() -> None:
+    config = {**synthetic_run.CONFIG, "metrics": {"k": [1, 50]}}
+    assert load(config).metrics.k == (1, 50)
+    with pytest.raises(UserError, match=r"k = 51 needs .* draws sampling.n \* sampling.trials = 50"):
+        load({**config, "metrics": {"k": [1, 51]}})

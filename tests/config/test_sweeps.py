@@ -17,6 +17,7 @@ DEFAULT: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / "config.yaml")
 
 def swept(**methods: dict[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(DEFAULT)
+    del config["metrics"]["primary"]  # which names one method, not a sweep
     for name, changes in methods.items():
         config["methods"][name.replace("_", "-")] |= changes
     return config

@@ -143,9 +143,13 @@ def test_methods_of_one_label_look_alike_and_take_no_look_from_others() -> None:
 def test_memorization_tells_how_far_the_groups_lie_apart(tmp_path) -> None:
     base, tuned = synthetic_run.memorization(3.0), synthetic_run.memorization(3.0)
     reference = synthetic_run.memorization(60.0, seed=1)
-    figure = memorization.draw({"p0": base, "p1": tuned, "p2": reference}, MINK, "a model on a dataset")
+    tuned["min_k_prob"] -= 0.5
+    scores = {"p0": base, "p1-seed0": tuned, "p1-seed3": tuned, "p2": reference}
+    figure = memorization.draw(scores, MINK, "a model on a dataset")
     text = " ".join(each.get_text() for each in figure.axes[0].texts)
-    assert "$p_1$: 1.00" in text
+    assert "$p_1$: -0.50 [-0.50, -0.50] nats per token over 2 training seeds" in text
+    assert "KS: 1.00 (p < 0.001)" in text
+    assert "(n = 800)" in figure.legends[0].get_texts()[1].get_text()
     assert "below $p_2$: 1.00" in text
     assert "lower = more memorized" in figure.axes[0].get_xlabel()
     written(figure, tmp_path)
@@ -198,13 +202,17 @@ def test_gradient_norms_of_few_examples() -> None:
 
 
 def test_geometry_shows_the_median_of_each_method(tmp_path) -> None:
-    pairs = {"ibft": synthetic_run.geometry(15, 20), "base": synthetic_run.geometry(30, 40, pairs=1)}
+    pairs = {("ibft", 0): synthetic_run.geometry(15, 20), ("base", 0): synthetic_run.geometry(30, 40, pairs=1)}
     figure = geometry.draw(pairs, LABELS, "layer 20")
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert legend[1] == f"IB-FT (median {pairs['ibft']['distance'].median():.1f})"
+    assert legend[1] == f"IB-FT (median {pairs['ibft', 0]['distance'].median():.1f})"
+    further = geometry.draw({**pairs, ("ibft", 1): synthetic_run.geometry(25, 20, pairs=200)}, LABELS)
+    told = [text.get_text() for text in further.axes[0].get_legend().get_texts()]
+    assert told[1] != legend[1]
+    assert "2 training seeds" in further.axes[0].texts[0].get_text()
     written(figure, tmp_path)
     with pytest.raises(UserError, match=r"none for .*base"):
-        geometry.draw({"base": synthetic_run.geometry(1, 1, pairs=0)}, LABELS)
+        geometry.draw({("base", 0): synthetic_run.geometry(1, 1, pairs=0)}, LABELS)
 
 
 def test_training_curves_leave_out_terms_that_no_method_has(tmp_path) -> None:

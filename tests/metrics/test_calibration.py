@@ -1,22 +1,44 @@
-"""Do the intervals cover the truth as often as they claim, and does the test raise as few false alarms as it claims?
+"""Intervals cover the truth as often as they claim, and tests raise as few false alarms as they claim.
 
-Simulated benchmarks of 44 to 164 problems whose difficulties are drawn from a population, sampled n = 10 times in 1 to
-5 trials. Where the truth is within a few percent of 0 or 1, what decides it is rarer than one problem per benchmark,
-and no interval can know of what it did not see: those metrics are left out here, as `bootstrap_interval` says.
+Where the truth is within a few percent of 0 or 1, what decides it is rarer than one problem per benchmark, and no
+interval can know of what it did not see: those metrics are left out here, as `bootstrap_interval` says.
+
+IBFT_SIMULATIONS says how many simulations a setting has; by default so few that three standard errors are allowed for.
 """
+
+import os
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
+from scipy import stats
 
-from ibft.metrics.compare import sign_flip_p_values
-from ibft.metrics.intervals import bootstrap_interval
+from ibft.gradients.imbalance import deciles
 from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.statistics.bootstrap import bootstrap_interval
+from ibft.statistics.paired import LEVEL, paired_test
+from tests.metrics.simulation import (
+    ONE_SEED,
+    PASS_1,
+    QUIET_SEEDS,
+    WITH_SEED_NOISE,
+    Rate,
+    blind_alarms,
+    coverage_of_auroc,
+    coverage_of_metric,
+    coverage_of_overlap,
+    coverage_of_shift,
+    ks_p_values,
+    paired,
+)
 
 N = 10
 METRICS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
 SCORES = {pair: np.array([pass_at_k_m(N, c, *pair) for c in range(N + 1)]) for pair in METRICS}
 SIMULATIONS = 1000
+FEW = int(os.environ.get("IBFT_SIMULATIONS", "200"))
 
 # Beta distributions of a problem's chance to be solved: spread out, mostly solved, mostly failed, all or nothing.
 POPULATIONS = {"spread": (0.6, 0.9), "easy": (4, 0.6), "hard": (0.35, 2.2), "all-or-nothing": (0.25, 0.25)}
@@ -51,12 +73,84 @@ def test_intervals_cover_the_truth_95_percent_of_the_time(population: str, probl
 
 
 @pytest.mark.parametrize(("population", "problems", "trials"), SETTINGS)
-def test_the_permutation_test_raises_5_percent_false_alarms(population: str, problems: int, trials: int) -> None:
+def test_the_sign_flip_test_raises_5_percent_false_alarms(population: str, problems: int, trials: int) -> None:
     """Pass@1 keeps its level; where few problems differ at all, as with strict metrics, alarms are rarer still."""
     random = np.random.default_rng([problems, trials])
-    difficulty = random.beta(*POPULATIONS[population], (problems, 2 * SIMULATIONS))
-    for pair in METRICS:
+    difficulty = random.beta(*POPULATIONS[population], (problems, FEW))
+    for pair in ((1, 1), (10, 5)):
         difference = simulated(pair, difficulty, trials, random) - simulated(pair, difficulty, trials, random)
-        alarms = np.mean(sign_flip_p_values(difference) <= 0.05)
-        assert alarms <= 0.07
-        assert pair != (1, 1) or alarms >= 0.03
+        alarms = np.mean(paired_test(difference[:, None]).p_M <= LEVEL)
+        assert alarms <= 0.07 + error(FEW, 0.05)
+        assert pair != (1, 1) or alarms >= 0.03 - error(FEW, 0.05)
+
+
+def error(simulations: int, share: float = 0.95) -> float:
+    """Return three standard errors of a share."""
+    return float(3 * np.sqrt(share * (1 - share) / simulations))
+
+
+def mean(rates: list[Rate]) -> Rate:
+    return Rate(float(np.average([r.share for r in rates], weights=[r.of for r in rates])), sum(r.of for r in rates))
+
+
+def promised(rate: Rate, low: float = 0.93, high: float = 0.97) -> bool:
+    return low - error(rate.of, low) <= rate.share <= high + error(rate.of, high)
+
+
+def test_the_interval_of_a_paired_difference_covers_it() -> None:
+    assert promised(mean([paired(ONE_SEED, pair, FEW, skill=0.6)[0] for pair in (PASS_1, (5, 1))]))
+
+
+@pytest.mark.parametrize("skill", [0.0, 0.6])
+def test_with_seed_noise_the_interval_of_a_paired_difference_covers_it(skill: float) -> None:
+    assert promised(mean([paired(world, PASS_1, FEW, skill)[0] for world in WITH_SEED_NOISE]))
+
+
+def test_with_seed_noise_the_paired_test_keeps_its_level_and_one_blind_to_seeds_does_not() -> None:
+    alarms = mean([paired(world, PASS_1, FEW, skill=0.0, rng=1)[1] for world in WITH_SEED_NOISE])
+    assert promised(alarms, 0.03, 0.07)
+    for world in WITH_SEED_NOISE[:2]:
+        assert blind_alarms(world, PASS_1, FEW).share > 0.2
+    one_of_the_seeds = replace(WITH_SEED_NOISE[0], seeds=1)
+    assert paired(one_of_the_seeds, PASS_1, FEW, skill=0.0)[1].share > 0.2, "one seed compares checkpoints"
+
+
+def test_where_seeds_differ_little_the_paired_test_is_careful() -> None:
+    assert paired(QUIET_SEEDS, PASS_1, FEW, skill=0.0)[1].share <= 0.05
+
+
+def test_with_seed_noise_intervals_of_metrics_cover_the_truth_97_percent_of_the_time() -> None:
+    """They are wider than they need to be, since a few seeds cannot show that others would not differ more."""
+    assert promised(mean([coverage_of_metric(world, PASS_1, FEW) for world in WITH_SEED_NOISE]), 0.95, 0.985)
+
+
+@pytest.mark.parametrize(("distance", "highest"), [(0.0, 0.975), (0.3, 0.97), (1.0, 0.97), (2.5, 0.975)])
+def test_the_interval_of_the_overlap_covers_it(distance: float, highest: float) -> None:
+    """Of equal laws, whose overlap is the largest possible, it can only miss on one side."""
+    assert promised(coverage_of_overlap((60, 80), distance, max(FEW // 4, 50)), high=highest)
+
+
+def test_the_interval_of_auroc_covers_it() -> None:
+    assert promised(mean([coverage_of_auroc((97, 200), distance, FEW // 2) for distance in (0.3, 1.0)]))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_p_value_of_ks_is_uniform_under_the_null(ties: bool) -> None:
+    p_values = ks_p_values((40, 60), FEW, ties)
+    assert stats.kstest(p_values, "uniform").statistic < 1.63 / np.sqrt(FEW) + 0.05 * ties  # ties make it coarse
+    assert promised(Rate(float(np.mean(p_values <= LEVEL)), FEW), 0.03, 0.07)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_interval_of_the_shift_covers_it(seeds: int) -> None:
+    assert promised(coverage_of_shift(97, seeds, FEW))
+
+
+def test_the_interval_of_a_deciles_mean_gradient_covers_it() -> None:
+    """Gradient norms of a decile's examples are skewed, and there may be only ten."""
+    random, inside = np.random.default_rng(8), 0
+    for _ in range(FEW):
+        rows = pd.DataFrame({"grand": random.gamma(9, 0.05, 10), "el2n": 1.0, "tokens": 5, "min_k_prob": 1.0})
+        row = deciles(pd.concat([rows.assign(example_id=f"{i}") for i in range(10)]).assign(min_k_prob=range(100)))
+        inside += row["grand_low"].iloc[0] <= 0.45 <= row["grand_high"].iloc[0]
+    assert promised(Rate(inside / FEW, FEW))

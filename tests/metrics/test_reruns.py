@@ -9,7 +9,7 @@ import pytest
 
 from ibft.commands.compare import only_in_one, pass_counts_of, told
 from ibft.config.sections import Metrics
-from ibft.metrics.aggregate import cells
+from ibft.metrics.cells import cells
 from ibft.metrics.compare import compare_runs
 from ibft.paths import Run
 from ibft.runtime.errors import UserError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ibft.memorization.separation import separation
+from ibft.memorization.separation import paired_shift, separation
 from ibft.runtime.errors import UserError
 
 
@@ -18,7 +18,7 @@ def test_two_normals_are_as_far_apart_as_the_formulas_say(normals: tuple[np.ndar
     """Overlap 2 Phi(-d/2), KS 2 Phi(d/2) - 1, AUROC Phi(d / sqrt 2) for two unit normals at distance d = 1."""
     found = separation(*normals, resamples=200)
     assert found.overlap.estimate == pytest.approx(2 * stats.norm.cdf(-0.5), abs=0.03)
-    assert found.ks.estimate == pytest.approx(2 * stats.norm.cdf(0.5) - 1, abs=0.03)
+    assert found.ks == pytest.approx(2 * stats.norm.cdf(0.5) - 1, abs=0.03)
     assert found.auroc.estimate == pytest.approx(stats.norm.cdf(2**-0.5), abs=0.02)
 
 
@@ -26,14 +26,14 @@ def test_ks_and_auroc_equal_scipy_with_ties() -> None:
     random = np.random.default_rng(1)
     first, second = random.integers(0, 6, 40) / 2, random.integers(1, 8, 30) / 2
     found = separation(first, second, resamples=2)
-    assert found.ks.estimate == pytest.approx(stats.ks_2samp(first, second).statistic)
+    assert found.ks == pytest.approx(stats.ks_2samp(first, second).statistic)
     u = stats.mannwhitneyu(second, first).statistic
     assert found.auroc.estimate == pytest.approx(u / (40 * 30))
 
 
 def test_intervals_surround_the_estimate_and_narrow_with_more_data(normals: tuple[np.ndarray, np.ndarray]) -> None:
     few, many = separation(normals[0][:60], normals[1][:60]), separation(*normals)
-    for name in ("ks", "auroc"):
+    for name in ("overlap", "auroc"):
         small, large = getattr(few, name), getattr(many, name)
         assert large.low < large.estimate < large.high
         assert large.high - large.low < (small.high - small.low) / 3
@@ -53,9 +53,11 @@ def test_equal_and_disjoint_samples_are_the_two_extremes() -> None:
     values = np.random.default_rng(2).gamma(5, 1, 300)
     equal, disjoint = separation(values, values.copy()), separation(values, values + 500)
     assert equal.overlap.estimate == pytest.approx(1)
-    assert (equal.ks.estimate, equal.auroc.estimate) == (0, pytest.approx(0.5))
+    assert (equal.ks, equal.ks_p, equal.auroc.estimate) == (0, 1, pytest.approx(0.5))
+    assert equal.overlap.high == pytest.approx(1)
     assert disjoint.overlap.estimate == pytest.approx(0, abs=1e-6)
-    assert (disjoint.ks.estimate, disjoint.auroc.estimate) == (1, 1)
+    assert (disjoint.ks, disjoint.auroc.estimate) == (1, 1)
+    assert disjoint.ks_p < 0.01
 
 
 def test_constant_scores_do_not_break_the_densities() -> None:
@@ -63,6 +65,27 @@ def test_constant_scores_do_not_break_the_densities() -> None:
     assert separation(np.ones(5), np.full(7, 3.0), resamples=5).overlap.estimate == pytest.approx(0, abs=1e-6)
 
 
+def test_the_p_value_of_ks_is_scipys_where_no_scores_are_tied() -> None:
+    random = np.random.default_rng(5)
+    first, second = random.normal(0, 1, 40), random.normal(0.5, 1, 30)
+    found = separation(first, second, resamples=4000)
+    assert found.ks_p == pytest.approx(stats.ks_2samp(first, second, method="exact").pvalue, abs=0.02)
+
+
+def test_a_shift_of_the_same_examples_is_sure_where_two_samples_would_not_be() -> None:
+    """Every example moves by -0.1, while examples differ by nats."""
+    random = np.random.default_rng(6)
+    before = random.gamma(9, 0.3, 60)
+    after = before - 0.1 + random.normal(0, 0.02, 60)
+    shift = paired_shift(before, after[:, None])
+    assert shift.low < -0.1 < shift.high < -0.09
+    assert list(stats.ttest_1samp(after - before, 0).confidence_interval()) == pytest.approx([shift.low, shift.high])
+    seeds = paired_shift(before, np.stack([after, after + 0.05, after - 0.05], axis=1))
+    assert seeds.high - seeds.low > 5 * (shift.high - shift.low)
+
+
 def test_a_single_score_is_refused() -> None:
+    with pytest.raises(UserError, match="at least two examples"):
+        paired_shift(np.ones(1), np.ones((1, 1)))
     with pytest.raises(UserError, match="at least two"):
         separation(np.ones(1), np.ones(5))

@@ -13,7 +13,7 @@ import pytest
 
 from ibft.config.jobs import WriteReport
 from ibft.config.loading import load
-from ibft.config.sections import Contamination
+from ibft.config.sections import Contamination, Metrics
 from ibft.contamination.measure import Problems, measure
 from ibft.figures import pass_at_k
 from ibft.figures.style import save
@@ -155,6 +155,8 @@ def test_the_report_tells_the_run(report: Path) -> None:
         "Gradient norm by memorization",
         "number of response tokens held constant",
         "Only officially",
+        "Where the variance of Pass@1 comes from",
+        "Pass@k by overlap with the fine-tuning data",
         "own file system",
         "transformers",
         "Peak memory",
@@ -274,6 +276,21 @@ def test_sentences_name_the_winner_the_gap_and_its_certainty() -> None:
     assert f"{100 * row['difference']:.1f} percentage points more than FT" in python.sentences[0]
     assert "more than chance explains" in python.sentences[0]
     assert "Pass@10⁽¹⁰⁾" in python.sentences[1]
+
+
+def test_the_primary_endpoint_is_told_first_and_that_one_seed_compares_checkpoints() -> None:
+    counts = synthetic_run.pass_counts(trials=2)
+    primary = {"model": "smollm2", "dataset": "rtl", "benchmark": "rtl-mini", "method": "ibft", "k": 1}
+    settings = Metrics.model_validate({"bootstrap": 50, "primary": primary})
+    comparisons = compare_methods(counts, settings, "ft")
+    first = findings(compute_metrics(counts, settings), comparisons, synthetic_run.LABELS, settings)[0]
+    assert first.benchmark == "Primary endpoint"
+    assert first.sentences[0].startswith("Pass@1 of IB-FT is ")
+    assert "Holm" not in first.sentences[0]
+    assert "two checkpoints are compared, not two methods" in first.sentences[1]
+    few = comparisons.assign(p_value=None, low=None, high=None, p_holm=None, discordant=3)
+    undecided = findings(compute_metrics(counts, settings), few, synthetic_run.LABELS, settings)[0].sentences[0]
+    assert "3 of 44 problems differ: too few, it cannot be decided" in undecided
 
 
 def test_sentences_do_not_invent_a_winner() -> None:

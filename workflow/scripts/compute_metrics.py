@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     job: ComputeMetrics = arguments.job
     pass_counts = parquet.read_table(arguments.pass_counts, PASS_COUNTS)
-    parquet.write_table(arguments.output, METRICS, compute_metrics(pass_counts, job.metrics))
+    parquet.write_table(arguments.output, METRICS, compute_metrics(pass_counts, job.metrics, job.swept))
     compared = compare_methods(pass_counts, job.metrics, job.reference, job.swept)
     parquet.write_table(arguments.comparisons, COMPARISONS, compared)
 

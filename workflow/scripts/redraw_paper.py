@@ -20,7 +20,7 @@ from ibft.tables.paper import (
     LABELS,
     LAYOUTS,
     SETTINGS,
-    filled,
+    as_printed,
     layout_latex,
     layout_markdown,
     paper_metrics,
@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     metrics = paper_metrics(paper_numbers())
     parquet.write_table(folder / "metrics.parquet", METRICS, metrics)
     for layout in LAYOUTS.values():
-        block = filled(layout, metrics, LABELS)
+        block = as_printed(layout)
         write_output(folder / f"{layout.name}.md", layout_markdown(layout, block).encode())
         write_output(folder / f"{layout.name}.tex", layout_latex(layout, block).encode())
     of_table_1 = metrics[metrics["dataset"] == LAYOUTS["table_1"].dataset]

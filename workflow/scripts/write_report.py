@@ -25,7 +25,7 @@ from ibft.store.manifests import write_output
 KEYED = {
     "problems": "BENCHMARK=PATH",
     "examples": "DATASET=PATH",
-    "memorization": "MODEL/DATASET/GROUP=PATH (GROUP: p0, p1 or p2)",
+    "memorization": "MODEL/DATASET/GROUP=PATH (GROUP: p0, p1-seedS or p2)",
     "selection": "MODEL/DATASET/METHOD=PATH",
     "gradients": "MODEL/DATASET/TABLE=PATH (TABLE: deciles or correlations)",
     "contamination": "DATASET/BENCHMARK=PATH",

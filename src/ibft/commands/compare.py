@@ -1,9 +1,9 @@
 """`ibft compare RUN_A RUN_B` tells which metrics moved beyond noise between two runs, as before and after a change.
 
 A run is its results folder. Whatever both have is compared problem by problem: the same model, dataset, method,
-benchmark and temperature, on the problems that both judged. Differences are tested with a paired permutation test over
-problems and corrected (Holm) over everything that is compared, so that a rerun in which nothing changed rarely shows
-anything.
+benchmark and temperature, on the problems that both judged and the training seeds that both have. Differences are
+tested with the paired test of docs/statistics.md and corrected (Holm) over everything that is compared, so that a rerun
+in which nothing changed rarely shows anything.
 """
 
 import argparse
@@ -13,12 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.sections import Metrics
-from ibft.metrics.aggregate import CELL, Cell, cells
-from ibft.metrics.compare import LEVEL, compare_runs
+from ibft.metrics.cells import CELL, Cell, cells
+from ibft.metrics.compare import compare_runs
 from ibft.runtime.errors import UserError
+from ibft.statistics.paired import LEVEL
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.schemas import PASS_COUNTS
+from ibft.tables.comparisons import decision
 from ibft.tables.render import as_csv, terminal_table
 from ibft.visible import visible
 
@@ -69,7 +71,7 @@ def told(rows: pd.DataFrame, everything: bool = False) -> str:
     """Write the rows that moved, or all, as a table for a terminal, and how many moved."""
     shown = rows if everything else rows[rows["moved"]]
     texts = ["", *CELL, "metric"]
-    numbers = ["before", "after", "difference", "95% interval", "p (Holm)"]
+    numbers = ["before", "after", "difference", "differ", "95% interval", "p (Holm)"]
     lines = [
         (
             "*" if row["moved"] else "",
@@ -78,8 +80,8 @@ def told(rows: pd.DataFrame, everything: bool = False) -> str:
             f"{100 * row['before']:.2f}",
             f"{100 * row['after']:.2f}",
             f"{100 * row['difference']:+.2f}",
-            f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
-            f"{row['p_holm']:.4f}",
+            f"{row['discordant']} of {row['problems']}",
+            *decision(row),
         )
         for _, row in shown.iterrows()
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
-from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, Experiment
+from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, REFERENCE, Experiment, headline_pairs
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -59,10 +59,14 @@ def contradictions(config: "Config") -> Iterator[str]:
                 )
         if "trials" in experiment.sampling:
             yield f"experiments.{name}.sampling.trials: set sampling.trials instead, which all experiments share"
-        n = config.sampling_of(experiment.models[0], experiment.dataset).n
+        sampling = config.sampling_of(experiment.models[0], experiment.dataset)
+        drawn = sampling.n * sampling.trials
         for k in (*config.metrics.k, config.metrics.pass_at_k_m.k):
-            if k > n:
-                yield f"metrics: k = {k} needs at least as many samples, but experiment {name} draws sampling.n = {n}"
+            if k > drawn:
+                yield (
+                    f"metrics: k = {k} needs at least as many samples, but experiment {name} draws "
+                    f"sampling.n * sampling.trials = {drawn}"
+                )
         yield from _training_possible(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
@@ -70,8 +74,41 @@ def contradictions(config: "Config") -> Iterator[str]:
     for m in strict.m:
         if m > strict.k:
             yield f"metrics.pass_at_k_m.m: m = {m} must be at most metrics.pass_at_k_m.k = {strict.k}"
+    yield from _primary_endpoint(config)
     yield from _target_names(config)
     yield from _sources(config)
+
+
+def _primary_endpoint(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each key of the primary endpoint that names nothing which the run compares."""
+    primary = config.metrics.primary
+    if primary is None:
+        return
+    own = [t for t in config.experiments.values() if t.dataset == primary.dataset and primary.model in t.models]
+    if not own:
+        yield (
+            f"metrics.primary.model: no experiment runs model {primary.model!r} on dataset {primary.dataset!r}"
+            f"{suggestion(primary.model, tuple(config.in_use('models')))}"
+        )
+        return
+    [experiment] = own
+    if primary.benchmark not in experiment.benchmarks:
+        near = suggestion(primary.benchmark, experiment.benchmarks)
+        yield f"metrics.primary.benchmark: not tested there: {primary.benchmark!r}{near}"
+    for method in (primary.method, REFERENCE):
+        if method not in experiment.methods:
+            yield f"metrics.primary.method: {method!r} is not run there{suggestion(method, experiment.methods)}"
+    if primary.method == REFERENCE:
+        yield f"metrics.primary.method: {REFERENCE} is what methods are compared with; name another"
+    grid = headline_pairs(config.metrics)
+    if (primary.k, primary.m) not in grid:
+        yield (
+            f"metrics.primary.k: k = {primary.k} and m = {primary.m} are no metric of this run; metrics.k and "
+            "metrics.pass_at_k_m list them"
+        )
+    temperatures = config.sampling_of(primary.model, primary.dataset).temperatures
+    if primary.temperature is not None and primary.temperature not in temperatures:
+        yield f"metrics.primary.temperature: {primary.temperature:g} is not sampled; sampling.temperatures lists them"
 
 
 def _target_names(config: "Config") -> Iterator[str]:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from ibft.config.messages import sentences
 from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
 from ibft.config.sections import (
+    REFERENCE,
     Execution,
     Geometry,
     Gradients,
@@ -106,7 +107,7 @@ class CountPasses(Section):
 
 class ComputeMetrics(Section):
     metrics: Metrics = Metrics()
-    reference: str = Field("ft", description="method that the others are compared with")
+    reference: str = Field(REFERENCE, description="method that the others are compared with")
     swept: tuple[str, ...] = Field((), description="points of sweeps: corrected as a family of their own")
 
 

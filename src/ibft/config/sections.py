@@ -21,6 +21,7 @@ from ibft.config.section import (
 )
 from ibft.selection import criteria
 
+REFERENCE = "ft"  # the method that the others are compared with
 GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
@@ -272,10 +273,34 @@ class PassAtKM(Section):
     m: tuple[Positive, ...] = Field((2, 5, 10), min_length=1)
 
 
+class Primary(Section):
+    """The one comparison that a run is made for, declared before it: its p-value stands without a correction.
+
+    A method is compared with `ft`, in Pass@k^(m).
+    """
+
+    model: Name
+    dataset: Name
+    benchmark: Name
+    method: Name
+    k: Positive = 1
+    m: Positive = Field(1, description="1: Pass@k")
+    temperature: Temperature | None = Field(None, description="null: the lowest")
+
+
 class Metrics(Section):
-    k: tuple[Positive, ...] = Field((1, 5, 10), min_length=1, description="of Pass@k")
+    k: tuple[Positive, ...] = Field(
+        (1, 5, 10), min_length=1, description="of Pass@k; at most sampling.n times sampling.trials"
+    )
     pass_at_k_m: PassAtKM = PassAtKM()
     bootstrap: Positive = Field(2000, description="resamples of the problems behind each 95% interval")
+    primary: Primary | None = Field(None, description="the primary endpoint; all other comparisons are corrected")
+
+
+def headline_pairs(settings: Metrics) -> list[tuple[int, int]]:
+    """Return (k, m) of the metrics that tables and tests are about: Pass@k for every k, then every Pass@k^(m)."""
+    grid = [(k, 1) for k in settings.k] + [(settings.pass_at_k_m.k, m) for m in settings.pass_at_k_m.m]
+    return list(dict.fromkeys(grid))
 
 
 class Geometry(Section):

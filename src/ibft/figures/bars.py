@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ibft.figures.style import (
     by_method,
+    interval_note,
     legend_below,
     looks,
     panel_grid,
@@ -14,7 +15,7 @@ from ibft.figures.style import (
     size_note,
     titled,
 )
-from ibft.labels import Grid, Labels, lowest_temperature, mathtext, rows_at
+from ibft.labels import Grid, Labels, lowest_temperature, mathtext, rows_at, units
 
 _GROUP_WIDTH = 0.82
 _BARS_WITH_NUMBERS = 20
@@ -31,9 +32,9 @@ def grouped_bars(metrics: pd.DataFrame, labels: Labels, grid: Grid, y_label: str
         _bars(axes, frame, labels, grid)
         percent_axis(axes, y_label)
         titled(axes, title, size_note(frame))
-    note = "Bars: mean over problems and runs."
+    note = f"Bars: mean over {units(metrics)}."
     whiskers = any(_has_intervals(frame) for _, frame in parts)
-    legend_below(figure, all_axes, f"{note} Whiskers: 95% bootstrap interval over problems." if whiskers else note)
+    legend_below(figure, all_axes, f"{note} {interval_note('Whiskers', metrics)}" if whiskers else note)
     return figure
 
 

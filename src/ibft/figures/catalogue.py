@@ -15,11 +15,11 @@ Input = Literal[
     "metrics",  # METRICS of the run or target
     "pass_counts",  # PASS_COUNTS of the run or target, without the problems that could not be judged
     "verdicts",  # VERDICTS of the same runs, one after another
-    "scores",  # MEMORIZATION by group: p0, p1, p2
+    "scores",  # MEMORIZATION by group: p0, p1-seedS of each training seed, p2
     "deciles",  # GRADIENT_DECILES
     "correlations",  # GRADIENT_CORRELATIONS
     "logs",  # TRAINING_LOG by method and seed
-    "pairs",  # GEOMETRY by method
+    "pairs",  # GEOMETRY by method and seed
 ]
 
 
@@ -57,7 +57,7 @@ CATALOGUE: dict[str, Entry] = {
     "pass_at_k": Entry(
         "At least one of k samples is correct",
         "Pass@k is the chance that at least one of k sampled programs passes all tests. Bars are means over problems "
-        "and runs; whiskers are 95% bootstrap intervals over problems. Methods whose whiskers overlap widely are not "
+        "and training seeds; whiskers are 95% intervals over the same. Methods whose whiskers overlap widely are not "
         "clearly different: see the table of paired comparisons, which is the sharper test.",
         inputs=("metrics",),
         settings="metrics",

@@ -19,20 +19,25 @@ _PANELS = (
 
 
 @styled
-def draw(pairs: Mapping[str, pd.DataFrame], labels: Labels, subject: str = "") -> Figure:
-    """Draw GEOMETRY frames, by method, as the densities of distance and angle.
+def draw(pairs: Mapping[tuple[str, int], pd.DataFrame], labels: Labels, subject: str = "") -> Figure:
+    """Draw GEOMETRY frames, by method and training seed, as the densities of distance and angle over all seeds.
 
     Raises:
         UserError: a method has no pairs.
     """
-    methods = in_order(list(pairs), labels.methods)
-    empty = [method for method in methods if pairs[method].empty]
+    methods = in_order([method for method, _ in pairs], labels.methods)
+    empty = [method for (method, _), frame in pairs.items() if frame.empty]
     if empty or not methods:
         raise UserError(f"the geometry figure needs pairs of examples, but there are none for {empty or 'any method'}")
     look = looks(labels, methods)
+    most = max(sum(own == method for own, _ in pairs) for method in methods)
+    seeds = f", {most} training seeds" if most > 1 else ""
     figure, all_axes = panel_grid(len(_PANELS), height=3.3)
     for axes, (column, x_label, title) in zip(all_axes, _PANELS, strict=True):
-        values = {method: pairs[method][column].to_numpy(np.float64) for method in methods}
+        values = {
+            method: np.concatenate([frame[column] for (own, _), frame in pairs.items() if own == method])
+            for method in methods
+        }
         grid = common_grid(*values.values())
         for method, own in values.items():
             name = f"{labels.method(method)} (median {np.median(own):.1f})"
@@ -41,7 +46,7 @@ def draw(pairs: Mapping[str, pd.DataFrame], labels: Labels, subject: str = "") -
         axes.set(xlabel=x_label, ylabel="Density", xlim=(grid[0], grid[-1]))
         axes.set_ylim(0, axes.get_ylim()[1] * (1.05 + 0.1 * len(methods)))  # room for the legend
         axes.legend(loc="upper right", fontsize=8, frameon=True, framealpha=0.9, edgecolor="none")
-        titled(axes, title, f"{len(pairs[methods[0]])} pairs, most against least memorized")
+        titled(axes, title, f"{len(next(iter(pairs.values())))} pairs, most against least memorized{seeds}")
     if subject:
         figure.suptitle(subject, fontsize=10)
     return figure

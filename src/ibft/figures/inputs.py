@@ -76,8 +76,8 @@ def _verdicts(inputs: Inputs) -> Iterator[tuple[Run, pd.DataFrame]]:
     return read_runs(_only(inputs, "verdicts"), VERDICTS, runs, ["task_id", "status"])
 
 
-def _logs(inputs: Inputs) -> Mapping[tuple[str, int], pd.DataFrame]:
-    return {_variant(key): read_table(path, TRAINING_LOG) for key, path in inputs}
+def _by_variant(table: Table) -> Callable[[Inputs], Mapping[tuple[str, int], pd.DataFrame]]:
+    return lambda inputs: {_variant(key): read_table(path, table) for key, path in inputs}
 
 
 READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input` says what each reads
@@ -87,8 +87,8 @@ READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input
     "scores": _by_key(MEMORIZATION),
     "deciles": _one("deciles", GRADIENT_DECILES),
     "correlations": _one("correlations", GRADIENT_CORRELATIONS),
-    "logs": _logs,
-    "pairs": _by_key(GEOMETRY),
+    "logs": _by_variant(TRAINING_LOG),
+    "pairs": _by_variant(GEOMETRY),
 }
 
 
@@ -108,5 +108,5 @@ def _variant(key: str) -> tuple[str, int]:
     """Split `METHOD/seedS` into method and seed."""
     match = re.fullmatch(r"([^/]+)/seed(-?\d+)", key)
     if match is None:
-        raise UserError(f"the key {key!r} of a training log is not of the form METHOD/seedS")
+        raise UserError(f"the key {key!r} is not of the form METHOD/seedS")
     return match[1], int(match[2])

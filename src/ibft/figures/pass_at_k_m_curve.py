@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from ibft.config.sections import Metrics
 from ibft.figures.style import (
     by_method,
+    interval_note,
     legend_below,
     looks,
     panel_grid,
@@ -15,7 +16,7 @@ from ibft.figures.style import (
     styled,
     titled,
 )
-from ibft.labels import Labels, lowest_temperature
+from ibft.labels import Labels, lowest_temperature, units
 
 
 @styled
@@ -36,5 +37,5 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
         axes.set_xlabel(f"m: how many of k = {k} samples must pass")
         percent_axis(axes, f"Pass@${k}^{{(m)}}$ (%)")
         titled(axes, title, size_note(frame))
-    legend_below(figure, all_axes, "Lines: mean over problems and runs. Bands: 95% bootstrap interval over problems.")
+    legend_below(figure, all_axes, f"Lines: mean over {units(metrics)}. {interval_note('Bands', metrics)}")
     return figure

@@ -9,6 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ibft.config.sections import Metrics
 from ibft.figures.style import (
+    interval_note,
     legend_below,
     look_of,
     panel_grid,
@@ -64,9 +65,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
         axes.set_xlabel("Share of the examples removed")
         percent_axis(axes, f"{mathtext(k, 1)} (%)")
         titled(axes, title, size_note(rows))
-    legend_below(
-        figure, all_axes, "FT on what is left. Points: mean. Whiskers: 95% bootstrap interval over problems.", columns=3
-    )
+    legend_below(figure, all_axes, f"FT on what is left. Points: mean. {interval_note('Whiskers', metrics)}", columns=3)
     return figure
 
 

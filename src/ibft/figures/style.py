@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibft.labels import Kind, Labels, Place, by_place, compared, in_order
+from ibft.labels import Kind, Labels, Place, by_place, compared, in_order, units
 from ibft.runtime.errors import UserError
 from ibft.selection.criteria import CRITERIA, kind_of
 from ibft.store.manifests import write_output
@@ -189,9 +189,14 @@ def percent_axis(axes: Axes, label: str) -> None:
 
 def size_note(frame: pd.DataFrame) -> str:
     """Tell how much data a panel of METRICS rests on."""
-    first = frame.iloc[0]
-    runs = f"{frame['runs'].max()} run{'s' if frame['runs'].max() > 1 else ''}"
-    return f"{first['problems']} problems × {frame['n'].min()} samples, {runs}, T = {first['temperature']:g}"
+    first, seeds = frame.iloc[0], frame["seeds"].max()
+    trained = f"{seeds} training seed{'s' if seeds > 1 else ''}"
+    return f"{first['problems']} problems × {frame['n'].min()} samples, {trained}, T = {first['temperature']:g}"
+
+
+def interval_note(mark: str, metrics: pd.DataFrame) -> str:
+    """Say what the marks of intervals show, such as whiskers or bands."""
+    return f"{mark}: 95% interval over {units(metrics)}."
 
 
 def legend_below(figure: Figure, axes: Iterable[Axes], note: str = "", columns: int = 6) -> None:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from ibft.config.sections import Metrics
 from ibft.figures.style import (
     by_method,
+    interval_note,
     legend_below,
     looks,
     panel_grid,
@@ -47,7 +48,5 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
         axes.set_xlim(min(rows_of_k["temperature"]) - 0.1, max(rows_of_k["temperature"]) + 0.1)
         percent_axis(axes, f"{mathtext(k, k)} (%)")
         titled(axes, title, size_note(rows_of_k).rsplit(", T", 1)[0])
-    legend_below(
-        figure, all_axes, "All k of k samples must pass. Points: mean. Whiskers: 95% bootstrap interval over problems."
-    )
+    legend_below(figure, all_axes, f"All k of k samples must pass. Points: mean. {interval_note('Whiskers', metrics)}")
     return figure

@@ -1,26 +1,28 @@
-"""Measure how far apart two sets of memorization scores lie (paper Figure 3).
+"""Measure how far apart two sets of memorization scores lie, and how far the same examples moved (paper Figure 3).
 
-Every statistic comes with a bootstrap interval; a resample is a
-vector of counts over sorted values, so that ten thousand examples and a thousand resamples take seconds.
+p0 and p2 are scores of different examples on one model: three statistics tell the two sets apart, each with what can be
+said of its chance. p0 and p1 are scores of the same examples before and after fine-tuning: their differences tell it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
+from ibft.memorization.overlap import overlap, overlap_interval
 from ibft.runtime.errors import UserError
+from ibft.statistics.crossed import crossed_test
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-GRID = 512  # points at which densities are compared
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its 95% percentile bootstrap interval."""
+    """An estimate and its 95% interval."""
 
     estimate: float
     low: float
@@ -34,53 +36,87 @@ class Interval:
 class Separation:
     """Three views on how far two samples of scores lie apart.
 
-    overlap: the area under both densities (Gaussian kernels, Scott's rule): 1 if they are equal, 0 if disjoint.
-    ks:      Kolmogorov-Smirnov distance, the largest gap between the two distribution functions.
-    auroc:   the probability that a draw of the first scores lower (more memorized) than one of the second, ties half.
+    overlap: the area under both densities (Gaussian kernels, Scott's rule): 1 if they are equal, 0 if disjoint. Its
+             interval is corrected for the bias of the densities (`ibft.memorization.overlap`).
+    ks:      Kolmogorov-Smirnov distance, the largest gap between the two distribution functions. It is never below 0
+             and above 0 even between equal laws, where no bootstrap interval of it is valid: so it has none.
+    ks_p:    the permutation p-value of that distance, uniform if the two laws are equal.
+    auroc:   the probability that a draw of the first scores lower (more memorized) than one of the second, ties half,
+             with its percentile bootstrap interval.
     """
 
     overlap: Interval
-    ks: Interval
+    ks: float
+    ks_p: float
     auroc: Interval
 
 
 def separation(first: Reals, second: Reals, *, resamples: int = 1000, seed: int = 0) -> Separation:
-    """Compare two samples of scores, such as p0 (data on the base model) with p2 (fictitious data on it).
+    """Compare two samples of scores of different examples, such as p0 (data) with p2 (fictitious data).
+
+    Args:
+        resamples: draws behind AUROC's interval and the p-value; each step of the overlap's interval takes a fifth.
 
     Raises:
         UserError: a sample has fewer than two values.
     """
     if min(len(first), len(second)) < 2:
         raise UserError("two distributions can only be compared with at least two scores in each")
-    grid = _grid(first, second)
-    binned = _on_grid(first, grid), _on_grid(second, grid)
-    kernels = _kernel(first, grid), _kernel(second, grid)
-    values = np.unique(np.concatenate([first, second]))
-    ranked = _count(first, values), _count(second, values)
     random = np.random.default_rng(seed)
-
-    def overlap(first_G: Counts, second_G: Counts) -> float:
-        densities = (k_GG @ (n_G / n_G.sum()) for k_GG, n_G in zip(kernels, (first_G, second_G), strict=True))
-        return float(np.minimum(*densities).sum())
-
     return Separation(
-        overlap=_bootstrap(overlap, *binned, resamples, random),
-        ks=_bootstrap(_ks, *ranked, resamples, random),
-        auroc=_bootstrap(_auroc, *ranked, resamples, random),
+        overlap=Interval(overlap(first, second), *overlap_interval(first, second, max(resamples // 5, 1), random)),
+        ks=_ks(*_ranked(first, second)),
+        ks_p=ks_p_value(first, second, resamples, random),
+        auroc=auroc_interval(first, second, resamples, random),
     )
 
 
-def _bootstrap(
-    statistic: Callable[[Counts, Counts], float],
-    first: Counts,
-    second: Counts,
-    resamples: int,
-    random: np.random.Generator,
-) -> Interval:
-    """Resample both samples, given as counts over the same values, with replacement."""
-    draws = [random.multinomial(counts.sum(), counts / counts.sum(), size=resamples) for counts in (first, second)]
-    low, high = np.quantile([statistic(a, b) for a, b in zip(*draws, strict=True)], [0.025, 0.975])
-    return Interval(statistic(first, second), float(low), float(high))
+def told_ks(apart: Separation) -> str:
+    """Print the KS distance and its p-value."""
+    return f"{apart.ks:.2f} (p {'< 0.001' if apart.ks_p < 0.001 else f'= {apart.ks_p:.3f}'})"
+
+
+def paired_shift(before: Reals, after_ES: Reals) -> Interval:
+    """Tell by how much the scores of the same examples moved: the mean of the paired differences.
+
+    Args:
+        before: one score per example, [examples].
+        after_ES: scores of the same examples on each fine-tuned model, [examples, training seeds].
+
+    Returns:
+        The mean difference, negative where fine-tuning memorized, and its 95% interval: over examples (Student's t), or
+        over examples and training seeds where there are several.
+
+    Raises:
+        UserError: fewer than two examples.
+    """
+    if len(before) < 2:
+        raise UserError("a shift of scores can only be measured with at least two examples")
+    differences_ES = after_ES - before[:, None]
+    mean = float(differences_ES.mean())
+    if differences_ES.shape[1] > 1:
+        low_M, high_M, _ = crossed_test(differences_ES[..., None])
+        return Interval(mean, float(low_M[0]), float(high_M[0]))
+    half = float(stats.t.isf(LEVEL / 2, len(before) - 1) * stats.sem(differences_ES[:, 0]))
+    return Interval(mean, mean - half, mean + half)
+
+
+def auroc_interval(first: Reals, second: Reals, resamples: int, random: np.random.Generator) -> Interval:
+    """Compute AUROC with its percentile bootstrap interval: both samples are resampled with replacement."""
+    ranked = _ranked(first, second)
+    draws = [random.multinomial(counts.sum(), counts / counts.sum(), size=resamples) for counts in ranked]
+    low, high = np.quantile([_auroc(a, b) for a, b in zip(*draws, strict=True)], [LEVEL / 2, 1 - LEVEL / 2])
+    return Interval(_auroc(*ranked), float(low), float(high))
+
+
+def ks_p_value(first: Reals, second: Reals, permutations: int, random: np.random.Generator) -> float:
+    """Share the pooled scores out anew, and count how often the KS distance is at least as large (Phipson & Smyth)."""
+    ranked = _ranked(first, second)
+    observed = _ks(*ranked) - 1e-12
+    last_of_value = (ranked[0] + ranked[1]).cumsum() - 1
+    steps = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+    gaps = [np.abs(random.permutation(steps).cumsum()[last_of_value]).max() for _ in range(permutations)]
+    return float(np.sum(np.array(gaps) >= observed) + 1) / (permutations + 1)
 
 
 def _ks(first: Counts, second: Counts) -> float:
@@ -92,30 +128,8 @@ def _auroc(first: Counts, second: Counts) -> float:
     return float(below @ second / (first.sum() * second.sum()))
 
 
-def _count(values: Reals, places: Reals) -> Counts:
-    """Count how often each of the sorted `places` occurs in `values`."""
-    return np.bincount(np.searchsorted(places, values), minlength=len(places))
-
-
-def _grid(*samples: Reals) -> Reals:
-    """Return equally spaced points that cover all samples with room for the tails of their kernels."""
-    margin = 4 * max(map(_bandwidth, samples))
-    return np.linspace(min(s.min() for s in samples) - margin, max(s.max() for s in samples) + margin, GRID)
-
-
-def _bandwidth(values: Reals) -> float:
-    """Scott's rule; for a constant sample, a sliver relative to the value, so that its density is a narrow peak."""
-    return float(np.std(values, ddof=1) * len(values) ** -0.2) or 1e-3 * max(1.0, abs(float(values[0])))
-
-
-def _on_grid(values: Reals, grid: Reals) -> Counts:
-    """Count the values that are nearest to each grid point."""
-    nearest = np.rint((values - grid[0]) / (grid[1] - grid[0])).astype(np.int64)
-    return np.bincount(nearest, minlength=len(grid))
-
-
-def _kernel(values: Reals, grid: Reals) -> Reals:
-    """Return the share of a grid point's weight that its Gaussian spreads to each other one; columns sum to 1."""
-    weight_GG: Reals = np.exp(-0.5 * ((grid[:, None] - grid) / _bandwidth(values)) ** 2)
-    weight_GG /= weight_GG.sum(axis=0)
-    return weight_GG
+def _ranked(first: Reals, second: Reals) -> tuple[Counts, Counts]:
+    """Count how often each value of either sample occurs in the two, in ascending order of the values."""
+    values = np.unique(np.concatenate([first, second]))
+    counts = [np.bincount(np.searchsorted(values, sample), minlength=len(values)) for sample in (first, second)]
+    return counts[0], counts[1]

@@ -9,13 +9,14 @@ import yaml
 
 from ibft.config.config import Config
 from ibft.labels import Labels
-from ibft.metrics.aggregate import judged
+from ibft.metrics.cells import judged
 from ibft.metrics.runs import constant_passes, describe, errata, excluded_problems, paths_of, read_runs, runs_of
 from ibft.paths import Run
 from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import findings, truncation_warnings
 from ibft.report.tables import Tally
+from ibft.report.uncertainty_tables import stratum_table, variance_table
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.parquet import read_table
@@ -81,11 +82,15 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
         headline=read_table(sources.headline, HEADLINE),
         pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
         sections=[
-            Section("Comparisons", "comparisons", _comparisons(comparisons, labels)),
+            Section(
+                "Comparisons",
+                "comparisons",
+                [*_comparisons(comparisons, labels), variance_table(pass_counts, labels)],
+            ),
             Section("Paper", "paper", _paper(sources)),
             Section("Data", "data", _data(sources, config, labels)),
             Section("Gradients", "gradients", _gradients(sources, config, labels)),
-            Section("Contamination", "contamination", _contamination(sources, config, labels, problems)),
+            Section("Contamination", "contamination", _contamination(sources, config, labels, problems, pass_counts)),
             Section(
                 "Judging",
                 "judging",
@@ -170,7 +175,9 @@ def _data(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
     examples = {name: read_table(path, EXAMPLES) for name, path in sources.examples.items()}
     shown = []
     if sources.memorization:
-        scores = {_three(key): read_table(path, MEMORIZATION) for key, path in sources.memorization.items()}
+        scores: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+        for (model, dataset, group), path in ((_three(key), path) for key, path in sources.memorization.items()):
+            scores.setdefault((model, dataset), {})[group] = read_table(path, MEMORIZATION)
         shown.append(data_tables.memorization_table(scores, config.memorization.k_selection, labels))
     if sources.selection:
         kept = {_three(key): read_table(path, SELECTION) for key, path in sources.selection.items()}
@@ -195,14 +202,18 @@ def _gradients(sources: Sources, config: Config, labels: Labels) -> list[TextTab
     ]
 
 
-def _contamination(sources: Sources, config: Config, labels: Labels, problems: Frames) -> list[TextTable]:
+def _contamination(
+    sources: Sources, config: Config, labels: Labels, problems: Frames, pass_counts: pd.DataFrame
+) -> list[TextTable]:
     overlaps = {_two(key): read_table(path, CONTAMINATION) for key, path in sources.contamination.items()}
     sizes = {name: len(frame) for name, frame in problems.items()}
     if not overlaps:
         return []
+    found = {pair: data_tables.problems_found(table, config.contamination) for pair, table in overlaps.items()}
     return [
         data_tables.contamination_table(overlaps, config.contamination, labels, sizes),
         data_tables.most_overlapping_table(overlaps, labels),
+        stratum_table(pass_counts, found, config.metrics, labels, config.contamination.drop),
     ]
 
 

@@ -6,12 +6,12 @@ import pandas as pd
 
 from ibft.config.sections import Contamination, Gradients
 from ibft.labels import Labels, in_order
-from ibft.memorization.distributions import scores_at
-from ibft.memorization.separation import separation
+from ibft.memorization.distributions import scores_at, tuned_scores
+from ibft.memorization.separation import paired_shift, separation, told_ks
 from ibft.runtime.errors import UserError
 from ibft.tables.render import TextTable
 
-_GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned model", "p2": "p2: reference data, base model"}
+_GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned models", "p2": "p2: reference data, base model"}
 _SCORES = {"grand": "GraNd", "el2n": "EL2N"}
 _LISTED = 5  # examples of each pair  # overlapping examples of each dataset and benchmark
 _QUOTED = 120  # characters  # characters
@@ -38,38 +38,48 @@ def data_table(examples: Mapping[str, pd.DataFrame], labels: Labels) -> TextTabl
     )
 
 
-def memorization_table(scores: Mapping[tuple[str, str, str], pd.DataFrame], k: int, labels: Labels) -> TextTable:
-    """Show quartiles of Min-K% Prob per (model, dataset, group), and how far each group lies from its p0."""
-    values = {key: scores_at(frame, k, "/".join(key)) for key, frame in scores.items()}
+def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int, labels: Labels) -> TextTable:
+    """Show quartiles of Min-K% Prob by (model, dataset) and group: how far p1 moved from p0, and p2 lies from it.
+
+    Args:
+        scores: MEMORIZATION by group: p0, p1-seedS for each training seed S, p2.
+    """
     rows = []
-    for (model, dataset, group), own in values.items():
-        base = values.get((model, dataset, "p0"))
-        apart = separation(base, own) if group != "p0" and base is not None else None
-        quartiles = pd.Series(own).quantile([0.25, 0.5, 0.75])
-        rows.append(
-            [
-                labels.model(model),
-                labels.dataset(dataset),
-                _GROUPS.get(group, group),
-                f"{len(own):,}",
-                *(f"{value:.2f}" for value in quartiles),
-                *((str(apart.overlap), str(apart.ks), str(apart.auroc)) if apart else ("", "", "")),
-            ]
-        )
+    for (model, dataset), groups in scores.items():
+        base = scores_at(groups["p0"], k, f"{model}/{dataset}/p0")
+        values, tuned_ES = {"p0": base}, tuned_scores(groups, k)
+        if tuned_ES is not None:
+            values["p1"] = tuned_ES.ravel()
+        if "p2" in groups:
+            values["p2"] = scores_at(groups["p2"], k, f"{model}/{dataset}/p2")
+        for group, own in values.items():
+            apart = separation(base, own) if group == "p2" else None
+            rows.append(
+                [
+                    labels.model(model),
+                    labels.dataset(dataset),
+                    _GROUPS[group],
+                    f"{len(own):,}",
+                    *(f"{value:.2f}" for value in pd.Series(own).quantile([0.25, 0.5, 0.75])),
+                    str(paired_shift(base, tuned_ES)) if group == "p1" and tuned_ES is not None else "",
+                    *((str(apart.overlap), told_ks(apart), str(apart.auroc)) if apart else ("", "", "")),
+                ]
+            )
     return TextTable(
         f"Min-{k}% Prob",
-        "Lower = more memorized. Overlap, KS distance and AUROC (the chance that an example of p0 scores below one of "
-        "this group) compare each group with p0: an overlap near 1 with p1 means that fine-tuning had little left to "
-        "memorize, an AUROC near 0.5 with p2 that the base model does not know the data. In brackets: 95% bootstrap "
-        "intervals.",
+        "Lower = more memorized. Shift: mean difference of the same examples' scores, p1 minus p0, over all training "
+        "seeds; near 0, fine-tuning had little left to memorize. Of p2, other examples: overlap of the densities with "
+        "p0, KS distance with its permutation p-value, and AUROC, the chance that an example of p0 scores below one of "
+        "p2; near 0.5, the base model knows the data no better than the reference. In brackets: 95% intervals.",
         [
             ("Model", False),
             ("Fine-tuning data", False),
             ("Scores", False),
-            ("Examples", True),
+            ("Scores of examples", True),
             ("25%", True),
             ("Median", True),
             ("75%", True),
+            ("Shift", True),
             ("Overlap", True),
             ("KS", True),
             ("AUROC", True),
@@ -199,7 +209,7 @@ def contamination_table(
                 labels.benchmark(benchmark),
                 f"{examples:,}",
                 f"{flagged:,} ({flagged / examples:.1%})",
-                f"{len(_problems_found(table, settings)):,} of {problems[benchmark]:,}",
+                f"{len(problems_found(table, settings)):,} of {problems[benchmark]:,}",
                 _cover(table.sort_values(["ngram_overlap", "covered_tokens"]).iloc[-1]),
                 f"{longest.median():g}",
                 f"{longest.max():,}",
@@ -280,7 +290,8 @@ def _in_order(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> list[tuple
     return sorted(tables.items(), key=lambda item: (datasets.index(item[0][0]), benchmarks.index(item[0][1])))
 
 
-def _problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
+def problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
+    """Return the problems that examples of a CONTAMINATION table overlap with, each with the one that it does most."""
     covered = (table["ngram_overlap"] >= settings.overlap) & (table["covered_tokens"] >= settings.covered)
     quoted = table["substring_tokens"] >= settings.substring
     return set(table.loc[covered, "ngram_task_id"]) | set(table.loc[quoted, "substring_task_id"])

@@ -1,14 +1,16 @@
 """Sentences tell which method won, by how much, whether chance could have done it, and which numbers are doubtful."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ibft.config.sections import Metrics
-from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised
+from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temperature, raised, seeds_note
 from ibft.report.tables import Tally
+from ibft.statistics.paired import LEVEL
+from ibft.tables.comparisons import UNDECIDED, about_seeds
 
-SIGNIFICANCE = 0.05
 TOLERATED = 0.01  # share of a variant's samples that may hit the token limit
 
 
@@ -22,12 +24,12 @@ class Finding:
 
 
 def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, settings: Metrics) -> list[Finding]:
-    """Tell one finding per model, dataset and benchmark, at the lowest temperature.
+    """Tell the primary endpoint, then one finding per model, dataset and benchmark, at the lowest temperature.
 
     Two metrics speak: Pass@k of the smallest k, and the strictest Pass@k^(m) of the settings.
     """
     told = dict.fromkeys([(min(settings.k), 1), (settings.pass_at_k_m.k, max(settings.pass_at_k_m.m))])
-    found = []
+    found = list(_primary_finding(comparisons, labels))
     for place, rows in by_place(compared(lowest_temperature(metrics), labels), labels):
         same = compared(comparisons, labels)
         same = same[(same[list(Place._fields)] == list(place)).all(axis=1)]
@@ -36,6 +38,24 @@ def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, s
         setting = f"{labels.model(place.model)} fine-tuned on {labels.dataset(place.dataset)}; {_size(rows)}"
         found.append(Finding(labels.benchmark(place.benchmark), setting, sentences))
     return found
+
+
+def _primary_finding(comparisons: pd.DataFrame, labels: Labels) -> Iterator[Finding]:
+    """Yield the comparison that was declared before the run, where there is one."""
+    for _, row in comparisons[comparisons["primary"].astype(bool)].iterrows():
+        metric = raised(row["k"], row["m"])
+        place = (
+            f"{labels.model(row['model'])} fine-tuned on {labels.dataset(row['dataset'])}, tested on "
+            f"{labels.benchmark(row['benchmark'])}, T = {row['temperature']:g}"
+        )
+        reference = labels.method(row["reference"])
+        sentence = (
+            f"{metric} of {labels.method(row['method'])} is {_points(abs(row['difference']))} "
+            f"{'above' if row['difference'] >= 0 else 'below'} {reference} ({_chance(row)})."
+        )
+        yield Finding(
+            "Primary endpoint", f"Declared before the run: {place}", [sentence, about_seeds(row.to_frame().T)]
+        )
 
 
 def truncation_warnings(tally: Tally, labels: Labels) -> list[str]:
@@ -73,19 +93,22 @@ def _against_reference(best: str, compared: pd.DataFrame, labels: Labels) -> str
         rival = compared.sort_values("difference", kind="stable").iloc[-1]
         return (
             f"The next, {labels.method(rival['method'])}, is {_points(-rival['difference'])} lower "
-            f"(95% interval {100 * -rival['high']:+.1f} to {100 * -rival['low']:+.1f}; {_chance(rival)})."
+            f"({_chance(rival, sign=-1)})."
         )
     row = compared[compared["method"] == best].iloc[0]
-    return (
-        f"That is {_points(row['difference'])} more than {labels.method(reference)} "
-        f"(95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}; {_chance(row)})."
-    )
+    return f"That is {_points(row['difference'])} more than {labels.method(reference)} ({_chance(row)})."
 
 
-def _chance(row: pd.Series) -> str:
+def _chance(row: pd.Series, sign: int = 1) -> str:
+    """Tell what the paired test says of a difference, or of the opposite one with `sign` -1."""
+    differ = f"{row['discordant']} of {row['problems']} problems differ"
+    if pd.isna(row["p_value"]):
+        return f"{differ}: too few, it {UNDECIDED}"
+    low, high = sorted(100 * sign * row[bound] for bound in ("low", "high"))
     p = "p < 0.001" if row["p_holm"] < 0.001 else f"p = {row['p_holm']:.3f}"
-    meaning = "more than chance explains" if row["p_holm"] < SIGNIFICANCE else "which chance could explain"
-    return f"{p} after Holm's correction, {meaning}"
+    corrected = "" if row["primary"] else " after Holm's correction"
+    meaning = "more than chance explains" if row["p_holm"] < LEVEL else "which chance could explain"
+    return f"95% interval {low:+.1f} to {high:+.1f}; {differ}; {p}{corrected}, {meaning}"
 
 
 def _at(rows: pd.DataFrame, k: int, m: int) -> pd.DataFrame:
@@ -105,10 +128,9 @@ def _interval(row: pd.Series) -> str:
 
 
 def _size(rows: pd.DataFrame) -> str:
-    runs = rows["runs"].max()
     return (
-        f"{rows['problems'].iloc[0]} problems × {rows['n'].min()} samples, "
-        f"{runs} run{'s' if runs > 1 else ''} per method, T = {rows['temperature'].iloc[0]:g}"
+        f"{rows['problems'].iloc[0]} problems × {rows['n'].min()} samples, {seeds_note(rows)}; "
+        f"T = {rows['temperature'].iloc[0]:g}"
     )
 
 

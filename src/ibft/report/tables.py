@@ -14,6 +14,7 @@ from ibft.config.sections import Metrics
 from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
+from ibft.tables.comparisons import DISCORDANT, about_seeds, decision
 from ibft.tables.render import TextTable
 
 _PACKAGES = (
@@ -95,18 +96,20 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
             raised(row["k"], row["m"]),
             f"{labels.method(row['method'])} − {labels.method(row['reference'])}",
             f"{100 * row['difference']:+.2f}",
-            f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
-            f"{row['p_value']:.4f}",
-            f"{row['p_holm']:.4f}",
+            f"{row['discordant']} of {row['problems']}",
+            interval,
+            "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
+            p_holm,
             "–" if pd.isna(row["effect_size"]) else f"{row['effect_size']:+.2f}",
         ]
         for _, row in comparisons.iterrows()
+        for interval, p_holm in [decision(row)]
     ]
     excluded = ", ".join(sorted(set(comparisons["excluded"]) - {""}))
     return TextTable(
         "Paired comparisons",
-        "Differences in percentage points, problem by problem. p: two-sided sign-flip permutation test over problems. "
-        "Holm: corrected for comparing several methods on the same metric. "
+        f"Differences in percentage points, problem by problem. {about_seeds(comparisons)} {DISCORDANT} p: two-sided "
+        "paired test. Holm: over all comparisons but the primary endpoint; points of sweeps among themselves. "
         "d: Cohen's d of the paired differences."
         + (f" Without {excluded}, which could not be judged." if excluded else ""),
         [
@@ -117,6 +120,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: Labels) -> TextTable:
             ("Metric", False),
             ("Methods", False),
             ("Difference", True),
+            ("Differ", True),
             ("95% interval", True),
             ("p", True),
             ("p (Holm)", True),

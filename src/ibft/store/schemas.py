@@ -210,7 +210,7 @@ PASS_COUNTS = _table(
 
 METRICS = _table(
     "metrics",
-    3,
+    4,
     model=_text,
     dataset=_text,
     method=_text,
@@ -218,20 +218,23 @@ METRICS = _table(
     temperature=_real,
     k=_count,
     m=_count,  # Pass@k^(m); m = 1 is Pass@k
-    estimate=_real,  # mean over problems, trials and training seeds, in [0, 1]
-    std=_nullable(_real),  # over (trial, seed) runs, ddof = 1; null for a single run
-    low=_real,  # 95% bootstrap interval over problems
+    estimate=_real,  # mean over problems and training seeds, from the samples of all trials together, in [0, 1]
+    standard_error=_nullable(_real),  # over problems and training seeds; null where the scores do not vary
+    low=_real,  # 95% interval over the same
     high=_real,
-    runs=_count,
+    leads=_flag,  # it is the highest of the methods of its place, and the paired test tells it from the next
+    trial_std=_nullable(_real),  # of what one trial of one seed would estimate, sampling anew; null where k > its n
+    seeds=_count,  # training seeds; 1 for a base model
+    trials=_count,
     problems=_count,
-    n=_count,
+    n=_count,  # samples of a problem and a training seed, of all trials: the fewest
     official_estimate=_real,  # the same mean by the upstream harness's rule, over all problems, `excluded` among them
     excluded=_excluded,
 )
 
 COMPARISONS = _table(
     "comparisons",
-    2,
+    3,
     model=_text,
     dataset=_text,
     method=_text,
@@ -240,18 +243,22 @@ COMPARISONS = _table(
     temperature=_real,
     k=_count,
     m=_count,
+    primary=_flag,  # the primary endpoint of the configuration
     difference=_real,  # estimate of the method minus that of the reference, in [-1, 1]
-    low=_real,  # 95% bootstrap interval over problems
-    high=_real,
-    p_value=_real,  # paired sign-flip permutation test over problems, two-sided
-    p_holm=_real,  # adjusted over the methods compared on the same model, dataset, benchmark, temperature, k and m
-    effect_size=_nullable(_real),  # Cohen's d of the paired differences; null where they do not vary
+    seeds=_count,  # pairs of trained models; with one, two checkpoints are compared, not two methods
+    problems=_count,
+    discordant=_count,  # problems on which the two differ; below 6 nothing is decided: the next four are null
+    low=_nullable(_real),  # 95% interval, by inversion of the test
+    high=_nullable(_real),
+    p_value=_nullable(_real),  # paired test over problems, and training seeds where there are several; two-sided
+    p_holm=_nullable(_real),  # over all comparisons but the primary one, which stands as it is; sweeps on their own
+    effect_size=_nullable(_real),  # Cohen's d of the paired differences over problems; null where they do not vary
     excluded=_excluded,
 )
 
 HEADLINE = _table(
     "headline",
-    2,
+    3,
     model=_text,  # labels, as tables and plots show them
     dataset=_text,
     method=_text,
@@ -261,19 +268,21 @@ HEADLINE = _table(
     k=_count,
     m=_count,
     percent=_real,
-    std=_nullable(_real),  # percentage points, over (trial, seed) runs, ddof = 1
-    low=_real,  # percent, 95% bootstrap interval over problems
+    standard_error=_nullable(_real),  # percentage points; as in METRICS
+    low=_real,  # percent, 95% interval
     high=_real,
-    runs=_count,
+    trial_std=_nullable(_real),  # percentage points; as in METRICS
+    seeds=_count,
+    trials=_count,
     problems=_count,
     n=_count,
-    best=_flag,  # of the methods of its model
+    best=_flag,  # of the methods of its model, and told from the next by the paired test
     excluded=_excluded,
 )
 
 PAPER_COMPARISON = _table(
     "paper_comparison",
-    1,
+    2,
     table=_text,  # of the paper
     model=_text,  # labels, which the paper shares
     dataset=_text,
@@ -283,12 +292,12 @@ PAPER_COMPARISON = _table(
     k=_count,
     m=_count,
     percent=_real,  # ours
-    low=_real,  # 95% bootstrap interval over problems
-    high=_real,
+    trial_low=_nullable(_real),  # where 95% of single trials of our checkpoints lie; null where k > n of one
+    trial_high=_nullable(_real),
     paper_percent=_real,
-    paper_spread=_nullable(_real),
+    paper_variance=_nullable(_real),  # what the paper prints after ±, in a unit that it does not name
     difference=_real,  # ours minus the paper's, percentage points
-    contains=_flag,  # whether our interval contains the paper's number
+    contains=_flag,  # whether the paper's number lies there
 )
 
 GEOMETRY = _table(

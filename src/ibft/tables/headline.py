@@ -1,8 +1,8 @@
-"""The headline table is the paper's Table 1 of this run, in percent, with the best method of each column marked.
+"""The headline table is the paper's Table 1 of this run, in percent, with the leading method of each column marked.
 
 It is printed as one table per dataset and temperature: methods as rows under their model, benchmarks side by side, each
-with its Pass@k and then its Pass@k^(m) columns. Best in bold; mean ± standard deviation over runs where there are
-several.
+with its Pass@k and then its Pass@k^(m) columns. After ± stands the standard error; the best is bold where the paired
+test tells it from the next.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ibft.config.sections import Metrics
-from ibft.labels import Grid, Labels, compared, headline_grid, in_order, mathtext, plain, rows_at
+from ibft.labels import Grid, Labels, compared, headline_grid, in_order, mathtext, plain, rows_at, seeds_note, units
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import HEADLINE
 from ibft.tables.render import (
@@ -29,8 +29,7 @@ from ibft.tables.render import (
     printed,
 )
 
-_COLUMN = ["model", "dataset", "benchmark", "temperature", "k", "m"]
-_SHOWN_DIGITS = 2  # ties are judged by what the reader sees
+_SHOWN_DIGITS = 2
 
 
 def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.DataFrame:
@@ -62,18 +61,18 @@ def headline(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> pd.Dat
             "k": shown["k"],
             "m": shown["m"],
             "percent": 100 * shown["estimate"],
-            "std": 100 * shown["std"],
+            "standard_error": 100 * shown["standard_error"],
             "low": 100 * shown["low"],
             "high": 100 * shown["high"],
-            "runs": shown["runs"],
+            "trial_std": 100 * shown["trial_std"],
+            "seeds": shown["seeds"],
+            "trials": shown["trials"],
             "problems": shown["problems"],
             "n": shown["n"],
+            "best": shown["leads"],
             "excluded": shown["excluded"],
         }
     ).reset_index(drop=True)
-    seen = table["percent"].round(_SHOWN_DIGITS)
-    best = seen.groupby([table[name] for name in _COLUMN]).transform("max")
-    table["best"] = (seen == best) & (seen > 0)  # where nobody solves anything, nobody is best
     return pd.DataFrame(table, columns=HEADLINE.schema.names)
 
 
@@ -145,8 +144,8 @@ def block_of(rows: pd.DataFrame) -> Block:
 
 
 def number(row: pd.Series) -> Number:
-    """Print percent and standard deviation."""
-    return printed(row["percent"], row["std"], _SHOWN_DIGITS, bool(row["best"]))
+    """Print percent and standard error."""
+    return printed(row["percent"], row["standard_error"], _SHOWN_DIGITS, bool(row["best"]))
 
 
 def headline_markdown(headline: pd.DataFrame) -> str:
@@ -161,14 +160,13 @@ def headline_latex(headline: pd.DataFrame) -> str:
 def _caption(rows: pd.DataFrame) -> str:
     places = rows.drop_duplicates("benchmark")
     sizes = ", ".join(_size(place) for _, place in places.iterrows())
-    low, high = rows["runs"].min(), rows["runs"].max()
-    runs = f"{low}" if low == high else f"{low} to {high}"
-    spread = "mean ± standard deviation over runs (trial × training seed, ddof = 1)" if high > 1 else "a single run"
-    first = rows.iloc[0]
+    first, trials = rows.iloc[0], rows["trials"].min()
     return (
-        f"Fine-tuned on {first['dataset']}, in percent: {sizes}; n = {rows['n'].min()} samples per problem, "
-        f"T = {first['temperature']:g}, {runs} run{'s' if high > 1 else ''} per method; {spread}. "
-        "Pass@k^(m): at least m of k samples pass. Best of each model in bold."
+        f"Fine-tuned on {first['dataset']}, in percent: {sizes}; n = {rows['n'].min()} samples per problem and "
+        f"training seed{f', of {trials} trials together' if trials > 1 else ''}, "
+        f"T = {first['temperature']:g}; {seeds_note(rows)}. ±: standard error over {units(rows)}. "
+        "Pass@k^(m): at least m of k samples pass. Bold: the best of its model, where the paired test tells it from "
+        "the next (p < 0.05, Holm over all columns)."
     )
 
 

@@ -51,7 +51,7 @@ class TextTable:
 
 @dataclass(frozen=True)
 class Number:
-    """A printed mean has a standard deviation (empty for a single run), and may be the best of its column."""
+    """A printed mean has a spread, such as a standard error (empty where there is none), and may be the best."""
 
     mean: str
     spread: str = ""
@@ -71,7 +71,7 @@ class Number:
 
 
 def printed(mean: float, spread: float, digits: int, best: bool = False) -> Number:
-    """Print a mean with 2 digits and its standard deviation with `digits`; NaN is no deviation."""
+    """Print a mean with 2 digits and its spread with `digits`; NaN is none."""
     return Number(f"{mean:.2f}", "" if pd.isna(spread) else f"{spread:.{digits}f}", best)
 
 

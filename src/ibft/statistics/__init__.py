@@ -1,0 +1,1 @@
+"""Intervals and tests for means over problems (or examples) and training seeds, and Holm's correction."""

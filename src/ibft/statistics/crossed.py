@@ -1,0 +1,155 @@
+"""Means over problems and training seeds, both of which could have been others (two crossed random effects).
+
+Every seed's model is tried on every problem. The score of problem p under seed s is a mean, plus what is particular to
+p, to s, and to the pair, of which sampling noise is a part. Another set of problems *and* another training could have
+been drawn, so the variance of the mean has all three parts. The pigeonhole bootstrap (Owen 2007), which resamples
+problems and seeds independently, estimates the same variance, but counts the part of the pairs three times and, of two
+or three seeds, knows too little of the tails. So the mean squares are used directly, and how little a few seeds tell
+about their own spread is taken into account by generalized inference (Weerahandi 1993): each mean square is divided by
+draws of the chi-squared variable that it is distributed as.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ibft.statistics.bootstrap import bootstrap_interval
+
+Floats = npt.NDArray[np.float64]
+
+LEVEL = 0.05
+_DRAWS = 1000
+_HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class MeanSquares:
+    """The analysis of variance of scores_PSM, [problems, seeds, quantities]; without seed and pair for one seed."""
+
+    problems: int
+    seeds: int
+    problem_M: Floats
+    seed_M: Floats
+    pair_M: Floats
+
+    def seed_part(self) -> Floats:
+        """Return what the seeds add to the mean square of the problems; an estimate below 0 is 0."""
+        added_M: Floats = np.maximum(self.seed_M - self.pair_M, 0.0)
+        return added_M
+
+
+def mean_squares(scores_PSM: Floats) -> MeanSquares:
+    """Compute the mean squares between problems, between seeds, and of what is left (the pairs)."""
+    problems, seeds, quantities = scores_PSM.shape
+    mean_M = scores_PSM.mean(axis=(0, 1))
+    of_problem_P1M = scores_PSM.mean(axis=1, keepdims=True)
+    of_seed_1SM = scores_PSM.mean(axis=0, keepdims=True)
+    left_PSM = scores_PSM - of_problem_P1M - of_seed_1SM + mean_M
+    none_M = np.zeros(quantities)
+    more = seeds > 1
+    return MeanSquares(
+        problems,
+        seeds,
+        problem_M=seeds * ((of_problem_P1M - mean_M) ** 2).sum(axis=(0, 1)) / max(problems - 1, 1),
+        seed_M=problems * ((of_seed_1SM - mean_M) ** 2).sum(axis=(0, 1)) / (seeds - 1) if more else none_M,
+        pair_M=(left_PSM**2).sum(axis=(0, 1)) / max((problems - 1) * (seeds - 1), 1) if more else none_M,
+    )
+
+
+def standard_error(scores_PSM: Floats) -> Floats:
+    """Estimate the standard error of each mean over problems and seeds: [M]; of one seed, over problems alone.
+
+    It is the one that the bootstrap over problems and seeds estimates, without resampling. Scores that do not vary, and
+    a single problem, tell nothing of their spread: it gives 0.
+    """
+    squares = mean_squares(scores_PSM)
+    return np.sqrt((squares.problem_M + squares.seed_part()) / (squares.problems * squares.seeds))
+
+
+def crossed_interval(
+    scores_PSM: Floats, resamples: int, bounds: tuple[float, float] = (0.0, 1.0)
+) -> tuple[Floats, Floats]:
+    """Compute the 95% interval of each mean over problems and seeds.
+
+    It is the bootstrap interval over problems (`bootstrap_interval`) of the means over seeds, which knows the skew of
+    pass rates, stretched as much as the seeds widen the symmetrical interval of the same data.
+
+    Args:
+        bounds: the smallest and the largest score that is possible.
+
+    Returns:
+        (low_M, high_M).
+    """
+    problems, seeds, _ = scores_PSM.shape
+    mean_M = scores_PSM.mean(axis=(0, 1))
+    low_M, high_M = bootstrap_interval(scores_PSM.mean(axis=1), resamples, bounds)
+    if seeds == 1 or problems == 1:
+        return low_M, high_M
+    squares = mean_squares(scores_PSM)
+    over_problems_M = stats.t.isf(LEVEL / 2, problems - 1) * np.sqrt(squares.problem_M / (problems * seeds))
+    varies_M = over_problems_M > 0
+    stretch_M = np.ones_like(mean_M)
+    stretch_M[varies_M] = np.maximum(half_width(squares)[varies_M] / over_problems_M[varies_M], 1.0)
+    low_M, high_M = mean_M - stretch_M * (mean_M - low_M), mean_M + stretch_M * (high_M - mean_M)
+    return np.clip(low_M, *bounds), np.clip(high_M, *bounds)
+
+
+def crossed_test(differences_PSM: Floats) -> tuple[Floats, Floats, Floats]:
+    """Test each mean difference over problems and at least two seeds against 0, two-sided.
+
+    Where the seeds differ little it rejects a true null hypothesis less often than in 5% of the cases: two or three
+    seeds cannot show that others would not have differed.
+
+    Returns:
+        (low_M, high_M, p_M): the 95% interval and the p-value. The interval contains 0 exactly where p > 0.05.
+    """
+    squares, mean_M = mean_squares(differences_PSM), differences_PSM.mean(axis=(0, 1))
+    half_M = half_width(squares)
+    return mean_M - half_M, mean_M + half_M, _share_beyond(np.abs(mean_M), _standard_errors(squares))
+
+
+def half_width(squares: MeanSquares) -> Floats:
+    """Find how far from the mean the two-sided test at the 5% level begins to reject: [M]."""
+    errors_BM = _standard_errors(squares)
+    low_M: Floats = np.zeros(errors_BM.shape[1])
+    high_M: Floats = stats.norm.isf(LEVEL / 2) * errors_BM.max(axis=0)
+    for _ in range(_HALVINGS):
+        middle_M = (low_M + high_M) / 2
+        inside_M = _share_beyond(middle_M, errors_BM) > LEVEL
+        low_M, high_M = np.where(inside_M, middle_M, low_M), np.where(inside_M, high_M, middle_M)
+    return high_M
+
+
+def _share_beyond(distance_M: Floats, errors_BM: Floats) -> Floats:
+    """Return the chance that an error, normal with the standard errors that are drawn, is at least so large."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # no error at all: 0 / 0 is chance 1, and x / 0 is chance 0
+        z_BM = np.nan_to_num(distance_M / errors_BM, nan=0.0, posinf=np.inf)
+    share_M: Floats = (2 * stats.norm.sf(z_BM)).mean(axis=0)
+    return share_M
+
+
+def _standard_errors(squares: MeanSquares) -> Floats:
+    """Draw the standard errors of the means that fit the mean squares: [draws, M]."""
+    problem_B1, seed_B1, pair_B1 = _chi_squared(squares.problems, squares.seeds)
+    seed_BM = np.maximum(squares.seed_M / seed_B1 - squares.pair_M / pair_B1, 0.0)
+    errors_BM: Floats = np.sqrt((squares.problem_M / problem_B1 + seed_BM) / (squares.problems * squares.seeds))
+    return errors_BM
+
+
+@lru_cache(maxsize=8)
+def _chi_squared(problems: int, seeds: int) -> tuple[Floats, Floats, Floats]:
+    """Draw chi-squared variables over their degrees of freedom, one for each mean square: [draws, 1] each.
+
+    Each is drawn at equally spaced quantiles, in an order that is random and always the same.
+    """
+    random = np.random.default_rng([problems, seeds])
+    quantiles = (np.arange(_DRAWS) + 0.5) / _DRAWS
+
+    def drawn(freedom: int) -> Floats:
+        values: Floats = stats.chi2.ppf(random.permutation(quantiles), freedom)[:, None] / freedom
+        return values
+
+    return drawn(problems - 1), drawn(seeds - 1), drawn((problems - 1) * (seeds - 1))

@@ -1,0 +1,211 @@
+"""Simulated benchmarks, trainings and scores, whose truth is known: how often do intervals and tests keep their word?
+
+    uv run python -m tests.metrics.simulation            # the table of docs/statistics.md, minutes
+
+A problem has a difficulty. A trained model solves it with a chance that falls with the difficulty; trainings with
+other seeds are better or worse as a whole (`seed`) and on single problems (`pair`), in logits. Samples are drawn from
+these chances. So problems, trainings and sampling are all part of the chance, as they are of a run.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ibft.memorization.overlap import overlap_interval
+from ibft.memorization.separation import auroc_interval, ks_p_value, paired_shift
+from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.statistics.crossed import crossed_interval
+from ibft.statistics.paired import LEVEL, paired_test
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 1000
+_DIFFICULTY = (1.0, 2.2)  # mean and standard deviation in logits: some problems are always solved, many never
+
+
+@dataclass(frozen=True)
+class World:
+    """P problems are tried under S seeds with n samples each, by models that vary by so many logits."""
+
+    problems: int
+    seeds: int
+    n: int = 20
+    seed: float = 0.0
+    pair: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.problems} problems, {self.seeds} seed{'s' * (self.seeds > 1)}, σ = {self.seed:g}, {self.pair:g}"
+
+    def scores(self, pair: tuple[int, int], difficulty_PM: Floats, random: np.random.Generator, skill: float) -> Floats:
+        """Draw Pass@k^(m) of one method: [P, S, M] for the difficulties of M benchmarks."""
+        problems, simulations = difficulty_PM.shape
+        better_1SM = random.normal(0, self.seed, (1, self.seeds, simulations))
+        better_PSM = random.normal(0, self.pair, (problems, self.seeds, simulations))
+        chance_PSM = 1 / (1 + np.exp(difficulty_PM[:, None] - skill - better_1SM - better_PSM))
+        of_passes = np.array([pass_at_k_m(self.n, c, *pair) for c in range(self.n + 1)])
+        drawn: Floats = of_passes[random.binomial(self.n, chance_PSM)]
+        return drawn
+
+    def difficulties(self, simulations: int, random: np.random.Generator) -> Floats:
+        return random.normal(*_DIFFICULTY, (self.problems, simulations))
+
+    def truth(self, pair: tuple[int, int], random: np.random.Generator, skill: float) -> float:
+        """Compute the mean over all problems and trainings that there could be, nearly."""
+        each_its_own = World(1, 1, self.n, self.seed, self.pair)
+        difficulty = random.normal(*_DIFFICULTY, (1, 1_000_000))
+        return float(each_its_own.scores(pair, difficulty, random, skill).mean())
+
+
+class Rate(NamedTuple):
+    """A share of simulations, and of how many."""
+
+    share: float
+    of: int
+
+
+def coverage_of_metric(world: World, pair: tuple[int, int], simulations: int, rng: int = 0) -> Rate:
+    """Count how often the interval of a method's Pass@k^(m) contains the truth."""
+    random = np.random.default_rng([rng, world.problems, world.seeds])
+    truth = world.truth(pair, random, 0.0)
+    scores_PSM = world.scores(pair, world.difficulties(simulations, random), random, 0.0)
+    low, high = crossed_interval(scores_PSM, RESAMPLES)
+    return Rate(float(np.mean((low <= truth) & (truth <= high))), simulations)
+
+
+def paired(world: World, pair: tuple[int, int], simulations: int, skill: float, rng: int = 0) -> tuple[Rate, Rate]:
+    """Count how often the interval of a paired difference contains the truth, and how often the test rejects 0.
+
+    Simulations of which nothing can be decided print no interval, and reject nothing.
+    """
+    random = np.random.default_rng([rng, world.problems, world.seeds])
+    truth = world.truth(pair, random, skill) - world.truth(pair, random, 0.0) if skill else 0.0
+    tested = paired_test(_differences(world, pair, simulations, skill, random))
+    decided = ~np.isnan(tested.p_M)
+    inside = (tested.low_M <= truth) & (truth <= tested.high_M)
+    return (
+        Rate(float(inside[decided].mean()), int(decided.sum())),
+        Rate(float(np.mean(tested.p_M <= LEVEL)), simulations),
+    )
+
+
+def blind_alarms(world: World, pair: tuple[int, int], simulations: int, rng: int = 0) -> Rate:
+    """Count how often the test over problems alone, blind to seeds, rejects two equal methods."""
+    random = np.random.default_rng([rng, world.problems, world.seeds])
+    differences_PSM = _differences(world, pair, simulations, 0.0, random)
+    tested = paired_test(differences_PSM.mean(axis=1, keepdims=True))
+    return Rate(float(np.mean(tested.p_M <= LEVEL)), simulations)
+
+
+def pigeonhole_coverage(world: World, pair: tuple[int, int], simulations: int, rng: int = 0) -> Rate:
+    """Count how often the percentile interval of the pigeonhole bootstrap contains the truth of two equal methods."""
+    random = np.random.default_rng([rng, world.problems, world.seeds])
+    differences_PSM = _differences(world, pair, simulations, 0.0, random)
+    problems, seeds, _ = differences_PSM.shape
+    of_problem_BP, of_seed_BS = (
+        random.multinomial(units, np.full(units, 1 / units), size=RESAMPLES) / units for units in (problems, seeds)
+    )
+    means_BM = np.einsum("bp,bs,psm->bm", of_problem_BP, of_seed_BS, differences_PSM, optimize=False)
+    low, high = np.quantile(means_BM, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    return Rate(float(np.mean((low <= 0) & (high >= 0))), simulations)
+
+
+def _differences(
+    world: World, pair: tuple[int, int], simulations: int, skill: float, random: np.random.Generator
+) -> Floats:
+    difficulty_PM = world.difficulties(simulations, random)
+    return world.scores(pair, difficulty_PM, random, skill) - world.scores(pair, difficulty_PM, random, 0.0)
+
+
+def coverage_of_overlap(sizes: tuple[int, int], distance: float, simulations: int) -> Rate:
+    """Count how often the interval contains the overlap of two unit normals, 2 Phi(-distance / 2)."""
+    random = np.random.default_rng(sizes)
+    truth, inside = 2 * stats.norm.cdf(-distance / 2), 0
+    for _ in range(simulations):
+        first, second = random.normal(0, 1, sizes[0]), random.normal(distance, 1, sizes[1])
+        low, high = overlap_interval(first, second, 100, random)
+        inside += low - 1e-9 <= truth <= high + 1e-9
+    return Rate(inside / simulations, simulations)
+
+
+def coverage_of_auroc(sizes: tuple[int, int], distance: float, simulations: int) -> Rate:
+    """Count how often the interval contains the AUROC of two unit normals, Phi(distance / sqrt 2)."""
+    random = np.random.default_rng(sizes)
+    truth, inside = stats.norm.cdf(distance / np.sqrt(2)), 0
+    for _ in range(simulations):
+        found = auroc_interval(random.normal(0, 1, sizes[0]), random.normal(distance, 1, sizes[1]), 400, random)
+        inside += found.low <= truth <= found.high
+    return Rate(inside / simulations, simulations)
+
+
+def ks_p_values(sizes: tuple[int, int], simulations: int, ties: bool = False) -> Floats:
+    """Draw p-values of two samples of one law; with `ties`, of one that takes only a few values."""
+    random = np.random.default_rng(sizes)
+
+    def drawn(size: int) -> Floats:
+        values: Floats = random.gamma(9, 0.3, size)
+        return np.round(values, 1) if ties else values
+
+    return np.array([ks_p_value(drawn(sizes[0]), drawn(sizes[1]), 199, random) for _ in range(simulations)])
+
+
+def coverage_of_shift(examples: int, seeds: int, simulations: int) -> Rate:
+    """Count how often the interval contains the mean shift of scores that fine-tuning moves by 0.4 nats on average."""
+    random = np.random.default_rng([examples, seeds])
+    inside = 0
+    for _ in range(simulations):
+        before = random.gamma(9, 0.3, examples)
+        moved_ES = random.normal(-0.4, 0.3, (examples, 1)) + random.normal(0, 0.05, (1, seeds)) * (seeds > 1)
+        found = paired_shift(before, before[:, None] + moved_ES + random.normal(0, 0.1, (examples, seeds)))
+        inside += found.low <= -0.4 <= found.high
+    return Rate(inside / simulations, simulations)
+
+
+PASS_1, STRICT = (1, 1), (10, 5)
+ONE_SEED = World(44, 1)
+WITH_SEED_NOISE = (  # about as much as moves a method by 3 to 6 percentage points
+    World(44, 3, seed=0.3, pair=0.7),
+    World(156, 3, seed=0.3, pair=0.7),
+    World(44, 5, seed=0.6, pair=0.7),
+    World(156, 5, seed=0.3, pair=0.7),
+)
+QUIET_SEEDS = World(44, 3, pair=0.7)
+SIZES = (97, 200)  # examples of p0 and p2
+
+
+def main() -> None:
+    """Print the table of docs/statistics.md."""
+    many = int(os.environ.get("IBFT_SIMULATIONS", "1000"))
+    few = max(many // 5, 1)
+    print("| quantity | setting | share | promised | simulations |\n|:--|:--|--:|--:|--:|")
+
+    def row(quantity: str, setting: object, rate: Rate, promised: str = "95%") -> None:
+        print(f"| {quantity} | {setting} | {rate.share:.1%} | {promised} | {rate.of:,} |", flush=True)
+
+    for world in (ONE_SEED, *WITH_SEED_NOISE):
+        row("interval of Pass@1", world, coverage_of_metric(world, PASS_1, many))
+        row("interval of Pass@10^(5)", world, coverage_of_metric(world, STRICT, many))
+        row("interval of a difference in Pass@1", world, paired(world, PASS_1, many, skill=0.6)[0])
+        row("paired test, equal methods, Pass@1", world, paired(world, PASS_1, many, skill=0.0)[1], "5%")
+        if world.seeds > 1:
+            row("the same, blind", world, blind_alarms(world, PASS_1, few), "5%")
+            row("pigeonhole percentiles, difference of equal methods", world, pigeonhole_coverage(world, PASS_1, few))
+    row(
+        "paired test, equal methods, Pass@1", QUIET_SEEDS, paired(QUIET_SEEDS, PASS_1, many, skill=0.0)[1], "at most 5%"
+    )
+    for distance in (0.0, 0.3, 1.0, 2.5):
+        setting = f"normals {distance:g} apart, {SIZES[0]} and {SIZES[1]} scores"
+        row("interval of the overlap", setting, coverage_of_overlap(SIZES, distance, few))
+        row("interval of AUROC", setting, coverage_of_auroc(SIZES, distance, few))
+    for ties in (False, True):
+        p_values = ks_p_values(SIZES, many, ties)
+        row("KS, p of equal laws" + " with ties" * ties, SIZES, Rate(float(np.mean(p_values <= LEVEL)), many), "5%")
+    for seeds in (1, 3):
+        row("interval of the shift", f"97 examples, seeds: {seeds}", coverage_of_shift(97, seeds, many))
+
+
+if __name__ == "__main__":
+    main()
