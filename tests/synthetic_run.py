@@ -138,6 +138,8 @@ def problems(benchmark: str, count: int = 44) -> pd.DataFrame:
             if verilog
             else "def check(candidate):\n    assert candidate([2, 1]) == [1, 2]\n",
             "reference_solution": "  assign y = a & b;\nendmodule\n" if verilog else "    return sorted(x)\n",
+            "harness": None,
+            "files": None,
         }
     )
 

@@ -135,6 +135,7 @@ def test_an_example_without_a_scorable_token_is_refused_by_name(
 def test_an_adapter_is_scored_as_part_of_the_model(tiny_folder: Path, examples: pd.DataFrame, tmp_path: Path) -> None:
     """The command merges the adapter; the reference runs it unmerged."""
     model, tokenizer = load_model(tiny_folder, None, "float32")
+    torch.manual_seed(0)
     with_lora = add_lora(model, LoRA(rank=4))
     for name, parameter in with_lora.named_parameters():
         if "lora_B" in name:

@@ -100,15 +100,18 @@ def test_a_packed_run_trains_as_a_padded_one(tmp_path: Path) -> None:
 def test_attention_that_cannot_be_kept_apart_is_refused(change: dict[str, object]) -> None:
     model = make_tiny_llama(64)
     vars(model.config).update(change)
-    with pytest.raises(UserError, match=r"training\.packing: the attention of LlamaForCausalLM"):
+    with pytest.raises(UserError, match=r"training\.packing: the attention of llama"):
         attention_for(model, packing=True)
 
 
 def test_a_model_without_exchangeable_attention_is_refused() -> None:
+    config = SimpleNamespace(model_type="recurrent")
+    config.get_text_config = lambda: config
+
     class Recurrent(SimpleNamespace):
         @staticmethod
         def is_backend_compatible() -> bool:
             return False
 
-    with pytest.raises(UserError, match=r"training\.packing: the attention of Recurrent"):
-        attention_for(Recurrent(config=SimpleNamespace()), packing=True)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"training\.packing: the attention of recurrent"):
+        attention_for(Recurrent(config=config), packing=True)  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ FOLDERS = (
     "metrics",
     "models",
     "problems",
+    "references",
     "samples",
     "selection",
     "tables",

@@ -315,6 +315,7 @@ TABLES = {
     for table in (
         EXAMPLES,
         PROBLEMS,
+        REFERENCES,
         MEMORIZATION,
         GRADIENTS,
         GRADIENT_DECILES,
