@@ -58,7 +58,7 @@ scattergather:
     gradients=CONFIG.gradients.shards,
 
 
-# What is wrong with a benchmark is told before hours of training: these jobs come first, and while one runs, no job
+# A run tells what is wrong with a benchmark before hours of training: these jobs come first, and while one runs, no job
 # starts that runs a model.
 FIRST = 1
 ALONE = dict(model_slots=1000)  # as many as profiles/default has

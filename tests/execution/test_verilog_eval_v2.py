@@ -39,7 +39,7 @@ def problems(shared_data: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judge(problems: pd.DataFrame) -> Iterator[Judge]:
-    """Of every eighth problem and the register."""
+    """It knows every eighth problem and the register."""
     few = problems.iloc[::EVERY]
     with Judge(pd.concat([few, problems[problems["task_id"] == REGISTER]]), SETTINGS, 2) as started:
         yield started

@@ -107,7 +107,7 @@ def test_pooled_trials_never_vary_more_than_the_mean_of_trials() -> None:
 
 
 def test_the_standard_error_counts_problems_and_seeds_as_the_textbook_does() -> None:
-    """Of a problem and a seed effect of known sizes, without interaction: the sum of both variances of a mean."""
+    """Problem and seed effects of known sizes, without interaction, add up to the sum of both variances of a mean."""
     of_problem, of_seed = np.array([0.1, -0.2, 0.3, -0.2]), np.array([0.05, -0.05, 0.0])
     scores_PSM = (0.5 + of_problem[:, None] + of_seed)[..., None]
     expected = of_problem.var(ddof=1) / 4 + of_seed.var(ddof=1) / 3

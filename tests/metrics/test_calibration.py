@@ -126,7 +126,7 @@ def test_with_seed_noise_intervals_of_metrics_cover_the_truth_97_percent_of_the_
 
 @pytest.mark.parametrize(("distance", "highest"), [(0.0, 0.975), (0.3, 0.97), (1.0, 0.97), (2.5, 0.975)])
 def test_the_interval_of_the_overlap_covers_it(distance: float, highest: float) -> None:
-    """Of equal laws, whose overlap is the largest possible, it can only miss on one side."""
+    """Equal laws have the largest possible overlap, so the interval can only miss on one side."""
     assert promised(coverage_of_overlap((60, 80), distance, max(FEW // 4, 50)), high=highest)
 
 

@@ -1,4 +1,4 @@
-"""How far each quantity of a stage is from what a model's own forward pass gives, on tiny models of many families.
+"""Each quantity of a stage is compared with what a model's own forward pass gives, on tiny models of many families.
 
 `make families` writes the table of them, docs/models.md.
 """
@@ -119,7 +119,7 @@ def ft(family: str) -> float:
 
 
 def _gradient_of_states(family: str) -> float:
-    """Of training, and of GraNd and EL2N, where each token has its own weight."""
+    """Compare the gradient of a loss in which each token has its own weight, as in training, GraNd and EL2N."""
     generator = torch.Generator().manual_seed(3)
     own = head(make_family(family))
     hidden_ND = torch.randn(11, own.width, generator=generator)

@@ -38,7 +38,7 @@ Reference = PythonReference | VerilogReference
 
 @dataclass(frozen=True)
 class References:
-    """What was found of each problem, by task_id."""
+    """The references hold what was measured of each problem, by task_id."""
 
     python: dict[str, PythonReference]
     verilog: dict[str, VerilogReference]

@@ -16,7 +16,7 @@ Counts = NDArray[np.int64]
 
 LEVEL = 0.05
 GRID = 512  # points at which densities are compared
-# How far the two densities are from their mean, times their own distance; 0: equal.
+# Each value scales the distance of the two densities from their mean; 0 makes them equal, 1 leaves them as they are.
 _APART = (0.0, 0.3, 0.55, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7, 2.2, 3.0)
 
 
