@@ -25,7 +25,7 @@ def digest(root: Path, script: str, *modules: str) -> str:
 
 def digests(root: Path, scripts: set[str], *modules: str) -> dict[str, str]:
     """The digest of each script, from the sources as they are now."""
-    for cached in (module._content, module._definitions, module._imported, module.imports_of):
+    for cached in (module._content, module._definitions, module._imported, module._files, module.imports_of):
         cached.cache_clear()
     return {script: module.code_digest(root / "workflow" / "scripts" / script, *modules) for script in scripts}
 
