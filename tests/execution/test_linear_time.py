@@ -1,7 +1,8 @@
 """Whatever a completion's text is, the judge's own process spends time on it in proportion to its length.
 
 A completion may have any length, and what is done to its text outside a cell is under no limit. So each text here is
-tried at 400 kB (by `make fuzz` at 5 MB) and at an eighth of that: eight times the CPU time is linear, 64 times quadratic.
+tried at 400 kB (by `make fuzz` at 5 MB) and at an eighth of that: eight times the CPU time is linear, 64 times
+quadratic.
 """
 
 import gc

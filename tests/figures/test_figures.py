@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
+import matplotlib
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -72,7 +73,9 @@ def test_every_word_is_on_the_page(draw, models, metrics, tmp_path, monkeypatch)
     monkeypatch.setitem(style._RC, "svg.fonttype", "none")  # words, not outlines
     two_benchmarks = pd.concat([metrics, metrics[metrics["dataset"] == "rtl"].assign(benchmark="a-second-benchmark")])
     several = pd.concat([two_benchmarks.assign(model=f"a-model-of-some-length-{number}") for number in range(models)])
-    page = ElementTree.parse(written(draw(several, LABELS, SETTINGS), tmp_path)).getroot()
+    with matplotlib.rc_context(style._RC):
+        draw(several, LABELS, SETTINGS).savefig(tmp_path / "figure.svg")
+    page = ElementTree.parse(tmp_path / "figure.svg").getroot()
     width, height = (float(page.attrib[side].removesuffix("pt")) for side in ("width", "height"))
     found = [(x, y, "".join(text.itertext())) for x, y, text in placed_texts(page)]
     assert len(found) > 10
