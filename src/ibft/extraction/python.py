@@ -78,7 +78,7 @@ def _definition(name: str) -> re.Pattern[str]:
 
 
 def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
-    """The longest run of lines from the first one that is valid Python, less blank lines, comments and decorators at its end.
+    """The longest run of lines from the first one that is valid Python, less what ends no statement at its end.
 
     Where a text fails on some line, all of its prefixes that hold this line fail, so the search goes on above it. It
     is given up when so much has been parsed as only text that was made for it takes.
