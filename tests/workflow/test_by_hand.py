@@ -9,7 +9,7 @@ def test_a_printed_command_writes_what_the_workflow_wrote(checkout: Checkout) ->
     asked = ["jobs", "select_examples", "--configfile", str(checkout.work / "config.yaml")]
     asked += ["--directory", str(checkout.work)]
     command = [str(checkout.python), "-c", "from ibft.cli import main; main()", *asked]
-    environment = {**checkout.environment(), "WARM_PYTHON": str(checkout.python)}
+    environment = checkout.environment()
     listed = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=checkout.root, env=environment
     ).stdout
