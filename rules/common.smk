@@ -23,7 +23,7 @@ from ibft.runtime.watchdog import start_watchdog
 from ibft.store.code_digest import code_digest
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.store.run_records import Job, RunRecord, named_profile, split_options
-from ibft.tables.paper import LAYOUTS
+from ibft.tables.paper_layouts import LAYOUTS
 
 try:
     for path in workflow.config_settings.configfiles:

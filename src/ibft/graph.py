@@ -34,7 +34,7 @@ from ibft.metrics.runs import expand_runs
 from ibft.paths import Results, Run, Variant
 from ibft.runtime.errors import UserError
 from ibft.selection.criteria import CRITERIA
-from ibft.tables.paper import fillable
+from ibft.tables.paper_layouts import fillable
 
 Paths = list[str]
 BASE = "base"
