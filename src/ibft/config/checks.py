@@ -163,7 +163,9 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
     layers = {
-        f"methods.{m}.layer": config.methods[m].layer for m in experiment.methods if config.methods[m].kind == "ibft"
+        f"methods.{m}.layer": config.methods[m].layer
+        for m in experiment.methods
+        if config.methods[m].kind not in ("base", "ft")
     }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:

@@ -26,8 +26,8 @@ from ibft.training.deepspeed_backend import DeepSpeedBackend
 from ibft.training.distributed import ALONE, World
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.loop import Trained, train
-from ibft.training.model import Bottleneck, IBModel
-from ibft.training.objective import IBHead, IBSettings
+from ibft.training.model import Bottleneck, HeadTraining, IBModel
+from ibft.training.objective import IBHead, IBSettings, NoisyHead
 from ibft.training.telemetry import Tracker
 
 logger = logging.getLogger(__name__)
@@ -136,30 +136,51 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
     if recipe.method.kind == "ft":
         return None
     method = recipe.method
-    released = method.objective == "released-code"
+    released = method.kind == "ibft" and method.objective == "released-code"
     depth = len(layers(model))
     if recipe.layer > depth:
         raise UserError(f"the method's layer: {recipe.layer} is out of range, {model_type(model)} has 1 to {depth}")
-    if head(model).width != width(model):
+    if method.has_head and head(model).width != width(model):
         raise UserError(
             f"IB-FT puts the head on states as wide as the layers' ({width(model)}), and that of this "
             f"{model_type(model)} reads states of width {head(model).width}: use another model, or FT alone"
         )
     if released and recipe.training.packing:
         raise UserError("training.packing: objective released-code averages KL over padding; set packing to false")
-    ib_head = IBHead(
-        width(model),
-        method.bottleneck,
-        normalize_hidden=method.normalize_hidden,
-        log_variance_limit=_RELEASED_LOG_VARIANCE_LIMIT if released else None,
+    ib_head = _make_head(method, width(model))
+    head_rate = method.head_learning_rate or recipe.training.learning_rate
+    return Bottleneck(
+        ib_head.to(model.device) if ib_head else None,
+        _settings_of(method),
+        recipe.layer,
+        HeadTraining(method.head_warmup_steps, head_rate / recipe.training.learning_rate, method.clip),
     )
-    settings = IBSettings(
+
+
+def _make_head(method: Method, state_width: int) -> IBHead | NoisyHead | None:
+    normalize = method.normalize_hidden
+    if method.kind == "rms":
+        return None
+    if method.kind == "noise":
+        return NoisyHead(state_width, method.bottleneck, method.noise_scale, normalize_hidden=normalize)
+    limit = _RELEASED_LOG_VARIANCE_LIMIT if method.objective == "released-code" else None
+    return IBHead(state_width, method.bottleneck, normalize_hidden=normalize, log_variance_limit=limit)
+
+
+def _settings_of(method: Method) -> IBSettings:
+    """Return the objective of a method: of a control the one that is called like its kind."""
+    if method.kind in ("noise", "rms"):
+        return IBSettings(method.alpha, kl_scope=method.kl_scope, objective="noise" if method.has_head else "rms")
+    if method.objective == "released-code":
+        return IBSettings(method.alpha, method.beta, kl_scope="padded", kl_reduction="mean")
+    return IBSettings(
         method.alpha,
         method.beta,
-        kl_scope="padded" if released else method.kl_scope,
-        kl_mean_over_dimensions=released,
+        kl_scope=method.kl_scope,
+        kl_reduction=method.kl_reduction,
+        objective=method.objective,
+        kl_weight=method.kl_weight,
     )
-    return Bottleneck(ib_head.to(model.device), settings, recipe.layer)
 
 
 def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
