@@ -153,6 +153,12 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
         except UserError as error:
             yield str(error)
     for method in experiment.methods:
+        own = config.methods[method]
+        if config.compute.deepspeed and own.has_head and (own.clip == "apart" or own.head_warmup_steps):
+            yield (
+                f"compute.deepspeed: methods.{method} of experiment {experiment_name} needs the gradients of head and "
+                "LoRA apart, which DeepSpeed does not give; set its `clip: together` and `head_warmup_steps: 0`"
+            )
         if training.packing and config.methods[method].objective == "released-code":
             yield (
                 f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "

@@ -249,6 +249,14 @@ class Contamination(Section):
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 
+class HeldOut(Section):
+    """Examples that are never trained on: settings are chosen by their NLL, and by no benchmark."""
+
+    fraction: float = Field(0.1, ge=0, lt=1, description="of the examples, in whole families where there are; 0: none")
+    examples: Positive = Field(256, description="at most about so many")
+    points: Few = Field(4, description="evaluations in a training, the last after its last step; one more is before it")
+
+
 class LoRA(Section):
     rank: Positive = 32
     alpha: float = Field(32, gt=0)
@@ -283,8 +291,8 @@ class Training(Section):
         0,
         ge=0,
         le=1_000_000,
-        description="steps between those in which the log tells what each term of IB-FT does to LoRA, the first and the "
-        "last among them; 0: in none",
+        description="steps between those in which the log tells what each term of IB-FT does to LoRA, the first and "
+        "the last among them; 0: in none",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()

@@ -172,6 +172,15 @@ TRAINING_LOG = _table(
     cosine=_nullable(_real),  # of CE's gradient and that of all that is added to it
 )
 
+HELD_OUT = _table(
+    "held_out",
+    1,
+    step=_count,  # of training; 0 is the base model
+    example_id=_text,
+    tokens=_count,  # response tokens
+    nll=_real,  # mean negative log-likelihood of the response's tokens, in nats, in the words of training's profile
+)
+
 SAMPLES = _table(
     "samples",
     2,
@@ -336,6 +345,7 @@ TABLES = {
         CONTAMINATION,
         SELECTION,
         TRAINING_LOG,
+        HELD_OUT,
         SAMPLES,
         VERDICTS,
         PASS_COUNTS,

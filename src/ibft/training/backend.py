@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 class Norms(NamedTuple):
-    """Norms of the gradient over all processes, before clipping; None where there is no such part, or it is not known."""
+    """Norms of the gradient over all processes, before clipping; None where there is no such part."""
 
     gradient: float
     lora: float | None = None

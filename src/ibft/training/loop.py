@@ -23,6 +23,7 @@ from ibft.training.backend import Backend, Norms
 from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
+from ibft.training.held_out import HeldOutExamples
 from ibft.training.model import IBModel, StepSeed, seed_words
 from ibft.training.objective import Loss, TokenCounts, count_tokens
 from ibft.training.regimes import WATCHED
@@ -40,11 +41,12 @@ _TERMS = Loss.terms()
 
 @dataclass(frozen=True)
 class Trained:
-    """A run leaves its parameters by name, and a row of TRAINING_LOG and of `stopwatch` for each step."""
+    """A run leaves its parameters by name, rows of TRAINING_LOG and of `stopwatch` for each step, and of HELD_OUT."""
 
     learned: dict[str, Tensor]
     log: list[Row]
     speed: list[Row]
+    held_out: list[Row]
 
 
 def train(
@@ -57,6 +59,7 @@ def train(
     pad_token: int,
     checkpoints: Checkpoints,
     world: World,
+    held_out: HeldOutExamples | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train the parameters of `ib_model` that require gradients, in place.
@@ -71,7 +74,8 @@ def train(
     Raises:
         UserError: an example has no response token left, or a loss is not finite.
     """
-    _check(examples, settings)
+    _check([example.response_tokens for example in examples], settings)
+    _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
@@ -82,6 +86,7 @@ def train(
 
     ib_model.train()
     response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
+    at_first = {"0": held_out.score(ib_model)} if held_out and not rows else {}
     remaining = _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before)
     with progress("training", unit="steps", total=before + steps, done=done) as bar:
         for step, chosen in remaining:
@@ -96,13 +101,15 @@ def train(
 
             response_tokens += counts.response
             row = _log_row(step, max(0, step) / steps_per_epoch, parts, rate, norms, response_tokens, seen)
-            rows.append({"log": row, "speed": speed})
+            scores = {str(step): held_out.score(ib_model)} if held_out and held_out.is_due(step, steps) else {}
+            rows.append({"log": row, "speed": speed, "held_out": ({} if rows else at_first) | scores})
             _tell(step, steps, row | speed, trackers)
             if (before + step) % checkpoints.every_steps == 0 and step < steps:
                 backend.save(checkpoints, before + step, rows)
             bar.advance()
     ib_model.eval()
-    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
+    scored = [each for row in rows for each in held_out.rows(row["held_out"])] if held_out else []
+    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows], scored)
 
 
 def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
@@ -238,11 +245,11 @@ def _backward(
     return dict.fromkeys(("total", *_TERMS)) | dict(zip(present, added.tolist(), strict=True))
 
 
-def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not len(example.response) for example in examples)
+def _check(response_tokens: Sequence[int], settings: Training) -> None:
+    empty = response_tokens.count(0)
     if empty:
         raise UserError(
-            f"training.max_length: {empty} of {len(examples)} examples have no response token within "
+            f"training.max_length: {empty} of {len(response_tokens)} examples have no response token within "
             f"{settings.max_length} tokens; raise max_length"
         )
 

@@ -23,6 +23,7 @@ The authors' released code computes another number, which these settings reprodu
 docs/adr/0006-objective-of-the-released-code.md.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
@@ -178,8 +179,9 @@ def _normalized(hidden_ND: Tensor) -> Tensor:
 
 def root_mean_square(hidden_ND: Tensor) -> Tensor:
     """RMS of each state, [N], in float32 or float64; its gradient at a state of zeros is 0."""
-    size_N: Tensor = torch.linalg.vector_norm(hidden_ND.to(accumulating(hidden_ND)), dim=-1)
-    return size_N / hidden_ND.shape[-1] ** 0.5
+    width: int = hidden_ND.shape[-1]
+    size_N: Tensor = torch.linalg.vector_norm(hidden_ND.to(accumulating(hidden_ND)), dim=-1) / math.sqrt(width)
+    return size_N
 
 
 def kl_to_standard_normal(mean_NZ: Tensor, log_variance_NZ: Tensor) -> Tensor:
@@ -219,7 +221,7 @@ def ib_ft_loss(
     Raises:
         ValueError: an objective without the head or the tensors that it needs.
     """
-    predicts_BT = _predicts_response(labels_BT)
+    predicts_BT = predicts_response(labels_BT)
     targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
     ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head, targets_N) / counts.response
     if settings is None and ib_head is None:
@@ -250,7 +252,7 @@ def ib_ft_loss(
 def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> TokenCounts:
     """Count the tokens of one micro-batch that enter each mean."""
     return TokenCounts(
-        response=int(_predicts_response(labels_BT).sum()), kl=int(kl_tokens(labels_BT, valid_BT, kl_scope).sum())
+        response=int(predicts_response(labels_BT).sum()), kl=int(kl_tokens(labels_BT, valid_BT, kl_scope).sum())
     )
 
 
@@ -258,10 +260,10 @@ def kl_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> Tensor:
     """Mask [B, T] of the positions whose KL is counted; `padded` counts all, as the released code does."""
     if kl_scope == "padded":
         return torch.ones_like(valid_BT)
-    return valid_BT if kl_scope == "sequence" else _predicts_response(labels_BT)
+    return valid_BT if kl_scope == "sequence" else predicts_response(labels_BT)
 
 
-def _predicts_response(labels_BT: Tensor) -> Tensor:
+def predicts_response(labels_BT: Tensor) -> Tensor:
     """Return true at t where label t + 1 is a response token."""
     predicts_BT = torch.zeros_like(labels_BT, dtype=torch.bool)
     predicts_BT[:, :-1] = labels_BT[:, 1:] != IGNORED

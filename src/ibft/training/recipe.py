@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.sections import Method, Training
 from ibft.models.architecture import head, layers, model_type, width
 from ibft.models.attention import can_pack, packed_attention
-from ibft.models.encoding import encode_with_profile
+from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.lora import add_lora
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
@@ -25,6 +25,7 @@ from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import DeepSpeedBackend
 from ibft.training.distributed import ALONE, World
 from ibft.training.fused_lora import fuse_lora
+from ibft.training.held_out import HeldOutExamples
 from ibft.training.loop import Trained, train
 from ibft.training.model import Bottleneck, HeadTraining, IBModel
 from ibft.training.objective import IBHead, IBSettings, NoisyHead
@@ -60,11 +61,15 @@ def fine_tune(
     adapter: Path,
     checkpoints: Checkpoints,
     *,
+    held_out: pd.DataFrame | None = None,
+    held_out_points: int = 4,
     world: World = ALONE,
     deepspeed: str | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
+
+    Examples in `held_out` are scored before, after and on the way, `held_out_points` times but for the first.
 
     The checkpoint lives while training runs and is gone afterwards.
 
@@ -80,15 +85,25 @@ def fine_tune(
     if training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
+
+    def encode(frame: pd.DataFrame) -> list[EncodedExample]:
+        return encode_with_profile(tokenizer, frame, recipe.profile, training.max_length)
+
+    pad_token = tokenizer.pad_token_id or 0
+    scored = None
+    if held_out is not None:
+        ids, own = held_out["example_id"].tolist(), encode(held_out)
+        scored = HeldOutExamples(ids, own, training, points=held_out_points, pad_token=pad_token, world=world)
     with attention_for(model, packing=training.packing):
         trained = train(
             ib_model,
             _make_backend(ib_model, training, world, deepspeed),
-            encode_with_profile(tokenizer, examples, recipe.profile, training.max_length),
+            encode(examples),
             training,
             seed=recipe.seed,
-            pad_token=tokenizer.pad_token_id or 0,
+            pad_token=pad_token,
             checkpoints=checkpoints,
+            held_out=scored,
             world=world,
             trackers=trackers,
         )
@@ -123,6 +138,13 @@ def _make_backend(ib_model: IBModel, training: Training, world: World, deepspeed
         )
     if deepspeed is None:
         return TorchBackend(ib_model, training, world)
+    if ib_model.bottleneck and (
+        ib_model.bottleneck.training.warmup_steps or ib_model.bottleneck.training.clip == "apart"
+    ):
+        raise UserError(
+            "compute.deepspeed: it takes one norm of all gradients, and one of each parameter in every step; set the "
+            "method's `clip: together` and `head_warmup_steps: 0`, or leave compute.deepspeed out"
+        )
     return DeepSpeedBackend(ib_model, training, world, deepspeed)
 
 

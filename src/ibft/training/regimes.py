@@ -1,8 +1,9 @@
-"""Verdicts on what the terms of IB-FT did in a training, read off its watched steps; docs/objective.md explains them."""
+"""Verdicts on what the terms of IB-FT did in a training, read off its watched steps (docs/objective.md)."""
 
-import math
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 ACTIVE_NATS = 0.01  # a dimension of z whose KL is above this carries something
@@ -63,13 +64,12 @@ def sentence(log: pd.DataFrame) -> str:
     """Return the verdicts in one line; empty where there is nothing to judge."""
     if watched_steps(log).empty:
         return ""
-    found = verdicts(log)
-    return (
-        "; ".join(f"{name} ({why})" for name, why in found.items()) or "none of collapsed, inert, fighting, informative"
-    )
+    told = "; ".join(f"{name} ({why})" for name, why in verdicts(log).items())
+    return told or "none of collapsed, inert, fighting and informative"
 
 
-def unigram_entropy(counts: pd.Series) -> float:
+def unigram_entropy(counts: npt.ArrayLike) -> float:
     """Return the entropy of a distribution that is given as counts, in nats."""
-    shares = counts[counts > 0] / counts.sum()
-    return -math.fsum(shares * shares.map(math.log))
+    counts_V = np.asarray(counts, dtype=np.float64)
+    shares = counts_V[counts_V > 0] / counts_V.sum()
+    return -float(shares @ np.log(shares))

@@ -7,10 +7,8 @@ whole. Nothing that is trained changes by it.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -28,8 +26,13 @@ class GradientWatch:
     """LoRA's gradient below l*, by term: `before` and `after` stand round the backward pass of one micro-batch."""
 
     def __init__(self, ib_model: IBModel) -> None:
-        """Watch `ib_model`, which has something that is added to CE."""
-        assert ib_model.bottleneck is not None
+        """Watch `ib_model`.
+
+        Raises:
+            ValueError: it learns by FT, which adds nothing to CE.
+        """
+        if ib_model.bottleneck is None:
+            raise ValueError("FT has one term alone: there is nothing to take apart")
         below = layers(ib_model.model)[: ib_model.bottleneck.layer]
         self._parameters = [p for layer in below for p in layer.parameters() if p.requires_grad]
         self._names = ["ce", *ib_model.bottleneck.settings.weights]
@@ -90,5 +93,7 @@ def kl_facts(kl_Z: Tensor) -> dict[str, float]:
 def yardsticks(ib_model: IBModel, examples: Sequence[EncodedExample]) -> dict[str, float]:
     """Return what CE_IB is measured by, in nats: a uniform guess, and one by the frequencies of response tokens."""
     tokens = np.concatenate([example.ids[example.first_predicted :] for example in examples])
-    counts: Any = pd.Series(tokens).value_counts()
-    return {"uniform_nats": math.log(head(ib_model.model).vocabulary), "unigram_nats": unigram_entropy(counts)}
+    return {
+        "uniform_nats": math.log(head(ib_model.model).vocabulary),
+        "unigram_nats": unigram_entropy(np.bincount(tokens)),
+    }
