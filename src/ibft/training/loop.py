@@ -97,7 +97,7 @@ def train(
                 torch.manual_seed(_dropout_seed(seed, step, world.rank))
                 rate = learning_rate(step, steps, settings)
                 parts, norms = take_step(backend, shares, counts, (seed, step), rate, world, watch)
-                seen = watched_by | _seen(watch, parts, world) if watch else {}
+                seen = watched_by | _seen(watch, world) if watch else {}
 
             response_tokens += counts.response
             row = _log_row(step, max(0, step) / steps_per_epoch, parts, rate, norms, response_tokens, seen)
@@ -189,7 +189,7 @@ def _yardsticks_if_watched(
     return yardsticks(ib_model, examples)
 
 
-def _seen(watch: GradientWatch, parts: Parts, world: World) -> Row:
+def _seen(watch: GradientWatch, world: World) -> Row:
     facts = shares_and_cosine(watch.gradients(world))
     return facts | (kl_facts(world.all_reduce(watch.kl_Z)) if watch.kl_Z is not None else {})
 
