@@ -87,5 +87,6 @@ def _border(axes: Axes, value: float, text: str) -> None:
         return
     axes.axhline(value, color=GREY, linestyle="--", linewidth=0.8)
     axes.annotate(
-        text, (1, value), (0, 2), ("axes fraction", "data"), "offset points", ha="right", color=GREY, fontsize=7
-    )
+        text, (1, value), (0, 2), ("axes fraction", "data"), "offset points", ha="right", color=GREY, fontsize=7,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+    )  # fmt: skip
