@@ -28,6 +28,7 @@ if not is_complete(workflow.config_settings.overwrite_config):
 include: "rules/common.smk"
 include: "rules/prepare.smk"
 include: "rules/contamination.smk"
+include: "rules/held_out.smk"
 include: "rules/memorization.smk"
 include: "rules/gradients.smk"
 include: "rules/selection.smk"

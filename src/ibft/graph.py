@@ -13,6 +13,7 @@ from ibft.config.jobs import (
     CountPasses,
     DrawFigure,
     Execute,
+    HoldOut,
     MeasureGeometry,
     MeasureReferences,
     PrepareModel,
@@ -112,7 +113,18 @@ class Graph:
         return [self.results.contamination(dataset, benchmark) for benchmark in of_dataset]
 
     def examples(self, dataset: str) -> str:
-        """Return the examples that jobs score, select and train on: all, or those that overlap with no benchmark."""
+        """Return the examples that jobs score, select and train on: those that are not held out."""
+        is_split = bool(self.held_out_examples(dataset))
+        return self.results.training_examples(dataset) if is_split else self.usable_examples(dataset)
+
+    def held_out_examples(self, dataset: str) -> Paths:
+        """Return the examples that are never trained on; none of the reference, on which nothing is trained."""
+        trained_on = {experiment.dataset for experiment in self.config.experiments.values()}
+        is_split = self.config.held_out.fraction and dataset in trained_on
+        return [self.results.held_out_examples(dataset)] if is_split else []
+
+    def usable_examples(self, dataset: str) -> str:
+        """Return all examples, or those that overlap with no benchmark."""
         drop = self.config.contamination.drop and self.contamination(dataset)
         return self.results.decontaminated(dataset) if drop else self.results.examples(dataset)
 
@@ -190,6 +202,9 @@ class Graph:
         selection = Selection.model_validate({"by": by, "keep_fraction": float(keep_fraction)})
         return SelectExamples(selection=selection, k=self.config.memorization.k_selection, seed=self.config.seed)
 
+    def hold_out(self) -> HoldOut:
+        return HoldOut(held_out=self.config.held_out.without("points"), seed=self.config.seed)
+
     def train(self, variant: Variant) -> Train:
         method = self.config.methods[variant.method]
         return Train(
@@ -198,6 +213,7 @@ class Graph:
             training=self.config.training_of(variant.model, variant.dataset).without("seeds"),
             profile=self.config.experiment_of(variant.model, variant.dataset).profile,
             precision=self.config.models[variant.model].precision,
+            held_out_points=self.config.held_out.points,
             seed=variant.seed,
         )
 
@@ -336,6 +352,7 @@ class Graph:
             "several_temperatures": self._has_several_temperatures,
             "swept_selection": lambda target: self._is_swept(target, self._share_kept),
             "swept_bottleneck": lambda target: self._is_swept(target, self._bottleneck),
+            "searched": lambda target: bool(self.config.held_out.fraction and self._is_swept(target, self._bottleneck)),
         }
         return conditions[need.condition](target)
 
@@ -370,6 +387,9 @@ class Graph:
             return self.pair_figure_inputs(figure, model, dataset)
         verdicts = f"{self.results.root}/verdicts"
         tables = CATALOGUE[figure].inputs
+        if "searched" in tables:
+            searched = self.config.variants(self.config.target(subject))
+            return {str(v): path for v in searched for path in self.held_out(v)}
         return {name: verdicts if name == "verdicts" else self.results.metrics(subject, name) for name in tables}
 
     def figure_tables(self, subject: str, figure: str) -> Paths:
@@ -392,13 +412,29 @@ class Graph:
             return dict(self._memorization_groups(model, dataset))
         if name in ("deciles", "correlations") and any(map(self._is_selected_by_gradients, variants)):
             return {name: self.results.gradient_imbalance(model, dataset, name)}
-        if name == "logs":
-            trained = [v for v in variants if self.adapter(v)]
-            return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
-        if name == "pairs":
-            measured = [v for v in variants if v.method in self.config.measured_methods]
-            return {f"{v.method}/seed{v.seed}": self.results.geometry(v) for v in measured}
+        if name in ("logs", "watched", "held_out", "pairs"):
+            tables = ((v, path) for v in variants for path in self._table_of_variant(name, v))
+            return {f"{v.method}/seed{v.seed}": path for v, path in tables}
         return {}
+
+    def _table_of_variant(self, name: Input, variant: Variant) -> Paths:
+        """Return the table of one variant that a figure draws beside others; none where it has none."""
+        if name == "held_out":
+            return self.held_out(variant)
+        if name == "pairs":
+            return [self.results.geometry(variant)] if variant.method in self.config.measured_methods else []
+        shown = self._is_watched(variant) if name == "watched" else bool(self.adapter(variant))
+        return [self.results.training_log(variant)] if shown else []
+
+    def _is_watched(self, variant: Variant) -> bool:
+        """Return true if the training log tells what a method adds to CE does."""
+        kind = self.config.methods[variant.method].kind
+        return kind not in (BASE, "ft") and self.config.training_of(variant.model, variant.dataset).watch_every > 0
+
+    def held_out(self, variant: Variant) -> Paths:
+        """Return the NLL of held-out examples; none of a base model, and none where none is held out."""
+        trained = self.adapter(variant) and self.held_out_examples(variant.dataset)
+        return [self.results.held_out(variant)] if trained else []
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
         selection = self.config.methods[variant.method].selection
@@ -428,6 +464,8 @@ class Graph:
         return {
             "problems": {name: results.problems(name) for name in self.benchmarks},
             "examples": {name: self.examples(name) for name in self.datasets},
+            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.adapter(v)},
+            "held_out": {str(v): path for v in self.config.variants() for path in self.held_out(v)},
             "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
             "memorization": of_pairs["memorization"],
             "gradients": of_pairs["gradient_imbalance"],

@@ -55,6 +55,12 @@ class Results:
     def decontaminated(self, dataset: str) -> str:
         return f"{self.root}/decontaminated/{dataset}.parquet"
 
+    def training_examples(self, dataset: str) -> str:
+        return f"{self.root}/split/{dataset}/training.parquet"
+
+    def held_out_examples(self, dataset: str) -> str:
+        return f"{self.root}/split/{dataset}/held_out.parquet"
+
     def problems(self, benchmark: str) -> str:
         return f"{self.root}/problems/{benchmark}.parquet"
 
@@ -81,6 +87,9 @@ class Results:
 
     def training_log(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/training_log.parquet"
+
+    def held_out(self, variant: Variant) -> str:
+        return f"{self.root}/training/{variant}/held_out.parquet"
 
     def geometry(self, variant: Variant) -> str:
         return f"{self.root}/geometry/{variant}.parquet"

@@ -153,6 +153,12 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
         except UserError as error:
             yield str(error)
     for method in experiment.methods:
+        own = config.methods[method]
+        if config.compute.deepspeed and own.has_head and (own.clip == "apart" or own.head_warmup_steps):
+            yield (
+                f"compute.deepspeed: methods.{method} of experiment {experiment_name} needs the gradients of head and "
+                "LoRA apart, which DeepSpeed does not give; set its `clip: together` and `head_warmup_steps: 0`"
+            )
         if training.packing and config.methods[method].objective == "released-code":
             yield (
                 f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "
@@ -163,7 +169,9 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
     layers = {
-        f"methods.{m}.layer": config.methods[m].layer for m in experiment.methods if config.methods[m].kind == "ibft"
+        f"methods.{m}.layer": config.methods[m].layer
+        for m in experiment.methods
+        if config.methods[m].kind not in ("base", "ft")
     }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:

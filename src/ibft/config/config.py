@@ -17,6 +17,7 @@ from ibft.config.sections import (
     Experiment,
     Geometry,
     Gradients,
+    HeldOut,
     ImportedSamples,
     Memorization,
     Method,
@@ -45,6 +46,7 @@ class Config(Section):
     memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
+    held_out: HeldOut = HeldOut()
     training: Training = Training()
     sampling: Sampling = Sampling()
     execution: Execution = Execution()

@@ -14,12 +14,13 @@ from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from ibft.config.messages import sentences
-from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
+from ibft.config.section import Few, Name, Positive, Precision, Section, Seed, Temperature
 from ibft.config.sections import (
     REFERENCE,
     Execution,
     Geometry,
     Gradients,
+    HeldOut,
     LoRA,
     Method,
     Metrics,
@@ -65,12 +66,18 @@ class SelectExamples(Section):
     seed: Seed = Field(0, description="of the random control")
 
 
+class HoldOut(Section):
+    held_out: HeldOut = HeldOut()
+    seed: Seed = Field(0, description="of the draw of families")
+
+
 class Train(Section):
     method: Method = Field(description="the method's entry")
     layer: Positive = Field(1, description="l*, an index from 1; only IB-FT reads it")
     training: Training = Training()
     profile: Profile = Field("chat", description="prompt profile")
     precision: Precision = Field("float32", description="of the frozen weights")
+    held_out_points: Few = Field(4, description="evaluations of held-out examples, the last after the last step")
     seed: Seed = 0
 
 

@@ -83,18 +83,22 @@ class Selection(Section):
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads the keys from objective to normalize_hidden.
+    """One row of the paper's Table 1, or a control of IB-FT. The keys from objective on are of IB-FT and its controls.
 
-    A list for keep_fraction, alpha, beta, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
+    `noise` is IB-FT with noise of a fixed size on h' in place of KL, `rms` penalizes the size of h, and reads of these
+    keys only alpha, layer and kl_scope (docs/objective.md). A list for keep_fraction, alpha, beta, kl_weight,
+    noise_scale, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
     """
 
-    kind: Literal["base", "ft", "ibft"]
+    kind: Literal["base", "ft", "ibft", "noise", "rms"]
     selection: Selection | None = None
-    objective: Literal["paper", "released-code"] = Field(
-        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope"
+    objective: Literal["paper", "released-code", "vib"] = Field(
+        "paper",
+        description="paper: CE + alpha * (KL + beta * CE_IB). vib: CE + alpha * (CE_IB + kl_weight * KL). "
+        "released-code: paper's, KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope",
     )
     alpha: float = Field(
-        0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=or_a_list
+        0.1, gt=0, description="strength of what is added to CE (paper eq. IB-FT)", json_schema_extra=or_a_list
     )
     beta: float = Field(
         0.02,
@@ -102,12 +106,35 @@ class Method(Section):
         description="weight of prediction inside the regularizer (paper eq. 6)",
         json_schema_extra=or_a_list,
     )
+    kl_weight: float = Field(
+        1e-3, ge=0, description="of objective vib: weight of KL beside CE_IB", json_schema_extra=or_a_list
+    )
+    noise_scale: float = Field(
+        1.0,
+        ge=0,
+        description="of kind noise: standard deviation of the noise on h', over the root mean square of h'",
+        json_schema_extra=or_a_list,
+    )
     layer: Positive | Ratio = Field(
         2 / 3, description="l*: an index from 1, or a fraction of the depth", json_schema_extra=or_a_list
     )
     bottleneck: Positive = Field(256, description="width d of z", json_schema_extra=or_a_list)
-    kl_scope: Scope = Field("response", description="tokens over which KL is averaged; never padding")
+    kl_scope: Scope = Field(
+        "response", description="tokens over which KL, or the size of h, is averaged; never padding"
+    )
+    kl_reduction: Literal["sum", "mean"] = Field(
+        "sum", description="of KL over z's dimensions; the paper's KL is a sum, released-code always takes the mean"
+    )
     normalize_hidden: bool = Field(False, description="divide layer-l* states by their RMS before the bottleneck")
+    head_warmup_steps: int = Field(
+        0, ge=0, le=1_000_000, description="steps before the first, in which the bottleneck's head alone is trained"
+    )
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="peak rate of the bottleneck's head; null: training.learning_rate, as LoRA's"
+    )
+    clip: Literal["together", "apart"] = Field(
+        "together", description="gradients of head and LoRA at training.max_gradient_norm: as one vector, or each alone"
+    )
     label: Label | None = None
     sweep: Name | None = Field(None, description="filled in: the method whose lists of values this is one of")
 
@@ -116,6 +143,25 @@ class Method(Section):
         if self.kind == "base" and self.selection:
             raise ValueError("a base model is not trained, so it takes no `selection`")
         return self
+
+    @model_validator(mode="after")
+    def _reads_what_it_is_given(self) -> Self:
+        """Refuse a weight that this objective lacks: who sets it expects that it does something."""
+        is_vib = self.kind == "ibft" and self.objective == "vib"
+        if self.kl_weight != type(self).model_fields["kl_weight"].default and not is_vib:
+            raise ValueError("`kl_weight` is a key of `kind: ibft` with `objective: vib` alone; paper has `beta`")
+        if self.beta != type(self).model_fields["beta"].default and self.kind == "ibft" and self.objective == "vib":
+            raise ValueError("`objective: vib` has no `beta`, the weight of CE_IB; the weight of KL is `kl_weight`")
+        if self.noise_scale != type(self).model_fields["noise_scale"].default and self.kind != "noise":
+            raise ValueError("`noise_scale` is a key of `kind: noise` alone")
+        if self.kl_reduction == "sum" or (self.kind == "ibft" and self.objective != "released-code"):
+            return self
+        raise ValueError("`kl_reduction` is a key of `kind: ibft` with objective paper or vib alone")
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a bottleneck is trained beside LoRA."""
+        return self.kind in ("ibft", "noise")
 
 
 Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
@@ -203,6 +249,14 @@ class Contamination(Section):
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 
+class HeldOut(Section):
+    """Examples that are never trained on: settings are chosen by their NLL, and by no benchmark."""
+
+    fraction: float = Field(0.1, ge=0, lt=1, description="of the examples, in whole families where there are; 0: none")
+    examples: Positive = Field(256, description="at most about so many")
+    points: Few = Field(4, description="evaluations in a training, the last after its last step; one more is before it")
+
+
 class LoRA(Section):
     rank: Positive = 32
     alpha: float = Field(32, gt=0)
@@ -233,6 +287,13 @@ class Training(Section):
         "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16",
     )
     gradient_checkpointing: bool = False
+    watch_every: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="steps between those in which the log tells what each term of IB-FT does to LoRA, the first and "
+        "the last among them; 0: in none",
+    )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()
 

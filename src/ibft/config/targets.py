@@ -32,6 +32,7 @@ RULES = (
     "drop_contaminated",
     "execute",
     "gather_scores",
+    "hold_out",
     "import_samples",
     "measure_contamination",
     "measure_geometry",
@@ -85,5 +86,5 @@ PAPER_TARGETS = {
     "fig5": Target(figures=("geometry",)),
     "fig6": Target(figures=("temperature",)),
     "figA1": Target(figures=("removal_ratio",)),
-    "search": Target(figures=("sensitivity",)),
+    "search": Target(figures=("held_out_search",)),
 }

@@ -19,6 +19,9 @@ Input = Literal[
     "deciles",  # GRADIENT_DECILES
     "correlations",  # GRADIENT_CORRELATIONS
     "logs",  # TRAINING_LOG by method and seed
+    "watched",  # the same of methods that add something to CE, where steps are watched
+    "held_out",  # HELD_OUT by method and seed
+    "searched",  # HELD_OUT by variant, of the run or target
     "pairs",  # GEOMETRY by method and seed
 ]
 
@@ -27,7 +30,7 @@ Input = Literal[
 class Need:
     """Not every run or target fulfils this condition; the remedy is to be written into the configuration."""
 
-    condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck"]
+    condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck", "searched"]
     remedy: str
 
 
@@ -38,6 +41,13 @@ SWEPT_SELECTION = Need(
 SWEPT_BOTTLENECK = Need(
     "swept_bottleneck",
     "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of an experiment",
+)
+
+
+SEARCHED = Need(
+    "searched",
+    "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of an experiment, or a "
+    "`held_out.fraction` above 0",
 )
 
 
@@ -110,6 +120,15 @@ CATALOGUE: dict[str, Entry] = {
         settings="metrics",
         needs=SWEPT_BOTTLENECK,
     ),
+    "held_out_search": Entry(
+        "Which settings of IB-FT to take",
+        "Negative log-likelihood of held-out examples after IB-FT with several settings, in nats per response token, "
+        "lower is better. The framed cell is the lowest: take that one. No benchmark has a say, so that the benchmarks "
+        "stay a fair test. Above each map: the base model and plain fine-tuning (FT). Where cells differ by less than "
+        "0.01, another seed may well frame another one.",
+        inputs=("searched",),
+        needs=SEARCHED,
+    ),
     "pass_heatmap": Entry(
         "Which problems are solved, and how reliably",
         "Each cell is the share of one problem's samples that passed. Columns run from the hardest to the easiest "
@@ -145,6 +164,23 @@ CATALOGUE: dict[str, Entry] = {
         "Loss terms over the optimizer steps. IB-FT adds the compression term KL and the prediction through the "
         "bottleneck, CE_IB, to the cross-entropy.",
         inputs=("logs",),
+        shows="model_on_dataset",
+    ),
+    "regimes": Entry(
+        "What the bottleneck does",
+        "Four questions about IB-FT and its controls. Does z still depend on h? At a KL near 0 it does not: the "
+        "encoder has collapsed. Does z predict? Only below the dashed line of token frequencies does it know more than "
+        "which tokens are common. Does all this move LoRA? Below 2% of its gradient the bottleneck is inert, and IB-FT "
+        "is FT. And whereto? A cosine below -0.3 at a large share means that it fights the cross-entropy.",
+        inputs=("watched",),
+        shows="model_on_dataset",
+    ),
+    "held_out": Entry(
+        "What fine-tuning teaches beyond its own examples",
+        "Negative log-likelihood of examples that were held out of the fine-tuning data, whole families at a time, "
+        "over the optimizer steps. Step 0 is the base model. A curve that turns upwards tells of overfitting; methods "
+        "are to be compared at their last step, and settings chosen there.",
+        inputs=("held_out",),
         shows="model_on_dataset",
     ),
     "geometry": Entry(

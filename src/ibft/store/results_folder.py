@@ -28,6 +28,7 @@ FOLDERS = (
     "references",
     "samples",
     "selection",
+    "split",
     "tables",
     "training",
     "verdicts",

@@ -147,16 +147,38 @@ SELECTION = _table(
 
 TRAINING_LOG = _table(
     "training_log",
-    1,
-    step=_count,  # optimizer steps, from 1
+    2,
+    step=_count,  # optimizer steps, from 1; those of the warm-up of IB-FT's head come before, and end at 0
     epoch=_real,
-    loss=_real,  # CE + alpha * (KL + beta * CE_IB)
+    loss=_real,  # the objective: CE + alpha * (KL + beta * CE_IB) in the paper
     ce=_real,
-    kl=_nullable(_real),  # null for FT, which has no bottleneck
+    kl=_nullable(_real),  # over z's dimensions as `kl_reduction` says; null for FT, which has no bottleneck
     ce_ib=_nullable(_real),
-    learning_rate=_real,
-    gradient_norm=_real,  # before clipping
+    rms=_nullable(_real),  # of the state of layer l*; null but for the control that penalizes it
+    learning_rate=_real,  # of LoRA
+    gradient_norm=_real,  # before clipping, as the next two are
+    lora_gradient_norm=_nullable(_real),  # null where DeepSpeed tells the norm of the whole alone
+    head_gradient_norm=_nullable(_real),  # of the bottleneck's head
     response_tokens=pa.int64(),  # cumulative
+    # The rest is null but in watched steps of IB-FT and its controls.
+    kl_nats=_nullable(_real),  # KL per token, summed over z's dimensions
+    active_dimensions=_nullable(_count),  # of z: KL above 0.01 nats
+    uniform_nats=_nullable(_real),  # ln V: CE_IB of a uniform guess
+    unigram_nats=_nullable(_real),  # entropy of the responses' token frequencies
+    share_ce=_nullable(_real),  # of LoRA's gradient below l*, by norm, as each term gives it; they add up to 1
+    share_kl=_nullable(_real),  # of alpha KL
+    share_ce_ib=_nullable(_real),  # of alpha beta CE_IB
+    share_rms=_nullable(_real),  # of alpha RMS
+    cosine=_nullable(_real),  # of CE's gradient and that of all that is added to it
+)
+
+HELD_OUT = _table(
+    "held_out",
+    1,
+    step=_count,  # of training; 0 is the base model
+    example_id=_text,
+    tokens=_count,  # response tokens
+    nll=_real,  # mean negative log-likelihood of the response's tokens, in nats, in the words of training's profile
 )
 
 SAMPLES = _table(
@@ -323,6 +345,7 @@ TABLES = {
         CONTAMINATION,
         SELECTION,
         TRAINING_LOG,
+        HELD_OUT,
         SAMPLES,
         VERDICTS,
         PASS_COUNTS,

@@ -11,12 +11,13 @@ from torch import Tensor
 from ibft.config.deepspeed import own_settings
 from ibft.config.sections import Training
 from ibft.store.files import write_bytes
-from ibft.training.backend import Rows, make_optimizer
+from ibft.training.backend import Norms, Rows, make_optimizer, set_rate
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
 from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
+from ibft.training.watch import GradientWatch
 
 
 def start_deepspeed() -> Any:
@@ -54,6 +55,8 @@ def deepspeed_settings(deepspeed: str, training: Training, processes: int) -> di
 class DeepSpeedBackend:
     """The same step as `TorchBackend`, by a DeepSpeed engine. Checkpoints are folders beside the file of the other."""
 
+    watches = False  # gradients are in parts, or gone, where a watch would look
+
     def __init__(
         self,
         ib_model: IBModel,
@@ -85,7 +88,16 @@ class DeepSpeedBackend:
         self._engine.load_checkpoint(checkpoints.folder, tag=finished["tag"], load_module_strict=False)
         return finished["step"], finished["rows"]
 
-    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+    def backward(
+        self,
+        batch: Batch,
+        counts: TokenCounts,
+        seed: StepSeed,
+        *,
+        idle: bool,
+        last: bool,
+        watch: GradientWatch | None = None,
+    ) -> Loss:
         loss: Loss = self._engine(batch, counts, seed)
         # DeepSpeed averages gradients over the processes; losses are shares of global means, whose gradients add up.
         share = 0 if idle else self._world.size
@@ -95,11 +107,10 @@ class DeepSpeedBackend:
             self._engine.step()
         return loss
 
-    def update(self, rate: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+    def update(self, rate: float) -> Norms:
+        set_rate(self._optimizer, rate)
         self._engine.step()
-        return float(self._engine.get_global_grad_norm())
+        return Norms(float(self._engine.get_global_grad_norm()))
 
     def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
         tag = f"step{step}"

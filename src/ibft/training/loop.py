@@ -19,13 +19,16 @@ from ibft.config.sections import Training
 from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
-from ibft.training.backend import Backend
+from ibft.training.backend import Backend, Norms
 from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
-from ibft.training.model import IBModel, StepSeed
+from ibft.training.held_out import HeldOutExamples
+from ibft.training.model import IBModel, StepSeed, seed_words
 from ibft.training.objective import Loss, TokenCounts, count_tokens
+from ibft.training.regimes import WATCHED
 from ibft.training.telemetry import Tracker, stopwatch
+from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +36,17 @@ Row = dict[str, Any]
 Parts = dict[str, float | None]  # of the loss, by the names of `Loss`
 
 _LOG_EVERY_STEPS = 10
-_TERMS = Loss._fields[1:]  # after the total
+_TERMS = Loss.terms()
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A run leaves its parameters by name, and a row of TRAINING_LOG and of `stopwatch` for each step."""
+    """A run leaves its parameters by name, rows of TRAINING_LOG and of `stopwatch` for each step, and of HELD_OUT."""
 
     learned: dict[str, Tensor]
     log: list[Row]
     speed: list[Row]
+    held_out: list[Row]
 
 
 def train(
@@ -55,6 +59,7 @@ def train(
     pad_token: int,
     checkpoints: Checkpoints,
     world: World,
+    held_out: HeldOutExamples | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train the parameters of `ib_model` that require gradients, in place.
@@ -63,36 +68,48 @@ def train(
         ib_model: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
         backend: turns gradients into updates.
 
+    Steps of the warm-up of the bottleneck's head come before step 1: their numbers end at 0. They see the batches that
+    the first steps see again, so that FT and IB-FT train LoRA on the same ones in each step.
+
     Raises:
         UserError: an example has no response token left, or a loss is not finite.
     """
-    _check(examples, settings)
+    _check([example.response_tokens for example in examples], settings)
+    _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
+    before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done, rows = backend.resume(checkpoints)
     if done:
-        logger.info("resuming after step %d of %d", done, steps)
+        logger.info("resuming after step %d of %d", done - before, steps)
+    watched_by = _yardsticks_if_watched(ib_model, backend, examples, settings)
 
     ib_model.train()
     response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
-    remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
-    with progress("training", unit="steps", total=steps, done=done) as bar:
+    at_first = {"0": held_out.score(ib_model)} if held_out and not rows else {}
+    remaining = _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before)
+    with progress("training", unit="steps", total=before + steps, done=done) as bar:
         for step, chosen in remaining:
+            ib_model.head_alone = step < 1
+            watch = GradientWatch(ib_model) if watched_by and is_watched(step, steps, settings) else None
             shares, counts = prepare(chosen, settings, ib_model, pad_token, world)
             with stopwatch(step, counts.response, world) as speed:
                 torch.manual_seed(_dropout_seed(seed, step, world.rank))
                 rate = learning_rate(step, steps, settings)
-                parts, norm = take_step(backend, shares, counts, (seed, step), rate, world)
+                parts, norms = take_step(backend, shares, counts, (seed, step), rate, world, watch)
+                seen = watched_by | _seen(watch, world) if watch else {}
 
             response_tokens += counts.response
-            row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
-            rows.append({"log": row, "speed": speed})
+            row = _log_row(step, max(0, step) / steps_per_epoch, parts, rate, norms, response_tokens, seen)
+            scores = {str(step): held_out.score(ib_model)} if held_out and held_out.is_due(step, steps) else {}
+            rows.append({"log": row, "speed": speed, "held_out": ({} if rows else at_first) | scores})
             _tell(step, steps, row | speed, trackers)
-            if step % checkpoints.every_steps == 0 and step < steps:
-                backend.save(checkpoints, step, rows)
+            if (before + step) % checkpoints.every_steps == 0 and step < steps:
+                backend.save(checkpoints, before + step, rows)
             bar.advance()
     ib_model.eval()
-    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
+    scored = [each for row in rows for each in held_out.rows(row["held_out"])] if held_out else []
+    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows], scored)
 
 
 def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
@@ -104,7 +121,12 @@ def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
 
 
 def learning_rate(step: int, steps: int, settings: Training) -> float:
-    """Return the rate of `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step."""
+    """Return the rate of `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step.
+
+    Before step 1, in the warm-up of the bottleneck's head, it is constant.
+    """
+    if step < 1:
+        return settings.learning_rate
     warmup = math.ceil(settings.warmup_ratio * steps)
     before = step - 1
     if before < warmup:
@@ -113,17 +135,22 @@ def learning_rate(step: int, steps: int, settings: Training) -> float:
 
 
 def _batches(
-    examples: Sequence[EncodedExample], settings: Training, seed: int, finished_before: range, steps_per_epoch: int
+    examples: Sequence[EncodedExample],
+    settings: Training,
+    seed: int,
+    finished_before: range,
+    steps_per_epoch: int,
+    head_warmup: int,
 ) -> Iterator[tuple[int, list[EncodedExample]]]:
     """Yield each remaining step and its examples; an epoch's order is made once, as it takes long on large data.
 
-    `finished_before` holds, for each remaining step, how many steps come before it.
+    `finished_before` holds, for each remaining step, how many steps come before it, negative in the head's warm-up.
     """
     lengths = [len(example) for example in examples]
     order: list[list[int]] = []
     order_epoch = -1
     for finished in finished_before:
-        epoch, position = divmod(finished, steps_per_epoch)
+        epoch, position = divmod(finished if finished >= 0 else finished + head_warmup, steps_per_epoch)
         if epoch != order_epoch:
             order, order_epoch = batch_order(lengths, settings.batch_size, seed, epoch), epoch
         yield finished + 1, [examples[index] for index in order[position]]
@@ -145,10 +172,38 @@ def prepare(
     return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
 
 
+def is_watched(step: int, steps: int, settings: Training) -> bool:
+    """Return true for the first and the last step, and for every `watch_every`-th between them."""
+    return step in (1, steps) or (step > 1 and step % settings.watch_every == 0)
+
+
+def _yardsticks_if_watched(
+    ib_model: IBModel, backend: Backend, examples: Sequence[EncodedExample], settings: Training
+) -> dict[str, float]:
+    """Return what CE_IB is measured by; nothing where no step is to be watched, or none can be."""
+    if not settings.watch_every or ib_model.bottleneck is None:
+        return {}
+    if not backend.watches:
+        logger.warning("training.watch_every: DeepSpeed holds gradients in parts, so that no step is watched")
+        return {}
+    return yardsticks(ib_model, examples)
+
+
+def _seen(watch: GradientWatch, world: World) -> Row:
+    facts = shares_and_cosine(watch.gradients(world))
+    return facts | (kl_facts(world.all_reduce(watch.kl_Z)) if watch.kl_Z is not None else {})
+
+
 def take_step(
-    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, rate: float, world: World
-) -> tuple[Parts, float]:
-    """Update the parameters once; return the parts of the global batch's loss and the gradient's norm before clipping.
+    backend: Backend,
+    shares: list[list[Batch]],
+    counts: TokenCounts,
+    seed: StepSeed,
+    rate: float,
+    world: World,
+    watch: GradientWatch | None = None,
+) -> tuple[Parts, Norms]:
+    """Update the parameters once; return the parts of the global batch's loss and the gradient's norms before clipping.
 
     Args:
         shares, counts: as `prepare` returns them.
@@ -156,12 +211,19 @@ def take_step(
     Raises:
         UserError: a loss is not finite.
     """
-    parts = _backward(backend, shares, counts, seed, world)
+    parts = _backward(backend, shares, counts, seed, world, watch)
     _check_finite(seed[1], parts)
     return parts, backend.update(rate)
 
 
-def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, world: World) -> Parts:
+def _backward(
+    backend: Backend,
+    shares: list[list[Batch]],
+    counts: TokenCounts,
+    seed: StepSeed,
+    world: World,
+    watch: GradientWatch | None,
+) -> Parts:
     """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
 
     All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
@@ -171,20 +233,23 @@ def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, 
     losses: list[Loss] = []
     for turn in range(rounds):
         idle = turn >= len(own)
-        loss = backend.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
+        batch, last = shares[0][0] if idle else own[turn], turn == rounds - 1
+        loss = backend.backward(batch, counts, seed, idle=idle, last=last, watch=watch if turn == 0 else None)
         if not idle:
             losses.append(loss)
-    present = [name for name in Loss._fields if getattr(loss, name) is not None]
+    if watch:
+        watch.add_kl(losses, loss)
+    present = [name for name in ("total", *_TERMS) if getattr(loss, name) is not None]
     sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
     added = world.all_reduce(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
-    return dict.fromkeys(Loss._fields) | dict(zip(present, added.tolist(), strict=True))
+    return dict.fromkeys(("total", *_TERMS)) | dict(zip(present, added.tolist(), strict=True))
 
 
-def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not len(example.response) for example in examples)
+def _check(response_tokens: Sequence[int], settings: Training) -> None:
+    empty = response_tokens.count(0)
     if empty:
         raise UserError(
-            f"training.max_length: {empty} of {len(examples)} examples have no response token within "
+            f"training.max_length: {empty} of {len(response_tokens)} examples have no response token within "
             f"{settings.max_length} tokens; raise max_length"
         )
 
@@ -202,19 +267,22 @@ def _check_finite(step: int, parts: Parts) -> None:
 
 def _dropout_seed(seed: int, step: int, rank: int) -> int:
     """Distinct for every (seed, step, process), so that a resumed run draws the same dropout masks."""
-    [state] = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    [state] = np.random.SeedSequence([*seed_words(seed, step), rank]).generate_state(1, np.uint64)
     return int(state)
 
 
-def _log_row(step: int, epoch: float, parts: Parts, rate: float, norm: float, response_tokens: int) -> Row:
+def _log_row(step: int, epoch: float, parts: Parts, rate: float, norms: Norms, response_tokens: int, seen: Row) -> Row:
     return {
         "step": step,
         "epoch": epoch,
         "loss": parts["total"],
         **{name: parts[name] for name in _TERMS},
         "learning_rate": rate,
-        "gradient_norm": norm,
+        "gradient_norm": norms.gradient,
+        "lora_gradient_norm": norms.lora,
+        "head_gradient_norm": norms.head,
         "response_tokens": response_tokens,
+        **{name: seen.get(name) for name in WATCHED},
     }
 
 
