@@ -10,8 +10,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from ibft.models.agreement import check_agreement
-from ibft.models.allocator import return_freed_memory
+from ibft.models.allocator import keep_freed_memory
 from ibft.models.loaders import read_adapter, read_model, read_tokenizer
+from ibft.models.products import use_faster_products
 from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ def load_model(
         UserError: the folder or the adapter is missing or damaged, or the architecture is one that stages would
             compute wrongly.
     """
-    return_freed_memory()
+    keep_freed_memory()
+    use_faster_products()
     model = _merged(folder, adapter, precision) if adapter and merge else _with_adapter(folder, adapter, precision)
     model = cast_parameters(model.to(device()), DTYPES[precision]).requires_grad_(False).eval()
     tokenizer = read_tokenizer(folder)
@@ -49,7 +51,7 @@ def save_merged(folder: Path, adapter: Path, precision: str, target: Path) -> No
 
     Added in float32 and then cast, as in `load_model`; computed on the CPU, where the engine leaves room.
     """
-    return_freed_memory()
+    keep_freed_memory()
     _merged(folder, adapter, precision).save_pretrained(target)
     logger.info("merged %s into %s in %s", adapter, folder, precision)
 
