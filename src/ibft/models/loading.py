@@ -13,6 +13,7 @@ from ibft.models.agreement import check_agreement
 from ibft.models.allocator import keep_freed_memory
 from ibft.models.loaders import read_adapter, read_model, read_tokenizer
 from ibft.models.products import use_faster_products
+from ibft.models.quantization import nf4
 from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,24 @@ def load_model(
     tokenizer = read_tokenizer(folder)
     check_agreement(model, tokenizer)
     logger.info("loaded %s%s in %s on %s", folder, f" with {adapter}" if adapter else "", precision, model.device)
+    return model, tokenizer
+
+
+def load_quantized(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the model in `folder` as `load_model` does, its linear layers in 4 bits and the rest in bfloat16.
+
+    The weights are quantized one by one on the GPU, so that the whole model never is in memory in 16 bits.
+
+    Raises:
+        UserError: as `load_model`, and `ibft.models.quantization.nf4`.
+    """
+    quantization = nf4()
+    verify(folder)
+    transformers_logging.disable_progress_bar()
+    model = read_model(folder, torch.bfloat16, place=device(), quantization=quantization).requires_grad_(False).eval()
+    tokenizer = read_tokenizer(folder)
+    check_agreement(model, tokenizer)
+    logger.info("loaded %s in nf4 on %s", folder, model.device)
     return model, tokenizer
 
 
