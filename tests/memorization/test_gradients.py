@@ -152,7 +152,7 @@ def test_a_dataset_without_any_response_is_refused(tiny: Tiny, examples: pd.Data
 def test_float16_does_not_lose_gradients_below_its_smallest_number(
     model: PreTrainedModel, texts: list[EncodedExample]
 ) -> None:
-    """A head of small weights gives states gradients of about 1e-7, where float16 keeps one bit."""
+    """A head of small weights gives states gradients of about 1e-8, which float16 rounds to 0."""
     head = torch.nn.Linear(model.config.hidden_size, model.config.vocab_size, bias=False)
     head.weight.data = model.get_output_embeddings().weight.detach().half().float() * 1e-5
     model.set_output_embeddings(head)

@@ -17,14 +17,18 @@ from ibft.models.quantization import nf4
 from ibft.runtime.errors import UserError
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.model import IBModel
+from tests.tiny_model import make_tiny_model
 
 
-@pytest.fixture
-def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-    spec = ModuleSpec("bitsandbytes", None)
+@pytest.fixture(scope="module")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch say that it has a GPU, and Python that it has bitsandbytes."""
+    find, installed = importlib.util.find_spec, {"bitsandbytes": ModuleSpec("bitsandbytes", None)}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    installed = {spec.name: spec}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: installed.get(name) or find(name, *rest))
 
 
@@ -52,19 +56,19 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         nf4()
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_the_quantization_is_that_of_qlora() -> None:
+def test_the_quantization_is_that_of_qlora(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu(monkeypatch)
     asked = nf4().to_dict()
     assert asked["load_in_4bit"] and asked["bnb_4bit_use_double_quant"]
     assert (asked["bnb_4bit_quant_type"], asked["bnb_4bit_compute_dtype"]) == ("nf4", "bfloat16")
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 def test_a_model_is_asked_for_in_four_bits(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked: dict[str, object] = {}
     plain, _ = load_model(tiny_folder, None, "bfloat16")
+    pretend_gpu(monkeypatch)
 
     def read(_folder: Path, dtype: torch.dtype, **settings: object) -> nn.Module:
         asked.update(settings, dtype=dtype)
