@@ -125,6 +125,19 @@ def test_the_shipped_configurations_are_valid() -> None:
             lambda c: c["models"]["smollm2-135m"].update(precision="float16"),
             ["models.smollm2-135m.precision: float16", "CPU", "compute.gpus"],
         ),
+        (lambda c: c["training"].update(precision="nf4"), ["training.precision: nf4", "on a GPU", "compute.gpus = 0"]),
+        (
+            lambda c: (c["training"].update(precision="nf4"), c["compute"].update(gpus=1)),
+            ["training.precision: nf4 needs bitsandbytes", "uv sync --extra nf4"],
+        ),
+        (
+            lambda c: (c["training"].update(precision="nf4"), c["compute"].update(deepspeed="zero3")),
+            ["training.precision", "not split", "compute.deepspeed = zero3"],
+        ),
+        (
+            lambda c: c["models"]["smollm2-135m"].update(precision="nf4"),
+            ["models.smollm2-135m.precision", "'float32', 'bfloat16' or 'float16'"],
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_is_valid(change: Callable[[dict[str, Any]], Any], told: list[str]) -> None:

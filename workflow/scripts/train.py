@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.jobs import Train, job_parser
-from ibft.models.loading import load_model, use_threads
+from ibft.models.loading import load_model, load_quantized, use_threads
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.files import write_bytes
@@ -69,7 +69,10 @@ def main(arguments: argparse.Namespace) -> None:
     job: Train = arguments.job
     recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=job.training, seed=job.seed)
     points = job.held_out_points
-    model, tokenizer = load_model(arguments.model, None, job.precision)
+    if job.training.precision == "nf4":
+        model, tokenizer = load_quantized(arguments.model)
+    else:
+        model, tokenizer = load_model(arguments.model, None, job.precision)
     key = journal_key(Path(__file__), inputs, recipe.key, job.precision, points)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None

@@ -1,5 +1,6 @@
 """Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
+import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -134,6 +135,8 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             f"training.precision: float16 does not train on a CPU, and experiment {experiment_name} has "
             "compute.gpus = 0; use bfloat16 or float32, or set compute.gpus"
         )
+    if training.precision == "nf4":
+        yield from _quantization_possible(config, experiment_name)
     trains = any(config.methods[method].kind != "base" for method in experiment.methods)
     for model in experiment.models:
         halved = model in config.models and config.models[model].precision == "float16"
@@ -164,6 +167,21 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
                 f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "
                 "(objective: released-code), and packed rows have none; set packing to false"
             )
+
+
+def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[str]:
+    if not config.compute.gpus:
+        yield (
+            f"training.precision: nf4 trains on a GPU alone, and experiment {experiment_name} has compute.gpus = 0; "
+            "use bfloat16 or float32, or set compute.gpus"
+        )
+    elif importlib.util.find_spec("bitsandbytes") is None:
+        yield "training.precision: nf4 needs bitsandbytes, which is not installed: run `uv sync --extra nf4`"
+    if config.compute.deepspeed:
+        yield (
+            f"training.precision: weights in nf4 are not split over processes, and experiment {experiment_name} has "
+            f"compute.deepspeed = {config.compute.deepspeed}; use bfloat16, or remove compute.deepspeed"
+        )
 
 
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:

@@ -38,6 +38,7 @@ Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Few = Annotated[int, Field(ge=1, le=10_000)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 Precision = Literal["float32", "bfloat16", "float16"]
+TrainingPrecision = Literal["float32", "bfloat16", "float16", "nf4"]
 Language = Literal["python", "verilog"]
 Scope = Literal["sequence", "response"]
 

@@ -17,6 +17,7 @@ from ibft.config.section import (
     Seed,
     Share,
     Temperature,
+    TrainingPrecision,
     or_a_list,
 )
 from ibft.selection import criteria
@@ -281,10 +282,11 @@ class Training(Section):
     packing: bool = Field(
         True, description="several examples in one row instead of padding; attention keeps them apart"
     )
-    precision: Precision = Field(
+    precision: TrainingPrecision = Field(
         "float32",
         description="of the forward and backward pass; trained parameters stay float32. No pass is more precise than "
-        "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16",
+        "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16. nf4 is QLoRA: bfloat16 through "
+        "frozen weights in 4 bits, on a GPU with bitsandbytes; scores and samples keep models.NAME.precision",
     )
     gradient_checkpointing: bool = False
     watch_every: int = Field(

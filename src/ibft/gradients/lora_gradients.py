@@ -26,6 +26,8 @@ from ibft.runtime.errors import UserError
 
 Reduction = Literal["mean", "sum"]
 
+_SCALE_IN_FLOAT16 = 2.0**10  # times the loss: float16 rounds what is below 3e-8 to 0
+
 
 @dataclass(frozen=True)
 class HeadGradient:
@@ -46,21 +48,28 @@ def example_gradients(
         reduction: whether an example's loss is the mean or the sum of its response tokens' cross-entropies.
 
     Raises:
-        UserError: a layer reads something else than every token once, so that its inputs do not give its gradient.
+        UserError: a layer reads something else than every token once, so that its inputs do not give its gradient; or
+            a gradient is larger than float16 can say.
     """
     ids_BT = pad_right([text.ids for text in texts], model.device)
     loss_BT = response_mask(texts, ids_BT)
     tokens_B = loss_BT.sum(1)
     weight_BT = loss_BT / tokens_B[:, None] if reduction == "mean" else loss_BT.float()
+    scale = _SCALE_IN_FLOAT16 if model.dtype == torch.float16 else 1.0
 
     with _squared_lora_norms(model, ids_BT) as squared_B, _differentiable_embeddings(model) as embedded:
         hidden_BTD = decoder(model)(input_ids=ids_BT, use_cache=False).last_hidden_state
         hidden_ND = hidden_BTD[:, :-1][loss_BT[:, 1:]]
-        of_head = head_gradient(head(model), hidden_ND.detach(), ids_BT[loss_BT], weight_BT[loss_BT])
+        of_head = head_gradient(head(model), hidden_ND.detach(), ids_BT[loss_BT], scale * weight_BT[loss_BT])
         torch.autograd.grad(hidden_ND, embedded, of_head.hidden_ND)
+    if not squared_B.isfinite().all():
+        raise UserError(
+            f"GraNd of a model of type {model_type(model)}: a gradient is not finite in its precision; set "
+            "models.NAME.precision to bfloat16 or float32"
+        )
     el2n_B = torch.zeros_like(squared_B)
     el2n_B.index_add_(0, loss_BT.nonzero()[:, 0], of_head.error_N.double())
-    return squared_B.sqrt().cpu(), (el2n_B / tokens_B).cpu()
+    return (squared_B.sqrt() / scale).cpu(), (el2n_B / tokens_B).cpu()
 
 
 def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     GgufConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -43,11 +44,18 @@ def causal_class(config: PretrainedConfig) -> type[PreTrainedModel] | None:
     return cast("type[PreTrainedModel] | None", MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None))
 
 
-def read_model(folder: Path, dtype: torch.dtype, *, shapes_alone: bool = False) -> PreTrainedModel:
-    """Return the model of a folder, on the CPU, with exactly the tensors that its architecture has.
+def read_model(
+    folder: Path,
+    dtype: torch.dtype,
+    *,
+    place: str | torch.device = "cpu",
+    quantization: BitsAndBytesConfig | None = None,
+) -> PreTrainedModel:
+    """Return the model of a folder with exactly the tensors that its architecture has.
 
     Args:
-        shapes_alone: compare names and shapes, and read no tensor: the model is on the meta device.
+        place: the device that it is on; of `meta`, names and shapes are compared, and no tensor is read.
+        quantization: of the linear layers' weights, while they are read.
 
     Raises:
         UserError: a tensor is missing (transformers would draw it at random), unknown, or of another shape.
@@ -59,7 +67,8 @@ def read_model(folder: Path, dtype: torch.dtype, *, shapes_alone: bool = False) 
         dtype=dtype,
         attn_implementation=_attention(config),
         use_safetensors=True,
-        device_map={"": "meta"} if shapes_alone else None,
+        device_map=None if place == "cpu" else {"": place},
+        quantization_config=quantization,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are refused below, with their names
         **_LOCAL,

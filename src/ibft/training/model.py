@@ -17,6 +17,8 @@ from ibft.models.loading import DTYPES
 from ibft.training.batches import Batch
 from ibft.training.objective import IBHead, IBSettings, Loss, NoisyHead, TokenCounts, ib_ft_loss, kl_tokens
 
+_PASS = {**DTYPES, "nf4": torch.bfloat16}
+
 StepSeed = tuple[int, int]  # training seed and optimizer step
 
 
@@ -52,8 +54,8 @@ class IBModel(nn.Module):
     """A language model and its bottleneck, trained together. Without a bottleneck it learns by FT.
 
     Attributes:
-        dtype: of the forward and backward pass: that of `training.precision`; of float32, that of the frozen weights,
-            beyond which no pass is precise.
+        dtype: of the forward and backward pass: that of `training.precision`, for nf4 bfloat16; of float32, that of
+            the frozen weights, beyond which no pass is precise.
         head_alone: the trunk gets no gradient, as in the warm-up of the head.
     """
 
@@ -63,7 +65,7 @@ class IBModel(nn.Module):
         self.ib_head = bottleneck.head if bottleneck else None
         self.bottleneck = bottleneck
         self.head_alone = False
-        self.dtype: torch.dtype = model.dtype if precision == "float32" else DTYPES[precision]
+        self.dtype: torch.dtype = model.dtype if precision == "float32" else _PASS[precision]
 
     @property
     def device(self) -> torch.device:
