@@ -163,6 +163,26 @@ def test_hostile_completions_gain_nothing(register: Judge) -> None:
     assert [names[row.sample] for row in register.verdicts(samples) if row.verdict.passed] == []
 
 
+PORTS = f"""module {DESIGN}(input rst_n, input clk, input valid_count, output reg [3:0] out);
+wire reset = ~rst_n; wire [7:0] d = {{8{{valid_count}}}}; reg [7:0] q; always @* out = q;
+"""
+
+
+def test_hostile_completions_gain_nothing_against_a_design_of_the_benchmark(problems: pd.DataFrame) -> None:
+    """Other attacks than the above, as a design with the ports of the register inside."""
+    attacks = {**hostile_verilog.ATTACKS, **hostile_verilog_scopes.ATTACKS, **hostile_verilog_tasks.ATTACKS}
+    names = list(attacks)[2 :: 4 * HOSTILE_EVERY]
+    mine = {"COUNT": "500", "CANARY": "/etc/hostname", "top_module1": "dut", "top_module": DESIGN}
+    mine |= {"tb": "counter_12_tb", "Mismatches: 0 in COUNT samples": "===Your Design Passed==="}
+    texts = [re.sub("|".join(sorted(mine, reverse=True)), lambda at: mine[at[0]], attacks[name]) for name in names]
+    texts = [text if f"module {DESIGN}" in text else PORTS + text for text in texts]
+    texts += [PORTS + forgery.replace("register_tb", "counter_12_tb") for forgery in FORGERIES.values()]
+    with Judge(problems[problems["task_id"] == DESIGN], IMPATIENT, 2) as started:
+        rows = list(started.verdicts((DESIGN, number, text) for number, text in enumerate(texts)))
+    assert [(row.sample, texts[row.sample]) for row in rows if row.verdict.passed] == []
+    assert [row for row in rows if row.verdict.official_passed] != []  # its rule is fooled by what is printed
+
+
 def test_references_pass_and_mutants_empty_and_constant_designs_fail(judge: Judge, problems: pd.DataFrame) -> None:
     kept = problems[problems["task_id"].isin(judge._problems)]
     assert len(kept) >= 20 and judge.excluded == {}
