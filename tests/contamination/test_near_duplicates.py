@@ -27,7 +27,7 @@ def planted(humaneval: pd.DataFrame, code_alpaca: pd.DataFrame) -> tuple[list[st
     """Edited copies of HumanEval's long problem texts among harmless instructions; and which problems they are of."""
     texts = dict(zip(humaneval["task_id"], humaneval["prompt"], strict=True))
     copied = [task_id for task_id, text in texts.items() if len(pieces(text)) >= LONG]
-    copies = [(edited(texts[task_id], 20), "pass") for task_id in copied]
+    copies = [(edited(texts[task_id], 8), "pass") for task_id in copied]
     harmless = list(code_alpaca.head(200)[["instruction", "response"]].itertuples(index=False, name=None))
     return copied, examples(*copies, *harmless)
 
@@ -37,13 +37,12 @@ def test_every_planted_near_copy_is_found_and_nothing_else(
 ) -> None:
     copied, data = planted
     assert len(copied) > 100
-    # No n-gram and no run is long enough to tell: only similarity can.
-    settings = Contamination(ngram=24, substring=400)
+    settings = Contamination(similarity=0.3)
     table = measure(data, Problems(humaneval, settings))
     flagged = table[table["contaminated"] & (table["part"] == "instruction")]
     assert list(flagged["example_id"]) == [f"e{number}" for number in range(len(copied))]
     assert list(flagged["similar_task_id"]) == copied
-    assert flagged["similarity"].between(settings.similarity, 1, inclusive="left").all()
+    assert (flagged["ngram_overlap"] < settings.overlap).all() and (flagged["substring_tokens"] < 9).all()
 
 
 def test_the_similarity_is_that_of_the_sets_and_the_first_of_equals_is_named() -> None:

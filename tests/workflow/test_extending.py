@@ -9,6 +9,8 @@ import pandas as pd
 import yaml
 
 from ibft.config.loading import load_file
+from ibft.config.sections import FOLDER_FORMATS
+from ibft.data.formats import FOLDERS
 from ibft.store.parquet import read_table
 from ibft.store.schemas import PROBLEMS, SELECTION
 from tests.conftest import REPOSITORY
@@ -85,9 +87,11 @@ def test_a_benchmark_of_a_known_format(tmp_path: Path) -> None:
     path = tmp_path / "config" / "config.yaml"
     path.write_bytes((REPOSITORY / "config" / "config.yaml").read_bytes())
     assert make_edits("A benchmark of a known format", tmp_path) == ["config/config.yaml"]
+    path.write_text(path.read_text().replace("/data/RTLLM", str(tmp_path)))
     config = load_file(path)
     assert config.benchmarks["rtllm"].format == "rtllm"
-    assert config.experiments["verilog"].benchmarks == ("rtl-mini", "rtllm")
+    assert list(config.experiments["verilog"].benchmarks) == ["rtl-mini", "rtllm"]
+    assert set(FOLDER_FORMATS) == set(FOLDERS)
 
 
 def test_a_benchmark_format(checkout: Checkout) -> None:

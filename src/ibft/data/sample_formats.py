@@ -68,10 +68,11 @@ def _responses(record: Record) -> tuple[str, list[str]]:
         )
     number = document["task_id"]
     task_id = f"Mbpp/{number}" if isinstance(number, int) else text_field((where, document), "task_id")
-    texts = [text for part in _list(where, row["resps"]) for text in (part if isinstance(part, list) else [part])]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    parts = [part if isinstance(part, list) else [part] for part in _list(where, row["resps"])]
+    texts = [storable(text) for part in parts for text in part if isinstance(text, str)]
+    if not texts or len(texts) < sum(map(len, parts)):
         raise UserError(f"{where}: 'resps' must be lists of strings")
-    return task_id, [storable(text) for text in texts]
+    return task_id, texts
 
 
 def _list(where: str, found: object) -> list[object]:
