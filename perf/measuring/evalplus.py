@@ -50,7 +50,8 @@ class EvalPlus:
 
     def verdicts(self, samples: list[tuple[str, str]], workers: int) -> list[bool]:
         """Return whether each (task_id, program) passes; every problem needs one."""
-        file = self._folder / "samples.jsonl"
+        file, results = self._folder / "samples.jsonl", self._folder / "samples_eval_results.json"
+        results.unlink(missing_ok=True)  # it would ask whether to replace them
         rows = [{"task_id": task_id, "solution": program} for task_id, program in samples]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         words = ["--dataset", "humaneval", "--samples", str(file), "--base_only", "--i_just_wanna_run"]
@@ -61,7 +62,7 @@ class EvalPlus:
         )
         if done.returncode:
             raise RuntimeError(f"evalplus failed: {done.stderr[-2000:]}")
-        found = json.loads((self._folder / "samples_eval_results.json").read_text())["eval"]
+        found = json.loads(results.read_text())["eval"]
         ended = {task_id: iter(found[task_id]) for task_id in self._ids}
         return [next(ended[task_id])["base_status"] == "pass" for task_id, _ in samples]
 
