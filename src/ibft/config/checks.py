@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
-from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, REFERENCE, Experiment, headline_pairs
+from ibft.config.sections import (
+    BUILTIN_BENCHMARKS,
+    FOLDER_FORMATS,
+    FORMATS_OF,
+    GENERATORS,
+    REFERENCE,
+    Experiment,
+    headline_pairs,
+)
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -207,7 +215,8 @@ def _sources(config: "Config") -> Iterator[str]:
         for name, entry in entries.items():
             kind, _, place = entry.source.partition(":")
             key = f"{section}.{name}.source"
-            if kind == "path" and (reason := _why_no_source(Path(place), section)):
+            is_folder = section == "models" or getattr(entry, "format", None) in FOLDER_FORMATS
+            if kind == "path" and (reason := _why_no_source(Path(place), is_folder=is_folder)):
                 yield f"{key}: {reason}"
             if kind == "generated" and place not in GENERATORS:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
@@ -221,7 +230,7 @@ def _sources(config: "Config") -> Iterator[str]:
                 f"{suggestion(benchmark.format, formats)}"
             )
         kind, _, place = (benchmark.descriptions or "").partition(":")
-        if kind == "path" and (reason := _why_no_source(Path(place), "benchmarks")):
+        if kind == "path" and (reason := _why_no_source(Path(place), is_folder=False)):
             yield f"benchmarks.{name}.descriptions: {reason}"
         if kind == "url" and not benchmark.descriptions_sha256:
             yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
@@ -229,13 +238,13 @@ def _sources(config: "Config") -> Iterator[str]:
             yield f"benchmarks.{name}.sha256: needed for a url: source"
 
 
-def _why_no_source(place: Path, section: str) -> str | None:
-    """Say why a model's folder or a file of rows cannot be read, found out without opening it."""
+def _why_no_source(place: Path, *, is_folder: bool) -> str | None:
+    """Say why a folder or a file of rows cannot be read, found out without opening it."""
     reason = why_unreadable(place)
-    if reason and section == "models":
+    if reason and is_folder:
         reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
-    elif section == "models":
-        reason = "it is a file, not a model's folder"
+    elif is_folder:
+        reason = "it is a file, not a folder"
     if reason == "No such file or directory":
         return f"{place} does not exist; give a path from the folder where Snakemake is started"
     return f"{place} cannot be read; {reason}" if reason else None

@@ -29,6 +29,7 @@ FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval", "mbpp"),
     "verilog": ("verilog-eval", "verilog-eval-v2", "rtllm"),
 }  # the first by default
+FOLDER_FORMATS = ("verilog-eval-v2", "rtllm")  # of these a path: names a folder
 
 
 class Model(Section):
@@ -246,7 +247,10 @@ class Contamination(Section):
     ngram: Positive = Field(8, description="tokens of the n-grams that are looked for in both")
     overlap: Ratio = Field(0.5, description="share of a problem's tokens that shared n-grams must cover")
     covered: Positive = Field(20, description="and how many tokens that must be at least: a shorter match is an idiom")
-    substring: Positive = Field(50, description="tokens that must be shared in one run; either of the two is enough")
+    substring: Positive = Field(50, description="tokens that must be shared in one run; any of the three is enough")
+    similarity: Ratio = Field(
+        0.45, description="Jaccard index of 3-token shingles that makes a part of `covered` tokens a near duplicate"
+    )
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 

@@ -213,6 +213,7 @@ def contamination_table(
                 _cover(table.sort_values(["ngram_overlap", "covered_tokens"]).iloc[-1]),
                 f"{longest.median():g}",
                 f"{longest.max():,}",
+                f"{table['similarity'].max():.0%}",
             ]
         )
     return TextTable(
@@ -227,6 +228,7 @@ def contamination_table(
             (f"{settings.ngram}-gram overlap", True),
             ("Median run", True),
             ("Longest run", True),
+            ("Most similar", True),
         ],
         rows,
     )
@@ -242,6 +244,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
             "yes" if row["contaminated"] else "no",
             _cover(row),
             _run(row),
+            _similarity(row),
             _quotation(row["substring"]),
         ]
         for (dataset, benchmark), table in _in_order(tables, labels)
@@ -260,6 +263,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
             ("Counts", False),
             ("Overlap", True),
             ("Run", True),
+            ("Similarity", True),
             ("Shared text", False),
         ],
         rows,
@@ -277,9 +281,11 @@ def _overlap_note(settings: Contamination) -> str:
         "response is compared with every problem text and every reference solution, by tokens: words, numbers and "
         f"symbols. {settings.ngram}-gram overlap: the highest share of one problem's tokens that stand in runs of "
         f"{settings.ngram} or more which an example has, too; in brackets, how many tokens that are. Run: the most "
-        "consecutive tokens that an example shares with any problem; median and longest of all examples. An example is "
-        f"overlapping if its run has at least {settings.substring} tokens, or if its overlap is at least "
-        f"{settings.overlap:.0%} and {settings.covered} tokens: anybody would write less. Problems: with how "
+        "consecutive tokens that an example shares with any problem; median and longest of all examples. Similarity: "
+        "the share of all runs of three tokens of an example and the most similar problem that both have; 0% where "
+        f"none is near. An example is overlapping if its run has at least {settings.substring} tokens, if its overlap "
+        f"is at least {settings.overlap:.0%} and {settings.covered} tokens (anybody would write less), or if its "
+        f"similarity is at least {settings.similarity:.0%}: a copy that was edited. Problems: with how "
         f"many of them such examples overlap. {fate} Paraphrases and translations are not found."
     )
 
@@ -294,11 +300,13 @@ def problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
     """Return the problems that examples of a CONTAMINATION table overlap with, each with the one that it does most."""
     covered = (table["ngram_overlap"] >= settings.overlap) & (table["covered_tokens"] >= settings.covered)
     quoted = table["substring_tokens"] >= settings.substring
-    return set(table.loc[covered, "ngram_task_id"]) | set(table.loc[quoted, "substring_task_id"])
+    edited = table["contaminated"] & (table["similarity"] >= settings.similarity)
+    found = ((covered, "ngram_task_id"), (quoted, "substring_task_id"), (edited, "similar_task_id"))
+    return set().union(*(table.loc[rows, column] for rows, column in found))
 
 
 def _most_overlapping(table: pd.DataFrame) -> pd.DataFrame:
-    measures = ["contaminated", "ngram_overlap", "covered_tokens", "substring_tokens"]
+    measures = ["contaminated", "ngram_overlap", "covered_tokens", "substring_tokens", "similarity"]
     ranked = table.sort_values([*measures, "example_id"], ascending=[False] * len(measures) + [True], kind="stable")
     return ranked.drop_duplicates("example_id").head(_LISTED)
 
@@ -316,6 +324,12 @@ def _run(row: pd.Series) -> str:
     """Tell the tokens of a run, and its problem where that is not the one that is covered most."""
     other = row["substring_tokens"] and row["substring_task_id"] != _problem(row)
     return f"{row['substring_tokens']:,}" + (f" (in {row['substring_task_id']})" if other else "")
+
+
+def _similarity(row: pd.Series) -> str:
+    """Tell how similar the most similar problem is, and which it is where it is not the one that is covered most."""
+    other = row["similarity"] and row["similar_task_id"] != _problem(row)
+    return f"{row['similarity']:.0%}" + (f" (to {row['similar_task_id']})" if other else "")
 
 
 def _quotation(text: str) -> str:

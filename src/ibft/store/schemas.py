@@ -124,7 +124,7 @@ GRADIENT_CORRELATIONS = _table(
 
 CONTAMINATION = _table(
     "contamination",
-    1,
+    2,
     example_id=_text,
     part=_text,  # of the example: instruction | response
     against=_text,  # of the problems: text (description and prompt) | solution
@@ -135,6 +135,8 @@ CONTAMINATION = _table(
     substring_characters=_count,  # the same, as the example writes it
     substring_task_id=_nullable(_text),  # null where not one token is shared
     substring=_text,
+    similarity=_real,  # Jaccard index of 3-token shingles with the most similar problem; 0 where none is near
+    similar_task_id=_nullable(_text),  # that problem; null where none is near
     contaminated=_flag,  # above one of the thresholds of the configuration
 )
 
