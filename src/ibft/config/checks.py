@@ -187,6 +187,12 @@ def _sources(config: "Config") -> Iterator[str]:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
             if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
                 yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
+    for name, dataset in config.datasets.items():
+        if dataset.source != "generated:rtl" and (dataset.families or dataset.rounds):
+            key = "families" if dataset.families else "rounds"
+            yield f"datasets.{name}.{key}: only generated:rtl has families and rounds; leave it out"
+        if not dataset.source.startswith("generated:") and dataset.longest_response:
+            yield f"datasets.{name}.longest_response: only generated data can be drawn by length; leave it out"
     for name, benchmark in config.benchmarks.items():
         formats = FORMATS_OF[benchmark.language]
         if benchmark.format is not None and benchmark.format not in formats:

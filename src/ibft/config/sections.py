@@ -11,6 +11,7 @@ from ibft.config.section import (
     Name,
     Positive,
     Precision,
+    Range,
     Ratio,
     Scope,
     Section,
@@ -51,6 +52,13 @@ class Dataset(Section):
     response: str = Field("response", description="column that holds the response")
     language: str = Field(description="of the responses, for tables and highlighting")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
+    families: Range | None = Field(
+        None, description="of generated:rtl: from, and up to but without, in the generator's order; null: all"
+    )
+    rounds: Range | None = Field(
+        None, description="of generated:rtl: a round has one example of each family; other rounds have other answers"
+    )
+    longest_response: Positive | None = Field(None, description="of generated data: characters; null: any")
     seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
     label: Label | None = None
 
