@@ -5,7 +5,8 @@ Parts of other rounds have other answers, so that a model which was shown one of
 
 import pandas as pd
 
-from ibft.config.sections import Dataset, Range
+from ibft.config.section import Range
+from ibft.config.sections import Dataset
 
 
 def part_of(examples: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:

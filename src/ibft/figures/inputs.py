@@ -14,12 +14,16 @@ from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table
 from ibft.store.schemas import (
+    ARMS,
+    DETECTION,
+    ESTIMANDS,
     GEOMETRY,
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
     MEMORIZATION,
     METRICS,
     PASS_COUNTS,
+    ROC,
     TRAINING_LOG,
     VERDICTS,
     Table,
@@ -89,6 +93,10 @@ READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input
     "correlations": _one("correlations", GRADIENT_CORRELATIONS),
     "logs": _by_variant(TRAINING_LOG),
     "pairs": _by_variant(GEOMETRY),
+    "detection": _one("detection", DETECTION),
+    "roc": _one("roc", ROC),
+    "arms": _one("arms", ARMS),
+    "estimands": _one("estimands", ESTIMANDS),
 }
 
 

@@ -38,15 +38,17 @@ class Backend(Protocol):
         """Return the trained parameters, whole, in float32 on the CPU; every process must ask."""
 
 
-def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:
+def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.Optimizer:
     parameters = list(ib_model.trained().values())
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     return torch.optim.AdamW(
         parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
     )
 
 
 class TorchBackend:
-    """AdamW on parameters that every process holds; gradients are added up over the processes."""
+    """AdamW or SGD on parameters that every process holds; gradients are added up over the processes."""
 
     def __init__(self, ib_model: IBModel, settings: Training, world: World) -> None:
         self._ib_model = ib_model

@@ -68,7 +68,7 @@ def train(
     """
     _check(examples, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
-    steps = max(1, round(settings.epochs * steps_per_epoch))
+    steps = settings.updates or max(1, round(settings.epochs * steps_per_epoch))
     done, rows = backend.resume(checkpoints)
     if done:
         logger.info("resuming after step %d of %d", done, steps)
