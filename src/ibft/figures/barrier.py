@@ -25,14 +25,14 @@ _BASE_LABELS = {
 
 @styled
 def draw(
-    roc: pd.DataFrame,
     detection: pd.DataFrame,
+    roc: pd.DataFrame,
     arms: pd.DataFrame,
     estimands: pd.DataFrame,
     labels: Labels,
     settings: Barrier,
 ) -> Figure:
-    """Draw ROC and DETECTION of the exposed model, and ARMS and ESTIMANDS on the primary held-out dataset."""
+    """Draw DETECTION and ROC of the exposed model, and ARMS and ESTIMANDS on the primary held-out dataset."""
     [held_out] = estimands.loc[estimands["primary"], "held_out"]
     arms, estimands = (frame[frame["held_out"] == held_out] for frame in (arms, estimands))
     names = list(_arms(arms, labels, settings))
