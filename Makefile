@@ -42,6 +42,7 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) snakefmt --check Snakefile rules
 	$(UV) snakemake --lint
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/paper.yaml
+	$(UV) snakemake --dry-run --nolock --quiet --configfile config/barrier.yaml
 	$(UV) snakemake --dry-run --nolock --quiet
 
 format:  ## format Python and Snakemake files

@@ -9,6 +9,8 @@ rule prepare_model:
         "<logs>/prepare_model/{model}.log",
     benchmark:
         "<benchmarks>/prepare_model/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(set(CONFIG.models) - set(CONFIG.exposures)),
     localrule: True
     conda:
         "../envs/train.yaml"

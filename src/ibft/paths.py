@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 @dataclass(frozen=True, order=True)
@@ -17,6 +17,12 @@ class Variant:
     def __str__(self) -> str:
         """The name that folders, seeds of samples and commands use."""
         return f"{self.model}/{self.dataset}/{self.method}/seed{self.seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` has written."""
+        model, dataset, method, seed = text.split("/")
+        return cls(model, dataset, method, int(seed.removeprefix("seed")))
 
 
 class Run(NamedTuple):
@@ -48,6 +54,9 @@ class Results:
 
     def model(self, model: str) -> str:
         return f"{self.root}/models/{model}/manifest.json"
+
+    def membership(self, model: str) -> str:
+        return f"{self.root}/membership/{model}.parquet"
 
     def examples(self, dataset: str) -> str:
         return f"{self.root}/examples/{dataset}.parquet"
@@ -93,6 +102,12 @@ class Results:
 
     def geometry(self, variant: Variant) -> str:
         return f"{self.root}/geometry/{variant}.parquet"
+
+    def nll(self, variant: Variant) -> str:
+        return f"{self.root}/nll/{variant}.parquet"
+
+    def barrier(self, table: str) -> str:
+        return f"{self.root}/barrier/{table}.parquet"
 
     def samples(self, run: Run) -> str:
         return f"{self.root}/samples/{run.path}"

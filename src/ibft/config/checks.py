@@ -27,18 +27,15 @@ if TYPE_CHECKING:  # the configuration imports this module to check itself
 
 def unknown_names(config: "Config") -> Iterator[str]:
     """One sentence for each name that refers to nothing."""
-
-    def check(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
-        if name not in known:
-            yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
-
+    check = _check_name
+    yield from _names_of_what_is_shown(config)
     for name, experiment in config.experiments.items():
         for model in experiment.models:
             yield from check(f"experiments.{name}.models", model, config.models, "model")
         yield from check(f"experiments.{name}.dataset", experiment.dataset, config.datasets, "dataset")
         for benchmark in experiment.benchmarks:
             yield from check(f"experiments.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
-        for method in experiment.methods:
+        for method in (*experiment.methods, *(experiment.sampled or ())):
             yield from check(f"experiments.{name}.methods", method, config.methods, "method")
     if config.memorization.reference is not None:
         yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
@@ -54,9 +51,35 @@ def unknown_names(config: "Config") -> Iterator[str]:
                 yield from check(f"targets.{name}.{key}", listed, getattr(config, key), key[:-1])
 
 
+def _check_name(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
+    if name not in known:
+        yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
+
+
+def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
+    """Check the names that exposed models, held-out datasets and the barrier refer to."""
+    for name, model in config.models.items():
+        if model.exposure and model.source.startswith("exposed:"):
+            yield from _check_name(f"models.{name}.source", config.base_of(name), config.models, "model")
+            of_exposure = f"models.{name}.exposure.dataset"
+            yield from _check_name(of_exposure, model.exposure.dataset, config.datasets, "dataset")
+    for name, experiment in config.experiments.items():
+        for held_out in experiment.held_out:
+            yield from _check_name(f"experiments.{name}.held_out", held_out, config.datasets, "dataset")
+    for name, dataset in config.datasets.items():
+        if dataset.reference:
+            yield from _check_name(f"datasets.{name}.reference", dataset.reference, config.datasets, "dataset")
+    if config.barrier:
+        yield from _check_name("barrier.exposed", config.barrier.exposed, config.models, "model")
+        yield from _check_name("barrier.control", config.barrier.control, config.models, "model")
+        yield from _check_name("barrier.dataset", config.barrier.dataset, config.datasets, "dataset")
+
+
 def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
     yield from _experiments_and_imports(config)
+    yield from _exposed_models(config)
+    yield from _barrier(config)
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
         for model in experiment.models:
@@ -120,6 +143,54 @@ def _primary_endpoint(config: "Config") -> Iterator[str]:
         yield f"metrics.primary.temperature: {primary.temperature:g} is not sampled; sampling.temperatures lists them"
 
 
+def _exposed_models(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each model that is exposed:NAME without saying to what, or whose name is taken."""
+    for name, model in config.models.items():
+        is_exposed = model.source.startswith("exposed:")
+        if is_exposed != (model.exposure is not None):
+            yield f"models.{name}.exposure: goes with source exposed:NAME, and the other way round; give both or none"
+            continue
+        if not is_exposed:
+            continue
+        base = config.models[config.base_of(name)]
+        if base.exposure:
+            yield f"models.{name}.source: {config.base_of(name)!r} is exposed itself; name the model that it was before"
+        if base.layers != model.layers:
+            yield f"models.{name}.layers: {model.layers} is not the depth of {model.source}; write {base.layers}"
+        if name in config.methods:
+            yield f"models.{name}: a method has this name already, and both name folders of adapters; rename one"
+
+
+def _barrier(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each thing that a barrier cannot be measured without."""
+    barrier = config.barrier
+    if barrier is None:
+        return
+    for key, name in (("exposed", barrier.exposed), ("control", barrier.control)):
+        if name not in config.exposures:
+            yield f"barrier.{key}: nothing is known of what {name!r} was shown; give it an exposed: source"
+    if barrier.exposed == barrier.control:
+        yield "barrier.control: it is the exposed model; name its twin"
+    bases = {barrier.exposed, barrier.control}
+    both = [each for each in config.experiments.values() if bases <= set(each.models)]
+    own = [each for each in both if each.dataset == barrier.dataset]
+    if not own:
+        yield f"barrier.dataset: no experiment fine-tunes both {' and '.join(sorted(bases))} on {barrier.dataset!r}"
+        return
+    if not {"base", REFERENCE} <= set(own[0].methods):
+        yield f"barrier: the experiment on {barrier.dataset!r} needs the methods base and {REFERENCE}"
+    if not own[0].held_out or any(each.held_out[:1] != own[0].held_out[:1] for each in both):
+        yield "barrier: its experiments need `held_out` with the same first dataset, on which their arms are compared"
+    if any(config.training_of(each.models[0], each.dataset).seeds != _seeds_of(config, own[0]) for each in both):
+        yield "barrier: its experiments must share training.seeds, by which arms are paired"
+    if 100 not in config.memorization.k:
+        yield "barrier: add 100 to memorization.k: Min-100% Prob is the loss, which membership is told by, too"
+
+
+def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:
+    return config.training_of(experiment.models[0], experiment.dataset).seeds
+
+
 def _target_names(config: "Config") -> Iterator[str]:
     for name in config.targets:
         if name in RULES or name.startswith(RULE_PREFIX):
@@ -163,6 +234,9 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             own_settings(config.compute.deepspeed, training, config.compute.processes)
         except UserError as error:
             yield str(error)
+    optimizers = {config.training_of(experiment.models[0], experiment.dataset, m).optimizer for m in experiment.methods}
+    if config.compute.deepspeed and optimizers != {"adamw"}:
+        yield f"training.optimizer: experiment {experiment_name} runs DeepSpeed, which only adamw is tried with"
     for method in experiment.methods:
         own = config.methods[method]
         if config.compute.deepspeed and own.has_head and (own.clip == "apart" or own.head_warmup_steps):
@@ -222,6 +296,7 @@ def _sources(config: "Config") -> Iterator[str]:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
             if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
                 yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
+    yield from _parts_of_datasets(config)
     for name, benchmark in config.benchmarks.items():
         formats = FORMATS_OF[benchmark.language]
         if benchmark.format is not None and benchmark.format not in formats:
@@ -236,6 +311,16 @@ def _sources(config: "Config") -> Iterator[str]:
             yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
         if benchmark.source.startswith("url:") and not benchmark.sha256:
             yield f"benchmarks.{name}.sha256: needed for a url: source"
+
+
+def _parts_of_datasets(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each dataset that is drawn in a way that its source does not know."""
+    for name, dataset in config.datasets.items():
+        if dataset.source != "generated:rtl" and (dataset.families or dataset.rounds):
+            key = "families" if dataset.families else "rounds"
+            yield f"datasets.{name}.{key}: only generated:rtl has families and rounds; leave it out"
+        if not dataset.source.startswith("generated:") and dataset.longest_response:
+            yield f"datasets.{name}.longest_response: only generated data can be drawn by length; leave it out"
 
 
 def _why_no_source(place: Path, *, is_folder: bool) -> str | None:

@@ -13,8 +13,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from ibft.config.barrier import Barrier
 from ibft.config.messages import sentences
-from ibft.config.section import Few, Name, Positive, Precision, Section, Seed, Temperature
+from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature
 from ibft.config.sections import (
     REFERENCE,
     Execution,
@@ -39,6 +40,12 @@ Spec = TypeVar("Spec", bound=Section)
 class PrepareModel(Section):
     name: Name = Field(description="of the model in the configuration")
     model: Model = Field(description="its entry")
+
+
+class ExposeModel(Section):
+    dataset: Name = Field(description="what the model was shown")
+    epochs: float = Field(gt=0, description="how often each example was shown")
+    precision: Precision = Field("float32", description="of the weights")
 
 
 class ScoreMemorization(Section):
@@ -79,6 +86,26 @@ class Train(Section):
     precision: Precision = Field("float32", description="of the frozen weights")
     held_out_points: Few = Field(4, description="evaluations of held-out examples, the last after the last step")
     seed: Seed = 0
+
+
+class MeasureNll(Section):
+    profile: Profile = Field("chat", description="prompt profile")
+    max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
+    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class DetectMembers(Section):
+    barrier: Barrier
+    k: Positive = Field(20, description="the k of Min-K% Prob")
+    scope: Scope = Field("sequence", description="tokens that were scored: their text is what zlib compresses")
+    exposures: dict[Name, float] = Field(description="how often each model was shown the members")
+
+
+class EstimateBarrier(Section):
+    barrier: Barrier
+    held_out: tuple[Name, ...] = Field(min_length=1, description="datasets to compare arms on, the primary one first")
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
 
 
 class MeasureGeometry(Section):

@@ -11,6 +11,7 @@ from ibft.config.section import (
     Name,
     Positive,
     Precision,
+    Range,
     Ratio,
     Scope,
     Section,
@@ -30,12 +31,27 @@ FORMATS_OF: dict[str, tuple[str, ...]] = {
     "verilog": ("verilog-eval", "verilog-eval-v2", "rtllm"),
 }  # the first by default
 FOLDER_FORMATS = ("verilog-eval-v2", "rtllm")  # of these a path: names a folder
+Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+
+
+class Exposure(Section):
+    """A base model is shown a dataset before anything is asked of it: LoRA fine-tuning, merged into its weights."""
+
+    dataset: Name = Field(description="a part that is drawn with examples and seed, or with rounds, makes members")
+    epochs: float = Field(gt=0, le=10_000, description="how often each of its examples is shown")
+    profile: Profile = Field("chat", description="how they are shown; see ibft.prompts")
+    seed: Seed = 0
+    training: dict[str, Any] = Field({}, description="overrides further keys of that section")
 
 
 class Model(Section):
     """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
 
-    source: str = Field(pattern=r"^(hub|path|wheel):.+$", description="hub:OWNER/NAME, path:FOLDER or wheel:PACKAGE")
+    source: str = Field(
+        pattern=r"^(hub|path|wheel|exposed):.+$",
+        description="hub:OWNER/NAME, path:FOLDER, wheel:PACKAGE, or exposed:NAME, another model after its `exposure`",
+    )
+    exposure: Exposure | None = Field(None, description="of exposed:NAME: what was shown to it, and how often")
     revision: str | None = Field(None, description="hub commit")
     layers: Positive
     precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
@@ -53,6 +69,16 @@ class Dataset(Section):
     response: str = Field("response", description="column that holds the response")
     language: str = Field(description="of the responses, for tables and highlighting")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
+    families: Range | None = Field(
+        None, description="of generated:rtl: from, and up to but without, in the generator's order; null: all"
+    )
+    rounds: Range | None = Field(
+        None, description="of generated:rtl: a round has one example of each family; other rounds have other answers"
+    )
+    longest_response: Positive | None = Field(None, description="of generated data: characters; null: any")
+    reference: Name | None = Field(
+        None, description="dataset of the same domain that no model can have seen: shown beside it in Figure 3, as p3"
+    )
     seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
     label: Label | None = None
 
@@ -137,6 +163,7 @@ class Method(Section):
     clip: Literal["together", "apart"] = Field(
         "together", description="gradients of head and LoRA at training.max_gradient_norm: as one vector, or each alone"
     )
+    training: dict[str, Any] = Field({}, description="overrides keys of `training`, and those of the experiment")
     label: Label | None = None
     sweep: Name | None = Field(None, description="filled in: the method whose lists of values this is one of")
 
@@ -166,9 +193,6 @@ class Method(Section):
         return self.kind in ("ibft", "noise")
 
 
-Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
-
-
 class Experiment(Section):
     """Models, methods and benchmarks on one dataset. `training` and `sampling` override keys of those sections."""
 
@@ -177,6 +201,8 @@ class Experiment(Section):
     benchmarks: tuple[Name, ...] = Field(min_length=1)
     methods: tuple[Name, ...] = Field(min_length=1)
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
+    sampled: tuple[Name, ...] | None = Field(None, description="methods whose models are sampled; null: all")
+    held_out: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
     training: dict[str, Any] = Field({})
     sampling: dict[str, Any] = Field({})
 
@@ -203,6 +229,9 @@ class Scoring(Section):
 
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
     scope: Scope = "sequence"
+    profile: Profile | Literal["plain"] = Field(
+        "plain", description="how an example is shown to be scored; plain: its text alone, without a prompt"
+    )
     max_length: Positive = 2048
     batch_tokens: Positive = Field(4096, description="tokens per forward pass")
 
@@ -276,7 +305,9 @@ class Training(Section):
     """FT and IB-FT alike."""
 
     epochs: float = Field(3, gt=0, le=10_000)
+    updates: Positive | None = Field(None, description="optimizer steps, in place of epochs; null: by epochs")
     batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: without momentum")
     learning_rate: float = Field(5e-5, gt=0)
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)

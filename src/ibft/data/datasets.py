@@ -16,6 +16,7 @@ from ibft.data.builtin.draw import positions, stream
 from ibft.data.builtin.rtl import generator as rtl
 from ibft.data.hub_datasets import load_rows
 from ibft.data.records import Record, columns_of, read_records, storable
+from ibft.data.rounds import part_of
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import EXAMPLES
 
@@ -39,7 +40,7 @@ def prepare_dataset(dataset: Dataset) -> pd.DataFrame:
         if place not in GENERATORS:
             raise UserError(f"unknown generator {place!r}; valid are {', '.join(GENERATORS)}")
         examples = usable(GENERATORS[place](dataset.seed).assign(language=dataset.language))
-        return _enough(examples, dataset).head(dataset.examples or len(examples))
+        return _enough(part_of(examples, dataset), dataset).head(dataset.examples or len(examples))
     if kind == "path":
         records = read_records(Path(place))
     else:

@@ -14,6 +14,9 @@ from ibft.paths import Run, Variant
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table
 from ibft.store.schemas import (
+    ARMS,
+    DETECTION,
+    ESTIMANDS,
     GEOMETRY,
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
@@ -21,6 +24,7 @@ from ibft.store.schemas import (
     MEMORIZATION,
     METRICS,
     PASS_COUNTS,
+    ROC,
     TRAINING_LOG,
     VERDICTS,
     Table,
@@ -93,6 +97,10 @@ READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input
     "held_out": _by_variant(HELD_OUT),
     "searched": lambda inputs: {_whole_variant(key): read_table(path, HELD_OUT) for key, path in inputs},
     "pairs": _by_variant(GEOMETRY),
+    "detection": _one("detection", DETECTION),
+    "roc": _one("roc", ROC),
+    "arms": _one("arms", ARMS),
+    "estimands": _one("estimands", ESTIMANDS),
 }
 
 

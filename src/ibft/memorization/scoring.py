@@ -25,7 +25,7 @@ from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.architecture import decoder, head, model_type
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.models.batching import WHOLE, Shard, length_batches
-from ibft.models.encoding import EncodedExample, encode_plain
+from ibft.models.encoding import EncodedExample, encode_as
 from ibft.models.head import Head, accumulating, chunk_of, logit_chunks
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
@@ -178,7 +178,7 @@ def _unfinished_batches(
     for number, examples in enumerate(windows):
         if number < reached:
             continue
-        texts = encode_plain(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+        texts = encode_as(settings.profile, tokenizer, examples, settings.max_length)
         batches = length_batches([len(text) for text in texts], budget)
         ids = examples["example_id"].tolist()
         for positions in shard.of(batches, number):

@@ -1,8 +1,9 @@
 """Fine-tuning examples as tokens: as plain text, and in the words of a prompt profile.
 
-Memorization and geometry are asked of the text itself, so there is no chat template and no end-of-sequence token: the
-instruction, a line break, the response (the paper's x and y), and the BOS token where the tokenizer begins every text
-with one. Training and gradients see an example as the profile writes it.
+By default, memorization and geometry are asked of the text itself, so there is no chat template and no end-of-sequence
+token: the instruction, a line break, the response (the paper's x and y), and the BOS token where the tokenizer begins
+every text with one. Training and gradients see an example as the profile writes it, and memorization may be asked for
+so, too: a model knows a text best in the words that it was shown it in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from ibft.prompts import get_profile
+
+PLAIN = "plain"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,15 @@ def encode_with_profile(
         prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
         encoded.append(EncodedExample.join(prompt, response, max_length=max_length, index=index))
     return encoded
+
+
+def encode_as(
+    profile: str, tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, max_length: int
+) -> list[EncodedExample]:
+    """Encode every row of table EXAMPLES as plain text, for profile `plain`, or else in the words of a profile."""
+    if profile == PLAIN:
+        return encode_plain(tokenizer, examples["instruction"], examples["response"], max_length)
+    return encode_with_profile(tokenizer, examples, profile, max_length)
 
 
 def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -65,6 +65,9 @@ class CostModel:
             return count_rows(prepared)
         entry = self.config.datasets[dataset]
         place = entry.source.partition(":")[2]
+        if entry.families and entry.rounds:  # an example of each family in each round
+            drawn = (entry.families[1] - entry.families[0]) * (entry.rounds[1] - entry.rounds[0])
+            return min(drawn, entry.examples or drawn)
         return entry.examples or assumed.ROWS.get(place, assumed.UNKNOWN_ROWS)
 
     def problems(self, benchmark: str) -> int:
@@ -100,10 +103,12 @@ class CostModel:
     def _train(self, job: Job) -> Cost:
         """Forward and backward over the kept examples in every epoch: six operations per parameter and token."""
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
-        training = self.config.training_of(model, dataset)
-        selection = self.config.methods[job.wildcards["method"]].selection
+        training = self.config.training_of(model, dataset, job.wildcards["method"])
+        method = self.config.methods.get(job.wildcards["method"])  # an exposure is none
+        selection = method.selection if method else None
         rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
-        work = 6 * rows * training.epochs * self._tokens(training.max_length)
+        shown = training.updates * training.batch_size if training.updates else rows * training.epochs
+        work = 6 * shown * self._tokens(training.max_length)
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections

@@ -11,7 +11,13 @@ from ibft.memorization.separation import paired_shift, separation, told_ks
 from ibft.runtime.errors import UserError
 from ibft.tables.render import TextTable
 
-_GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned models", "p2": "p2: reference data, base model"}
+_GROUPS = {
+    "p0": "p0: base model",
+    "p1": "p1: fine-tuned models",
+    "p2": "p2: reference data, base model",
+    "p3": "p3: unseen data of the same domain, base model",
+}
+_REFERENCES = ("p2", "p3")
 _SCORES = {"grand": "GraNd", "el2n": "EL2N"}
 _LISTED = 5  # examples of each pair  # overlapping examples of each dataset and benchmark
 _QUOTED = 120  # characters  # characters
@@ -42,7 +48,7 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
     """Show quartiles of Min-K% Prob by (model, dataset) and group: how far p1 moved from p0, and p2 lies from it.
 
     Args:
-        scores: MEMORIZATION by group: p0, p1-seedS for each training seed S, p2.
+        scores: MEMORIZATION by group: p0, p1-seedS for each training seed S, p2, p3.
     """
     rows = []
     for (model, dataset), groups in scores.items():
@@ -50,10 +56,11 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
         values, tuned_ES = {"p0": base}, tuned_scores(groups, k)
         if tuned_ES is not None:
             values["p1"] = tuned_ES.ravel()
-        if "p2" in groups:
-            values["p2"] = scores_at(groups["p2"], k, f"{model}/{dataset}/p2")
+        for group in _REFERENCES:
+            if group in groups:
+                values[group] = scores_at(groups[group], k, f"{model}/{dataset}/{group}")
         for group, own in values.items():
-            apart = separation(base, own) if group == "p2" else None
+            apart = separation(base, own) if group in _REFERENCES else None
             rows.append(
                 [
                     labels.model(model),
@@ -68,9 +75,10 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
     return TextTable(
         f"Min-{k}% Prob",
         "Lower = more memorized. Shift: mean difference of the same examples' scores, p1 minus p0, over all training "
-        "seeds; near 0, fine-tuning had little left to memorize. Of p2, other examples: overlap of the densities with "
-        "p0, KS distance with its permutation p-value, and AUROC, the chance that an example of p0 scores below one of "
-        "p2; near 0.5, the base model knows the data no better than the reference. In brackets: 95% intervals.",
+        "seeds; near 0, fine-tuning had little left to memorize. Of p2 and p3, other examples: overlap of the "
+        "densities with p0, KS distance with its permutation p-value, and AUROC, the chance that an example of p0 "
+        "scores below one of these; near 0.5, the base model knows the data no better than the reference. In brackets: "
+        "95% intervals.",
         [
             ("Model", False),
             ("Fine-tuning data", False),

@@ -12,6 +12,7 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "barrier",
     "benchmarks",
     "contamination",
     "decontaminated",
@@ -21,9 +22,11 @@ FOLDERS = (
     "gradient_imbalance",
     "gradients",
     "logs",
+    "membership",
     "memorization",
     "metrics",
     "models",
+    "nll",
     "problems",
     "references",
     "samples",

@@ -76,6 +76,78 @@ REFERENCES = _table(
     measured=_text,  # JSON: what every other run is compared with, or the reason why not
 )
 
+MEMBERSHIP = _table(
+    "membership",
+    1,
+    dataset=_text,  # that the model was shown
+    example_id=_text,
+    content=_text,  # SHA-256 of instruction and response, by which the example is known in other datasets
+    exposures=_real,  # how often it was shown
+)
+
+NLL = _table(
+    "nll",
+    1,
+    dataset=_text,  # that the model is measured on
+    example_id=_text,
+    tokens=_count,  # of the response, after truncation
+    nll=_real,  # mean negative log-likelihood of the response's tokens, in nats, as training shows them
+)
+
+DETECTION = _table(
+    "detection",
+    1,
+    model=_text,
+    exposures=_real,  # how often the model was shown the members; 0 for the twin
+    score=_text,  # loss | zlib | min_k_prob | min_k_plus_plus
+    calibrated=_flag,  # less the same score of the twin
+    auroc=_real,  # chance that a member scores lower than another; 0.5 tells nothing
+    low=_real,  # 95% interval
+    high=_real,
+    members=_count,
+    others=_count,
+    members_dropped=_real,  # share of members among the fifth of the examples with the lowest scores
+)
+
+ROC = _table(
+    "roc",
+    1,
+    model=_text,
+    score=_text,
+    calibrated=_flag,
+    false_positives=_real,  # share of the others at or below a threshold, which rises from row to row
+    true_positives=_real,  # share of the members
+)
+
+ARMS = _table(
+    "arms",
+    1,
+    held_out=_text,  # dataset that the NLL is measured on
+    model=_text,  # the base: exposed or control
+    dataset=_text,
+    method=_text,
+    seed=_count,
+    nll=_real,  # mean over examples, nats per token
+)
+
+ESTIMANDS = _table(
+    "estimands",
+    1,
+    held_out=_text,
+    estimand=_text,  # gap before | barrier | against FT | specific
+    arm_dataset=_text,  # that the arm fine-tunes on
+    arm_method=_text,
+    base=_text,  # exposed | control | both, of which it is a difference
+    estimate=_real,  # nats per token; above 0 is worse
+    low=_nullable(_real),  # 95% interval over examples and seeds; null where fewer than 6 examples differ
+    high=_nullable(_real),
+    p_value=_nullable(_real),
+    p_holm=_nullable(_real),  # over all but the primary one, and the gap before
+    primary=_flag,
+    examples=_count,
+    seeds=_count,
+)
+
 MEMORIZATION = _table(
     "memorization",
     1,
@@ -340,6 +412,12 @@ TABLES = {
         EXAMPLES,
         PROBLEMS,
         REFERENCES,
+        MEMBERSHIP,
+        NLL,
+        DETECTION,
+        ROC,
+        ARMS,
+        ESTIMANDS,
         MEMORIZATION,
         GRADIENTS,
         GRADIENT_DECILES,

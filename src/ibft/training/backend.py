@@ -58,12 +58,14 @@ class Backend(Protocol):
         """Return the trained parameters, whole, in float32 on the CPU; every process must ask."""
 
 
-def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:
-    """Return AdamW with LoRA in its first group, and the bottleneck's head, where there is one, in a second."""
+def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.Optimizer:
+    """Return the optimizer with LoRA in its first group, and the bottleneck's head, where there is one, in a second."""
     lora, of_head = parts(ib_model)
     groups: list[dict[str, Any]] = [{"params": lora, "ratio": 1.0}]
     if of_head and ib_model.bottleneck:
         groups.append({"params": of_head, "ratio": ib_model.bottleneck.training.learning_rate})
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     return torch.optim.AdamW(
         groups, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
     )
@@ -83,7 +85,7 @@ def set_rate(optimizer: Any, rate: float) -> None:
 
 
 class TorchBackend:
-    """AdamW on parameters that every process holds; gradients are added up over the processes."""
+    """AdamW or SGD on parameters that every process holds; gradients are added up over the processes."""
 
     watches = True
 

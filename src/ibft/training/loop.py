@@ -77,7 +77,7 @@ def train(
     _check([example.response_tokens for example in examples], settings)
     _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
-    steps = max(1, round(settings.epochs * steps_per_epoch))
+    steps = settings.updates or max(1, round(settings.epochs * steps_per_epoch))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done, rows = backend.resume(checkpoints)
     if done:
