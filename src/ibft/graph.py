@@ -155,11 +155,17 @@ class Graph:
         return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
 
     def prepare_dataset(self, dataset: str) -> Dataset:
-        return self.config.datasets[dataset].without("label")
+        entry = self.config.datasets[dataset].without("label")
+        return entry.model_copy(update={"parts": {part: self.prepare_dataset(part) for part in sorted(entry.mixture)}})
+
+    def sources_of(self, dataset: str) -> Paths:
+        """Return the source of a dataset, or those of the parts of a mixture."""
+        entry = self.config.datasets[dataset]
+        return [source for part in sorted(entry.mixture) for source in self.sources_of(part)] or [entry.source]
 
     def is_of_this_python(self, dataset: str) -> bool:
         """Return true if a dataset is made of the standard library, and so changes with the interpreter's version."""
-        return self.config.datasets[dataset].source == "generated:python-stdlib"
+        return "generated:python-stdlib" in self.sources_of(dataset)
 
     def prepare_benchmark(self, benchmark: str) -> Benchmark:
         return self.config.benchmarks[benchmark].without("label")

@@ -1,5 +1,6 @@
 """Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
+import glob
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ def unknown_names(config: "Config") -> Iterator[str]:
             yield from check(f"experiments.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
         for method in experiment.methods:
             yield from check(f"experiments.{name}.methods", method, config.methods, "method")
+    yield from _mixtures(config)
     if config.memorization.reference is not None:
         yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
     for name, imported in config.imported_samples.items():
@@ -43,6 +45,15 @@ def unknown_names(config: "Config") -> Iterator[str]:
         for key in ("experiments", "models", "benchmarks", "methods"):
             for listed in getattr(target, key) or ():
                 yield from check(f"targets.{name}.{key}", listed, getattr(config, key), key[:-1])
+
+
+def _mixtures(config: "Config") -> Iterator[str]:
+    for name, dataset in config.datasets.items():
+        for part in dataset.mixture:
+            if part not in config.datasets:
+                yield f"datasets.{name}.mixture: unknown dataset {part!r}{suggestion(part, config.datasets)}"
+            elif config.datasets[part].mixture:
+                yield f"datasets.{name}.mixture: {part!r} is a mixture itself: name what it is made of instead"
 
 
 def contradictions(config: "Config") -> Iterator[str]:
@@ -206,8 +217,10 @@ def _sources(config: "Config") -> Iterator[str]:
 def _why_no_source(place: Path, section: str) -> str | None:
     """Say why a model's folder or a file of rows cannot be read, found out without opening it."""
     reason = why_unreadable(place)
-    if reason and section == "models":
+    if reason and section in ("models", "datasets"):
         reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
+        if section == "datasets" and glob.glob(str(place), recursive=True):  # noqa: PTH207 - absolute ones, too
+            reason = None
     elif section == "models":
         reason = "it is a file, not a model's folder"
     if reason == "No such file or directory":

@@ -40,19 +40,41 @@ class Model(Section):
     label: Label | None = None
 
 
-class Dataset(Section):
-    """Fine-tuning data: generated here, from the hub, or from a JSON Lines file of one's own."""
+Shape = Literal["alpaca", "messages", "sharegpt", "prompt-completion", "columns"]
 
-    source: str = Field(pattern=r"^(hub|path|generated):.+$", description="hub:OWNER/NAME, path:FILE or generated:NAME")
+
+class Dataset(Section):
+    """Fine-tuning data: generated here, from the hub, from files of one's own, or a mixture of other datasets."""
+
+    source: str = Field(
+        "",
+        pattern=r"^((hub|path|generated):.+)?$",
+        description="hub:OWNER/NAME, path:FILE, path:FOLDER, path:GLOB or generated:NAME; a mixture has none",
+    )
+    mixture: dict[Name, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(
+        {}, description="weight of each other dataset among the examples of this one"
+    )
+    parts: dict[Name, "Dataset"] = Field({}, description="filled in: the datasets of the mixture")
+    format: Shape | None = Field(
+        None, description="null: found by the columns; columns: those that `instruction` and `response` name"
+    )
     revision: str | None = None
     subset: str | None = Field(None, description="the hub's configuration name")
     split: str = "train"
     instruction: str = Field("instruction", description="column that holds the instruction")
     response: str = Field("response", description="column that holds the response")
-    language: str = Field(description="of the responses, for tables and highlighting")
+    language: str = Field("", description="of the responses, for prompts and tables; a mixture has those of its parts")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
     seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
     label: Label | None = None
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> Self:
+        if bool(self.source) == bool(self.mixture):
+            raise ValueError("a dataset has a `source` or a `mixture` of others, and not both")
+        if self.source and not self.language:
+            raise ValueError("`language` is missing: python, verilog, english, ...")
+        return self
 
 
 class Benchmark(Section):

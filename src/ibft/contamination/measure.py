@@ -23,6 +23,7 @@ import pandas as pd
 from ibft.config.sections import Contamination
 from ibft.contamination.documents import Cover, Documents, Run
 from ibft.contamination.tokens import Vocabulary, pieces
+from ibft.data.conversations import questions
 from ibft.store.schemas import CONTAMINATION
 
 PARTS = ("instruction", "response")
@@ -92,7 +93,7 @@ def measure(examples: pd.DataFrame, problems: Problems) -> pd.DataFrame:
     same overlap, and of those that hold the longest substring, the first of the benchmark is named; of several longest
     substrings, the first of the example.
     """
-    columns = zip(examples["example_id"], *(examples[part] for part in PARTS), strict=True)
+    columns = zip(examples["example_id"], questions(examples), examples["response"], strict=True)
     rows = [
         {"example_id": example_id, "part": part, **row}
         for example_id, *texts in columns

@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.sections import Scoring
+from ibft.data.conversations import questions
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.architecture import decoder, head, model_type
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
@@ -178,7 +179,7 @@ def _unfinished_batches(
     for number, examples in enumerate(windows):
         if number < reached:
             continue
-        texts = encode_plain(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+        texts = encode_plain(tokenizer, questions(examples), examples["response"], settings.max_length)
         batches = length_batches([len(text) for text in texts], budget)
         ids = examples["example_id"].tolist()
         for positions in shard.of(batches, number):

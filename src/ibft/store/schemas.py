@@ -43,12 +43,13 @@ _excluded = _text  # task_ids of the problems that could not be judged and count
 
 EXAMPLES = _table(
     "examples",
-    1,
+    2,
     example_id=_text,
     instruction=_text,
     response=_text,
     language=_text,
     source=_text,  # where the example comes from: a module, a generator's family, a hub row
+    history=_nullable(_text),  # JSON: [role, text] of each message before the instruction; null: there is none
 )
 
 PROBLEMS = _table(

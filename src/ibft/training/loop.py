@@ -181,7 +181,7 @@ def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, 
 
 
 def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not len(example.response) for example in examples)
+    empty = sum(not example.response_tokens for example in examples)
     if empty:
         raise UserError(
             f"training.max_length: {empty} of {len(examples)} examples have no response token within "
