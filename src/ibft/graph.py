@@ -21,7 +21,9 @@ from ibft.config.jobs import (
     ScoreGradients,
     ScoreMemorization,
     SelectExamples,
+    TraceTokens,
     Train,
+    WriteAudit,
     WritePaperTable,
     WriteReport,
     WriteTables,
@@ -176,6 +178,34 @@ class Graph:
     def score_memorization(self, model: str) -> ScoreMemorization:
         memorization = self.config.memorization.as_scoring()
         return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
+
+    def audits(self) -> Paths:
+        """Return the audit of every dataset on every model that is fine-tuned on it."""
+        return [self.results.audit(model, dataset) for model, dataset in self.config.pairs()]
+
+    def overlaps_of(self, dataset: str) -> dict[str, str]:
+        """Map each benchmark that a dataset is tested on to their overlap."""
+        of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
+        return {benchmark: self.results.contamination(dataset, benchmark) for benchmark in of_dataset}
+
+    def trace_tokens(self, model: str, dataset: str) -> TraceTokens:
+        return TraceTokens(
+            scoring=self.config.memorization.as_scoring().without("k", "scope"),
+            k=self.config.memorization.k_selection,
+            profile=self.config.experiment_of(model, dataset).profile,
+            precision=self.config.models[model].precision,
+        )
+
+    def write_audit(self, model: str, dataset: str) -> WriteAudit:
+        reference = self.config.memorization.reference or ""
+        languages = {self.config.datasets[name].language for name in (dataset, reference)}
+        return WriteAudit(
+            model=self.labels.model(model),
+            dataset=self.labels.dataset(dataset),
+            reference=self.labels.dataset(reference),
+            same_domain=len(languages) == 1,
+            k=self.config.memorization.k_selection,
+        )
 
     def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
         training = self.config.training_of(model, dataset)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.jobs import MeasureGeometry, job_parser
+from ibft.data.conversations import questions
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
-from ibft.data.conversations import questions
 from ibft.models.encoding import encode_plain
 from ibft.models.loading import load_model, use_threads
 from ibft.runtime.errors import UserError

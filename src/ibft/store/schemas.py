@@ -88,6 +88,21 @@ MEMORIZATION = _table(
     min_k_plus_plus=_real,  # the same mean over z-scored negative log-likelihoods; lower = more memorized
 )
 
+TRACES = _table(
+    "traces",
+    1,
+    example_id=_text,
+    form=_text,  # plain | prompt: as text, all tokens scored; in the training prompt, the response scored
+    tokens=_count,  # scored tokens, after truncation
+    truncated=_flag,
+    loss=_real,  # mean negative log-likelihood, in nats; of this and the next three, lower = more memorized
+    zlib_ratio=_real,  # total negative log-likelihood per byte of the text, compressed with zlib
+    min_k_prob=_real,
+    min_k_plus_plus=_real,
+    pieces=pa.list_(_text),  # the text of each scored token
+    log_probs=pa.list_(pa.float32()),  # of each scored token
+)
+
 GRADIENTS = _table(
     "gradients",
     1,
@@ -318,6 +333,7 @@ TABLES = {
         PROBLEMS,
         REFERENCES,
         MEMORIZATION,
+        TRACES,
         GRADIENTS,
         GRADIENT_DECILES,
         GRADIENT_CORRELATIONS,
