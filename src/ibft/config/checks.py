@@ -219,7 +219,8 @@ def _why_no_source(place: Path, section: str) -> str | None:
     reason = why_unreadable(place)
     if reason and section in ("models", "datasets"):
         reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
-        if section == "datasets" and glob.glob(str(place), recursive=True):  # noqa: PTH207 - absolute ones, too
+        is_pattern = section == "datasets" and glob.has_magic(str(place)) and not os.path.lexists(place)
+        if is_pattern and glob.glob(str(place), recursive=True):  # noqa: PTH207 - which takes absolute ones
             reason = None
     elif section == "models":
         reason = "it is a file, not a model's folder"
