@@ -94,7 +94,7 @@ def test_tokens_are_shaded_and_underlined_and_never_run() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
 def test_the_interval_of_the_share_covers_the_truth(share: float) -> None:
-    """95% intervals, of which 19 of 20 or more should hold the truth: fewer than 19 of 24 would be a chance of 1 in 1,000."""
+    """Of 95% intervals, fewer than 19 of 24 would be a chance of 1 in 1,000."""
     random = np.random.default_rng(1)
     held = 0
     for seed in range(24):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ibft.config.loading import read_yaml
 from ibft.runtime.locks import check_abandoned, directory_of, held_locks
+from ibft.runtime.workflow_folder import require_snakemake
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def become_snakemake(options: Sequence[str]) -> None:
     """Run Snakemake in place of this process; see `run`."""
+    require_snakemake()
     for path in configurations_of(options):
         read_yaml(path)  # before Snakemake does, which would run the Python in a file that asks for it
     snakemake = [sys.executable, "-m", "snakemake", *options]

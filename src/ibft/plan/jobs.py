@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.runtime.errors import UserError
-from ibft.runtime.workflow_folder import workflow_folder
+from ibft.runtime.workflow_folder import require_snakemake, workflow_folder
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def list_jobs(snakefile: Path, arguments: Sequence[str]) -> list[Job]:
     Raises:
         UserError: Snakemake refuses the configuration or the target; the message is its own.
     """
+    require_snakemake()
     script = snakefile.parent / "workflow" / "scripts" / "list_jobs.py"
     if not script.is_file():
         raise UserError(f"{snakefile} is not the Snakefile of ibft: run this in a checkout, or give --snakefile")
