@@ -19,10 +19,14 @@ from ibft.commands.init import write_checked
 from ibft.commands.resume import become_snakemake
 from ibft.commands.run import options_of
 from ibft.commands.starter import Source, benchmark_of, data_of, model_of, quoted
+from ibft.config.sections import Dataset
+from ibft.data.datasets import read_dataset
+from ibft.memorization.known import SMALLEST_REFERENCE
 from ibft.runtime.errors import UserError
 
 _GENERATED = {"verilog": "rtl"}  # generators whose examples no model can have seen, by language
 _PROSE = Source("fictitious-authors", "generated:fictitious-authors", "english")
+_COMPARED = 100  # examples of the reference
 _ANY_BENCHMARK = "humaneval"  # which experiments need one of; it is not looked for unless it is asked for
 
 
@@ -71,7 +75,7 @@ def configuration(arguments: argparse.Namespace) -> str:
     if reference.name == data.name:
         raise UserError(f"--reference and --data are both called {data.name}: rename one of the files")
     benchmarks = [benchmark_of(text) for text in dict.fromkeys(arguments.benchmark)]
-    kept = arguments.examples or "null"
+    kept, compared = (at_most(count, source) for count, source in ((arguments.examples, data), (_COMPARED, reference)))
     listed = "\n".join(f"  {b.name}: {{source: {quoted(b.source)}, language: {b.language}}}" for b in benchmarks)
     return f"""\
 # Written by `ibft audit`: what it runs is the target `audit` of this configuration.
@@ -80,7 +84,7 @@ models:
   {model.name}: {{source: {quoted(model.source)}, layers: {model.layers}}}
 datasets:
   {data.name}: {{source: {quoted(data.source)}, language: {quoted(data.language)}, examples: {kept}}}
-  {reference.name}: {{source: {quoted(reference.source)}, language: {quoted(reference.language)}, examples: 100}}
+  {reference.name}: {{source: {quoted(reference.source)}, language: {quoted(reference.language)}, examples: {compared}}}
 benchmarks:
 {listed or f"  {_ANY_BENCHMARK}: {{source: builtin:{_ANY_BENCHMARK}, language: python}}"}
 methods:
@@ -98,6 +102,22 @@ memorization:
   batch_tokens: 512
   reference: {reference.name}
 """
+
+
+def at_most(count: int, source: Source) -> str:
+    """Return `examples` of a dataset: so many, or null where it has no more, or 0 asks for all.
+
+    Raises:
+        UserError: a file has too few to be compared.
+    """
+    if source.source.startswith("path:"):
+        held = len(read_dataset(Dataset(source=source.source, language=source.language)).examples)
+        if held < SMALLEST_REFERENCE:
+            raise UserError(
+                f"{source.source} holds {held} usable examples; an audit compares {SMALLEST_REFERENCE} or more"
+            )
+        count = 0 if held <= count else count
+    return str(count) if count else "null"
 
 
 def reference_of(arguments: argparse.Namespace) -> Source:
