@@ -46,7 +46,8 @@ def _pair(record: Record, columns: Columns) -> Iterator[Message]:
         yield Message("assistant", storable(answer))
     for part, role in (("question", "user"), ("answer", "assistant")):
         column = columns[part]
-        if isinstance(record[1].get(column), list):
+        value = record[1].get(column)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
             yield from _messages(record, {"messages": column})
             continue
         told = [text_of(record, column)]
