@@ -12,6 +12,7 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "audit",
     "benchmarks",
     "contamination",
     "decontaminated",
@@ -29,6 +30,7 @@ FOLDERS = (
     "samples",
     "selection",
     "tables",
+    "traces",
     "training",
     "verdicts",
 )
