@@ -115,15 +115,18 @@ def _row(
 
 
 def pieces_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int] | np.ndarray[Any, Any]) -> list[str]:
-    """Return the text of each token. Of characters that several tokens spell, the last one has all."""
-    pieces, pending = [], list[int]()
-    for token in ids:
-        pending.append(int(token))
-        text = tokenizer.decode(pending)
+    """Return the text of each token. Of characters that several tokens spell, the last one has all.
+
+    A token is decoded behind the one before it: some tokenizers write no blank in front of the first.
+    """
+    pieces, before, pending = [], list[int](), list[int]()
+    for token in map(int, ids):
+        pending.append(token)
+        text = tokenizer.decode(before + pending)[len(tokenizer.decode(before)) :]
         is_whole = not text.endswith("\N{REPLACEMENT CHARACTER}")
         pieces.append(text if is_whole else "")
         if is_whole:
-            pending = []
+            before, pending = [token], []
     if pending:
-        pieces[-1] = tokenizer.decode(pending)
+        pieces[-1] = tokenizer.decode(before + pending)[len(tokenizer.decode(before)) :]
     return pieces
