@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ibft.config.sections import BUILTIN_BENCHMARKS, GENERATORS
 from ibft.data.records import FORMS, stream_records
 from ibft.runtime.errors import UserError
@@ -85,7 +87,8 @@ def as_name(text: str) -> str:
     """Return the last part of a path or of OWNER/NAME as a name that configurations take."""
     last = re.sub(r"[*?\[\]]", "", text.rpartition(":")[2]).rstrip("/").rpartition("/")[2]
     stem = last.split(".")[0] if last.removesuffix(".gz").endswith(FORMS) else last
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "mine"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "mine"
+    return name if isinstance(yaml.safe_load(name), str) else f"my-{name}"  # no.json would be a switch, 7.json a number
 
 
 def quoted(text: str) -> str:
