@@ -41,7 +41,7 @@ rule measure_nll:
         model="<results>/models/{model}/manifest.json",
         adapter=lambda wildcards: GRAPH.adapter(variant_of(wildcards)),
         examples=lambda wildcards: list(
-            GRAPH.held_out(wildcards.model, wildcards.dataset).values()
+            GRAPH.measured_on(wildcards.model, wildcards.dataset).values()
         ),
     output:
         nll="<results>/nll/<variant>.parquet",
@@ -60,7 +60,7 @@ rule measure_nll:
             GRAPH.measure_nll(wildcards.model, wildcards.dataset).as_json()
         ),
         examples=lambda wildcards: as_options(
-            GRAPH.held_out(wildcards.model, wildcards.dataset)
+            GRAPH.measured_on(wildcards.model, wildcards.dataset)
         ),
     shell:
         'python "$IBFT_SCRIPTS/measure_nll.py" --job {params.job:q} --model {input.model:q}'

@@ -48,6 +48,9 @@ rule prepare_dataset:
             if GRAPH.is_of_this_python(wildcards.dataset)
             else "any"
         ),
+        content=lambda wildcards: "".join(
+            map(content_of, GRAPH.sources_of(wildcards.dataset))
+        ),
     shell:
         'python "$IBFT_SCRIPTS/prepare_dataset.py" --job {params.job:q} --output {output:q} --log {log:q}'
 

@@ -27,7 +27,9 @@ from ibft.config.jobs import (
     ScoreGradients,
     ScoreMemorization,
     SelectExamples,
+    TraceTokens,
     Train,
+    WriteAudit,
     WritePaperTable,
     WriteReport,
     WriteTables,
@@ -102,11 +104,11 @@ class Graph:
     def datasets(self) -> list[str]:
         """List the datasets that models are fine-tuned on, measured on or shown, and the references of these."""
         used = {experiment.dataset for experiment in self.config.experiments.values()}
-        held_out = {name for experiment in self.config.experiments.values() for name in experiment.held_out}
+        measured = {name for experiment in self.config.experiments.values() for name in experiment.measured_on}
         shown = {exposure.dataset for exposure in self.config.exposures.values()} if used else set()
         references = {name for each in used if (name := self.config.datasets[each].reference)}
         references |= {self.config.memorization.reference or ""} if used else set()
-        return sorted(used | held_out | shown | references)
+        return sorted(used | measured | shown | references)
 
     @property
     def benchmarks(self) -> list[str]:
@@ -147,9 +149,9 @@ class Graph:
         own = self.config.exposures[model]
         return Variant(self.config.base_of(model), own.dataset, model, own.seed)
 
-    def held_out(self, model: str, dataset: str) -> dict[str, str]:
+    def measured_on(self, model: str, dataset: str) -> dict[str, str]:
         """Map the datasets that models trained on `dataset` are measured on to their examples."""
-        return {name: self.examples(name) for name in self.config.experiment_of(model, dataset).held_out}
+        return {name: self.examples(name) for name in self.config.experiment_of(model, dataset).measured_on}
 
     def adapter(self, variant: Variant) -> Paths:
         return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
@@ -195,11 +197,17 @@ class Graph:
         return ExposeModel(dataset=own.dataset, epochs=own.epochs, precision=self.config.models[model].precision)
 
     def prepare_dataset(self, dataset: str) -> Dataset:
-        return self.config.datasets[dataset].without("label", "reference")
+        entry = self.config.datasets[dataset].without("label", "reference")
+        return entry.model_copy(update={"parts": {part: self.prepare_dataset(part) for part in sorted(entry.mixture)}})
+
+    def sources_of(self, dataset: str) -> Paths:
+        """Return the source of a dataset, or those of the parts of a mixture."""
+        entry = self.config.datasets[dataset]
+        return [source for part in sorted(entry.mixture) for source in self.sources_of(part)] or [entry.source]
 
     def is_of_this_python(self, dataset: str) -> bool:
         """Return true if a dataset is made of the standard library, and so changes with the interpreter's version."""
-        return self.config.datasets[dataset].source == "generated:python-stdlib"
+        return "generated:python-stdlib" in self.sources_of(dataset)
 
     def prepare_benchmark(self, benchmark: str) -> Benchmark:
         return self.config.benchmarks[benchmark].without("label")
@@ -210,6 +218,34 @@ class Graph:
     def score_memorization(self, model: str) -> ScoreMemorization:
         memorization = self.config.memorization.as_scoring()
         return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
+
+    def audits(self) -> Paths:
+        """Return the audit of every dataset on every model that is fine-tuned on it."""
+        return [self.results.audit(model, dataset) for model, dataset in self.config.pairs()]
+
+    def overlaps_of(self, dataset: str) -> dict[str, str]:
+        """Map each benchmark that a dataset is tested on to their overlap."""
+        of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
+        return {benchmark: self.results.contamination(dataset, benchmark) for benchmark in of_dataset}
+
+    def trace_tokens(self, model: str, dataset: str) -> TraceTokens:
+        return TraceTokens(
+            scoring=self.config.memorization.as_scoring().without("k", "scope"),
+            k=self.config.memorization.k_selection,
+            profile=self.config.experiment_of(model, dataset).profile,
+            precision=self.config.models[model].precision,
+        )
+
+    def write_audit(self, model: str, dataset: str) -> WriteAudit:
+        reference = self.config.memorization.reference or ""
+        languages = {self.config.datasets[name].language for name in (dataset, reference)}
+        return WriteAudit(
+            model=self.labels.model(model),
+            dataset=self.labels.dataset(dataset),
+            reference=self.labels.dataset(reference),
+            same_domain=len(languages) == 1,
+            k=self.config.memorization.k_selection,
+        )
 
     def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
         training = self.config.training_of(model, dataset)
@@ -294,8 +330,8 @@ class Graph:
         )
 
     def estimate_barrier(self) -> EstimateBarrier:
-        held_out = self.config.experiment_of(self.barrier.exposed, self.barrier.dataset).held_out
-        return EstimateBarrier(barrier=self.barrier, held_out=held_out, labels=self.labels.decisive())
+        measured_on = self.config.experiment_of(self.barrier.exposed, self.barrier.dataset).measured_on
+        return EstimateBarrier(barrier=self.barrier, measured_on=measured_on, labels=self.labels.decisive())
 
     def measure_geometry(self, model: str) -> MeasureGeometry:
         memorization = self.config.memorization
@@ -382,7 +418,7 @@ class Graph:
         yield self.results.report
         yield from (self.results.metrics(ALL, table) for table in METRICS)
         yield from (self.results.table(ALL, name) for name in TABLES)
-        yield from (self.results.nll(v) for v in self.config.variants() if self.held_out(v.model, v.dataset))
+        yield from (self.results.nll(v) for v in self.config.variants() if self.measured_on(v.model, v.dataset))
 
     def filled_layouts(self, target: str) -> list[str]:
         """Name the paper's tables that a target can fill."""

@@ -82,6 +82,13 @@ class Results:
     def memorization(self, variant: Variant) -> str:
         return f"{self.root}/memorization/{variant}.parquet"
 
+    def traces(self, model: str, dataset: str, examples: str) -> str:
+        """What `model` says of the tokens of `examples`: of `dataset`, or the reference that it is compared with."""
+        return f"{self.root}/traces/{model}/{dataset}/{examples}.parquet"
+
+    def audit(self, model: str, dataset: str) -> str:
+        return f"{self.root}/audit/{model}/{dataset}.html"
+
     def gradients(self, model: str, dataset: str) -> str:
         return f"{self.root}/gradients/{model}/{dataset}.parquet"
 

@@ -69,8 +69,14 @@ def test_members_are_looked_for_in_every_base_that_was_shown_them_and_in_the_twi
             lambda c: c["datasets"]["fictitious-authors"].update(rounds=[0, 1]),
             "fictitious-authors.rounds: only generated:rtl",
         ),
-        (lambda c: c["experiments"]["barrier"].update(held_out=["nothing"]), "held_out: unknown dataset 'nothing'"),
-        (lambda c: c["experiments"]["oracle"].update(held_out=["members"]), "`held_out` with the same first dataset"),
+        (
+            lambda c: c["experiments"]["barrier"].update(measured_on=["nothing"]),
+            "measured_on: unknown dataset 'nothing'",
+        ),
+        (
+            lambda c: c["experiments"]["oracle"].update(measured_on=["members"]),
+            "`measured_on` with the same first dataset",
+        ),
         (lambda c: c["experiments"]["oracle"].update(training={"seeds": [7]}), "must share training.seeds"),
         (lambda c: c["experiments"]["barrier"].update(methods=["base", "ibft"]), "needs the methods base and ft"),
         (lambda c: c["barrier"].update(control="exposed"), "barrier.control: it is the exposed model"),

@@ -61,9 +61,11 @@ def test_a_regulariser_that_helps_both_bases_is_not_specific() -> None:
 
 def test_one_barrier_is_primary_and_all_else_is_corrected() -> None:
     twins = simulated(np.random.default_rng(2), on_exposed=-0.05)
-    tables = [estimands(twins, "both").assign(held_out=name) for name in ("fresh", "elsewhere")]
+    tables = [estimands(twins, "both").assign(measured_on=name) for name in ("fresh", "elsewhere")]
     corrected = with_corrected_tests(pd.concat(tables, ignore_index=True), "fresh")
-    assert corrected.loc[corrected["primary"], ["held_out", "estimand"]].to_numpy().tolist() == [["fresh", "barrier"]]
+    assert corrected.loc[corrected["primary"], ["measured_on", "estimand"]].to_numpy().tolist() == [
+        ["fresh", "barrier"]
+    ]
     tested = corrected[corrected["p_holm"].notna()]
     assert (tested["p_holm"] >= tested["p_value"]).all() and not tested["primary"].any()
 

@@ -22,7 +22,7 @@ LABELS = Labels(
 
 
 def tables(twins: Twins) -> dict[str, pd.DataFrame]:
-    estimated = with_corrected_tests(estimands(twins, "both").assign(held_out="fresh"), "fresh")
+    estimated = with_corrected_tests(estimands(twins, "both").assign(measured_on="fresh"), "fresh")
     rows = [
         {"model": model, "dataset": arm.dataset, "method": arm.method, "seed": seed, "nll": nll_E.mean()}
         for model, arms in (("b", twins.exposed), ("c", twins.control))
@@ -36,7 +36,7 @@ def tables(twins: Twins) -> dict[str, pd.DataFrame]:
     ]
     return {
         "estimands": estimated,
-        "arms": pd.DataFrame(rows).assign(held_out="fresh"),
+        "arms": pd.DataFrame(rows).assign(measured_on="fresh"),
         "detection": pd.DataFrame([{**of_score, **sizes} for of_score in of_scores]),
         "roc": pd.DataFrame(curve),
     }

@@ -78,7 +78,7 @@ def test_blank_and_repeated_rows_are_dropped_and_counted(tmp_path: Path, caplog:
         ("rows.jsonl", "", "holds no usable example"),
         ("rows.json", '{"ask": "a"}', "must hold one list of objects, not dict"),
         ("rows.json", '[\n{"ask": }]', r"rows\.json:2: not JSON"),
-        ("rows.csv", "ask,say\n", "the suffix '.csv' is unknown"),
+        ("rows.xlsx", "ask,say\n", "the suffix '.xlsx' is unknown"),
         ("rows.parquet", "no parquet", "cannot be read as Parquet"),
         ("rows.jsonl.gz", "no gzip", "is not a whole gzip file"),
     ],
@@ -169,7 +169,7 @@ def test_what_the_hub_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch, e
 
 def test_a_missing_column_is_named_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, datasets.Dataset.from_dict({"Instruction": ["a"], "output": ["x"]}))
-    with pytest.raises(UserError, match="has no column 'Response'; it has Instruction, output"):
+    with pytest.raises(UserError, match="there is no column 'Response'; it has Instruction, output"):
         prepare_dataset(HUB)
 
 

@@ -1,7 +1,7 @@
 """Estimate the barrier, and what each method changes, from the NLL of all arms on held-out data.
 
 python workflow/scripts/estimate_barrier.py \\
-    --job '{"barrier": {"exposed": "b", "control": "c", "dataset": "d"}, "held_out": ["fresh"]}' \\
+    --job '{"barrier": {"exposed": "b", "control": "c", "dataset": "d"}, "measured_on": ["fresh"]}' \\
     --nll b/d/base/seed0=b0.parquet c/d/base/seed0=c0.parquet b/d/ft/seed0=b1.parquet c/d/ft/seed0=c1.parquet \\
     --arms arms.parquet --estimands estimands.parquet --markdown barrier.md
 """
@@ -38,11 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
     job: EstimateBarrier = arguments.job
     nll = pd.concat([_of_variant(key, path) for key, path in arguments.nll], ignore_index=True)
     tables = []
-    for held_out in job.held_out:
-        twins = twins_of(nll[nll["held_out"] == held_out], job.barrier.exposed, job.barrier.control)
-        tables.append(estimands(twins, job.barrier.dataset).assign(held_out=held_out))
-    estimated = with_corrected_tests(pd.concat(tables, ignore_index=True), job.held_out[0])
-    arms = nll.groupby(["held_out", "model", "dataset", "method", "seed"], sort=False, as_index=False)["nll"].mean()
+    for measured_on in job.measured_on:
+        twins = twins_of(nll[nll["measured_on"] == measured_on], job.barrier.exposed, job.barrier.control)
+        tables.append(estimands(twins, job.barrier.dataset).assign(measured_on=measured_on))
+    estimated = with_corrected_tests(pd.concat(tables, ignore_index=True), job.measured_on[0])
+    arms = nll.groupby(["measured_on", "model", "dataset", "method", "seed"], sort=False, as_index=False)["nll"].mean()
     parquet.write_table(arguments.arms, ARMS, arms)
     parquet.write_table(arguments.estimands, ESTIMANDS, estimated)
     labels = Labels.model_validate(job.labels)
@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def _of_variant(key: str, path: Path) -> pd.DataFrame:
     variant = Variant.parse(key)
-    measured = parquet.read_table(path, NLL).rename(columns={"dataset": "held_out"})
+    measured = parquet.read_table(path, NLL).rename(columns={"dataset": "measured_on"})
     return measured.assign(model=variant.model, dataset=variant.dataset, method=variant.method, seed=variant.seed)
 
 

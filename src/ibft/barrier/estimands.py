@@ -62,7 +62,7 @@ def with_corrected_tests(estimated: pd.DataFrame, primary: str) -> pd.DataFrame:
 
     The gap before fine-tuning is no finding, but what the barrier is measured from.
     """
-    is_primary = (estimated["estimand"] == "barrier") & (estimated["held_out"] == primary)
+    is_primary = (estimated["estimand"] == "barrier") & (estimated["measured_on"] == primary)
     others = ~is_primary & (estimated["estimand"] != "gap before")
     p_holm = pd.Series(np.nan, index=estimated.index)
     p_holm[others] = holm(estimated.loc[others, "p_value"].to_numpy(np.float64))

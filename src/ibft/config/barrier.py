@@ -6,7 +6,7 @@ from ibft.config.section import Name, Section
 
 
 class Barrier(Section):
-    """Every experiment that runs both bases gives arms, which are compared on the first of its `held_out` datasets."""
+    """Every experiment that runs both bases gives arms, compared on the first dataset of its `measured_on`."""
 
     exposed: Name = Field(description="model that was shown a part of the dataset, the members")
     control: Name = Field(description="its twin: shown as many other examples, as often")

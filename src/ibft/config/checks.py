@@ -1,10 +1,11 @@
 """Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
+import glob
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
@@ -37,6 +38,7 @@ def unknown_names(config: "Config") -> Iterator[str]:
             yield from check(f"experiments.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
         for method in (*experiment.methods, *(experiment.sampled or ())):
             yield from check(f"experiments.{name}.methods", method, config.methods, "method")
+    yield from _mixtures(config)
     if config.memorization.reference is not None:
         yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
     for name, imported in config.imported_samples.items():
@@ -64,8 +66,8 @@ def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
             of_exposure = f"models.{name}.exposure.dataset"
             yield from _check_name(of_exposure, model.exposure.dataset, config.datasets, "dataset")
     for name, experiment in config.experiments.items():
-        for held_out in experiment.held_out:
-            yield from _check_name(f"experiments.{name}.held_out", held_out, config.datasets, "dataset")
+        for measured in experiment.measured_on:
+            yield from _check_name(f"experiments.{name}.measured_on", measured, config.datasets, "dataset")
     for name, dataset in config.datasets.items():
         if dataset.reference:
             yield from _check_name(f"datasets.{name}.reference", dataset.reference, config.datasets, "dataset")
@@ -73,6 +75,15 @@ def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
         yield from _check_name("barrier.exposed", config.barrier.exposed, config.models, "model")
         yield from _check_name("barrier.control", config.barrier.control, config.models, "model")
         yield from _check_name("barrier.dataset", config.barrier.dataset, config.datasets, "dataset")
+
+
+def _mixtures(config: "Config") -> Iterator[str]:
+    for name, dataset in config.datasets.items():
+        for part in dataset.mixture:
+            if part not in config.datasets:
+                yield f"datasets.{name}.mixture: unknown dataset {part!r}{suggestion(part, config.datasets)}"
+            elif config.datasets[part].mixture:
+                yield f"datasets.{name}.mixture: {part!r} is a mixture itself: name what it is made of instead"
 
 
 def contradictions(config: "Config") -> Iterator[str]:
@@ -179,8 +190,8 @@ def _barrier(config: "Config") -> Iterator[str]:
         return
     if not {"base", REFERENCE} <= set(own[0].methods):
         yield f"barrier: the experiment on {barrier.dataset!r} needs the methods base and {REFERENCE}"
-    if not own[0].held_out or any(each.held_out[:1] != own[0].held_out[:1] for each in both):
-        yield "barrier: its experiments need `held_out` with the same first dataset, on which their arms are compared"
+    if not own[0].measured_on or any(each.measured_on[:1] != own[0].measured_on[:1] for each in both):
+        yield "barrier: its experiments need `measured_on` with the same first dataset, to compare their arms on"
     if any(config.training_of(each.models[0], each.dataset).seeds != _seeds_of(config, own[0]) for each in both):
         yield "barrier: its experiments must share training.seeds, by which arms are paired"
     if 100 not in config.memorization.k:
@@ -290,7 +301,8 @@ def _sources(config: "Config") -> Iterator[str]:
             kind, _, place = entry.source.partition(":")
             key = f"{section}.{name}.source"
             is_folder = section == "models" or getattr(entry, "format", None) in FOLDER_FORMATS
-            if kind == "path" and (reason := _why_no_source(Path(place), is_folder=is_folder)):
+            taken: _Taken = "folder" if is_folder else "either" if section == "datasets" else "file"
+            if kind == "path" and (reason := _why_no_source(Path(place), taken)):
                 yield f"{key}: {reason}"
             if kind == "generated" and place not in GENERATORS:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
@@ -305,7 +317,7 @@ def _sources(config: "Config") -> Iterator[str]:
                 f"{suggestion(benchmark.format, formats)}"
             )
         kind, _, place = (benchmark.descriptions or "").partition(":")
-        if kind == "path" and (reason := _why_no_source(Path(place), is_folder=False)):
+        if kind == "path" and (reason := _why_no_source(Path(place), "file")):
             yield f"benchmarks.{name}.descriptions: {reason}"
         if kind == "url" and not benchmark.descriptions_sha256:
             yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
@@ -323,12 +335,18 @@ def _parts_of_datasets(config: "Config") -> Iterator[str]:
             yield f"datasets.{name}.longest_response: only generated data can be drawn by length; leave it out"
 
 
-def _why_no_source(place: Path, *, is_folder: bool) -> str | None:
-    """Say why a folder or a file of rows cannot be read, found out without opening it."""
+_Taken = Literal["file", "folder", "either"]
+
+
+def _why_no_source(place: Path, taken: _Taken) -> str | None:
+    """Say why a source cannot be read, found out without opening it. Where either is taken, so is a pattern."""
     reason = why_unreadable(place)
-    if reason and is_folder:
-        reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
-    elif is_folder:
+    if reason and taken != "file" and os.path.isdir(place):  # noqa: PTH112 - which raises nothing
+        return None
+    is_pattern = taken == "either" and glob.has_magic(str(place)) and not os.path.lexists(place)
+    if is_pattern and glob.glob(str(place), recursive=True):  # noqa: PTH207 - which takes absolute ones
+        return None
+    if not reason and taken == "folder":
         reason = "it is a file, not a folder"
     if reason == "No such file or directory":
         return f"{place} does not exist; give a path from the folder where Snakemake is started"

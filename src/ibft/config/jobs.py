@@ -53,6 +53,21 @@ class ScoreMemorization(Section):
     precision: Precision = Field("float32", description="of the weights and the forward pass")
 
 
+class TraceTokens(Section):
+    scoring: Scoring = Scoring()
+    k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
+    profile: Profile = Field("chat", description="prompt profile that the model is trained with")
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class WriteAudit(Section):
+    model: str = Field(description="as the page calls it")
+    dataset: str = Field(description="as the page calls it")
+    reference: str = Field(description="dataset that the model cannot know, as the page calls it")
+    same_domain: bool = Field(description="the reference is of the same language, so that scores can be compared")
+    k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
+
+
 class ScoreGradients(Section):
     gradients: Gradients = Gradients()
     lora: LoRA = LoRA()
@@ -104,7 +119,9 @@ class DetectMembers(Section):
 
 class EstimateBarrier(Section):
     barrier: Barrier
-    held_out: tuple[Name, ...] = Field(min_length=1, description="datasets to compare arms on, the primary one first")
+    measured_on: tuple[Name, ...] = Field(
+        min_length=1, description="datasets to compare arms on, the primary one first"
+    )
     labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
 
 

@@ -58,16 +58,30 @@ class Model(Section):
     label: Label | None = None
 
 
-class Dataset(Section):
-    """Fine-tuning data: generated here, from the hub, or from a JSON Lines file of one's own."""
+Shape = Literal["alpaca", "messages", "sharegpt", "prompt-completion", "columns"]
 
-    source: str = Field(pattern=r"^(hub|path|generated):.+$", description="hub:OWNER/NAME, path:FILE or generated:NAME")
+
+class Dataset(Section):
+    """Fine-tuning data: generated here, from the hub, from files of one's own, or a mixture of other datasets."""
+
+    source: str = Field(
+        "",
+        pattern=r"^((hub|path|generated):.+)?$",
+        description="hub:OWNER/NAME, path:FILE, path:FOLDER, path:GLOB or generated:NAME; a mixture has none",
+    )
+    mixture: dict[Name, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(
+        {}, description="weight of each other dataset among the examples of this one"
+    )
+    parts: dict[Name, "Dataset"] = Field({}, description="filled in: the datasets of the mixture")
+    format: Shape | None = Field(
+        None, description="null: found by the columns; columns: those that `instruction` and `response` name"
+    )
     revision: str | None = None
     subset: str | None = Field(None, description="the hub's configuration name")
     split: str = "train"
     instruction: str = Field("instruction", description="column that holds the instruction")
     response: str = Field("response", description="column that holds the response")
-    language: str = Field(description="of the responses, for tables and highlighting")
+    language: str = Field("", description="of the responses, for prompts and tables; a mixture has those of its parts")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
     families: Range | None = Field(
         None, description="of generated:rtl: from, and up to but without, in the generator's order; null: all"
@@ -81,6 +95,14 @@ class Dataset(Section):
     )
     seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
     label: Label | None = None
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> Self:
+        if bool(self.source) == bool(self.mixture):
+            raise ValueError("a dataset has a `source` or a `mixture` of others, and not both")
+        if self.source and not self.language:
+            raise ValueError("`language` is missing: python, verilog, english, ...")
+        return self
 
 
 class Benchmark(Section):
@@ -202,7 +224,7 @@ class Experiment(Section):
     methods: tuple[Name, ...] = Field(min_length=1)
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
     sampled: tuple[Name, ...] | None = Field(None, description="methods whose models are sampled; null: all")
-    held_out: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
+    measured_on: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
     training: dict[str, Any] = Field({})
     sampling: dict[str, Any] = Field({})
 

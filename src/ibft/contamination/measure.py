@@ -26,6 +26,7 @@ from ibft.config.sections import Contamination
 from ibft.contamination.documents import Cover, Documents, Run
 from ibft.contamination.near_duplicates import NearDuplicates, Similar, shingles, signature
 from ibft.contamination.tokens import Vocabulary, pieces, token
+from ibft.data.conversations import questions
 from ibft.store.schemas import CONTAMINATION
 
 PARTS = ("instruction", "response")
@@ -104,7 +105,7 @@ def measure(examples: pd.DataFrame, problems: Problems) -> pd.DataFrame:
     same overlap, and of those that hold the longest substring, the first of the benchmark is named; of several longest
     substrings, the first of the example.
     """
-    columns = zip(examples["example_id"], *(examples[part] for part in PARTS), strict=True)
+    columns = zip(examples["example_id"], questions(examples), examples["response"], strict=True)
     rows = [
         {"example_id": example_id, "part": part, **row}
         for example_id, *texts in columns

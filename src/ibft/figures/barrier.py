@@ -33,13 +33,13 @@ def draw(
     settings: Barrier,
 ) -> Figure:
     """Draw DETECTION and ROC of the exposed model, and ARMS and ESTIMANDS on the primary held-out dataset."""
-    [held_out] = estimands.loc[estimands["primary"], "held_out"]
-    arms, estimands = (frame[frame["held_out"] == held_out] for frame in (arms, estimands))
+    [measured_on] = estimands.loc[estimands["primary"], "measured_on"]
+    arms, estimands = (frame[frame["measured_on"] == measured_on] for frame in (arms, estimands))
     names = list(_arms(arms, labels, settings))
     figure, (first, second, third) = panel_grid(3, width=5.0, height=1.6 + 0.42 * max(5, len(names)), columns=3)
     _draw_roc(first, roc[roc["model"] == settings.exposed], detection[detection["model"] == settings.exposed])
     _draw_arms(second, arms, names, labels, settings)
-    second.set_xlabel(f"NLL on {labels.dataset(held_out)} (nats per token)    ← better")
+    second.set_xlabel(f"NLL on {labels.dataset(measured_on)} (nats per token)    ← better")
     _draw_estimands(third, estimands, names, labels, settings)
     legend_below(figure, [second, third], _note(estimands), columns=3)
     return figure

@@ -74,10 +74,10 @@ def example_gradients(
 
 def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:
     """Return true on the tokens that the loss is taken on: [B, T]."""
-    index_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
-    first_B1 = torch.tensor([text.first_predicted for text in texts], device=ids_BT.device)[:, None]
-    length_B1 = torch.tensor([len(text) for text in texts], device=ids_BT.device)[:, None]
-    return (index_T >= first_B1) & (index_T < length_B1)
+    mask_BT = torch.zeros(ids_BT.shape, dtype=torch.bool)
+    for row, text in enumerate(texts):
+        mask_BT[row, : len(text)] = torch.from_numpy(text.learned)
+    return mask_BT.to(ids_BT.device)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "audit",
     "barrier",
     "benchmarks",
     "contamination",
@@ -33,6 +34,7 @@ FOLDERS = (
     "selection",
     "split",
     "tables",
+    "traces",
     "training",
     "verdicts",
 )

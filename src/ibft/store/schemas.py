@@ -43,12 +43,13 @@ _excluded = _text  # task_ids of the problems that could not be judged and count
 
 EXAMPLES = _table(
     "examples",
-    1,
+    2,
     example_id=_text,
     instruction=_text,
     response=_text,
     language=_text,
     source=_text,  # where the example comes from: a module, a generator's family, a hub row
+    history=_nullable(_text),  # JSON: [role, text] of each message before the instruction; null: there is none
 )
 
 PROBLEMS = _table(
@@ -122,7 +123,7 @@ ROC = _table(
 ARMS = _table(
     "arms",
     1,
-    held_out=_text,  # dataset that the NLL is measured on
+    measured_on=_text,  # dataset that the NLL is measured on
     model=_text,  # the base: exposed or control
     dataset=_text,
     method=_text,
@@ -133,7 +134,7 @@ ARMS = _table(
 ESTIMANDS = _table(
     "estimands",
     1,
-    held_out=_text,
+    measured_on=_text,
     estimand=_text,  # gap before | barrier | against FT | specific
     arm_dataset=_text,  # that the arm fine-tunes on
     arm_method=_text,
@@ -157,6 +158,21 @@ MEMORIZATION = _table(
     k=_count,  # percent of the scored tokens that were averaged
     min_k_prob=_real,  # mean negative log-likelihood of the k% least likely tokens; lower = more memorized
     min_k_plus_plus=_real,  # the same mean over z-scored negative log-likelihoods; lower = more memorized
+)
+
+TRACES = _table(
+    "traces",
+    1,
+    example_id=_text,
+    form=_text,  # plain | prompt: as text, all tokens scored; in the training prompt, the response scored
+    tokens=_count,  # scored tokens, after truncation
+    truncated=_flag,
+    loss=_real,  # mean negative log-likelihood, in nats; of this and the next three, lower = more memorized
+    zlib_ratio=_real,  # total negative log-likelihood per byte of the text, compressed with zlib
+    min_k_prob=_real,
+    min_k_plus_plus=_real,
+    pieces=pa.list_(_text),  # the text of each scored token
+    log_probs=pa.list_(pa.float32()),  # of each scored token
 )
 
 GRADIENTS = _table(
@@ -419,6 +435,7 @@ TABLES = {
         ARMS,
         ESTIMANDS,
         MEMORIZATION,
+        TRACES,
         GRADIENTS,
         GRADIENT_DECILES,
         GRADIENT_CORRELATIONS,

@@ -44,7 +44,7 @@ def barrier_markdown(estimands: pd.DataFrame, labels: Labels, dataset: str) -> s
 def _row(row: Row, labels: Labels, dataset: str) -> list[str]:
     interval = "cannot be decided" if np.isnan(row["low"]) else f"{row['low']:+.3f} to {row['high']:+.3f}"
     return [
-        escape_markdown(labels.dataset(str(row["held_out"]))),
+        escape_markdown(labels.dataset(str(row["measured_on"]))),
         _name(row, labels, dataset),
         f"{row['estimate']:+.3f}",
         interval,
