@@ -119,9 +119,7 @@ class DetectMembers(Section):
 
 class EstimateBarrier(Section):
     barrier: Barrier
-    measured_on: tuple[Name, ...] = Field(
-        min_length=1, description="datasets to compare arms on, the primary one first"
-    )
+    measured_on: tuple[Name, ...] = Field(min_length=1, description="to compare arms on, the primary one first")
     labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
 
 
