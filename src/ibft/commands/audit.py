@@ -101,6 +101,7 @@ memorization:
   max_length: {arguments.max_length}
   batch_tokens: 512
   reference: {reference.name}
+compute: {{threads: 2}}
 """
 
 
