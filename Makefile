@@ -12,7 +12,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz agreement mutate audit clean
+.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz agreement mutate references audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,9 @@ fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter
 agreement: setup  ## judge HumanEval+ with evalplus's package as well, and run every attack on every benchmark (an hour)
 	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py --timeout 7200
 	IBFT_HOSTILE_EVERY=1 $(UV) pytest tests/execution tests/data/test_mbpp.py -k hostile --timeout 7200
+
+references: setup  ## judge every reference solution of the benchmarks of which the tests judge every fourth (minutes)
+	IBFT_REFERENCES_EVERY=1 $(UV) pytest tests/execution -k references_pass --timeout 7200
 
 mutate: setup  ## change functions at random; what changes a stage's output must rerun it (a quarter of an hour)
 	IBFT_MUTATIONS=150 $(UV) pytest tests/workflow/test_mutations.py -s --timeout 7200

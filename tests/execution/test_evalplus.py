@@ -19,6 +19,7 @@ from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import Judge, judge
 from ibft.execution.python.numpy_stand_in import allclose
+from tests.conftest import some
 from tests.execution.mutants import python_mutants
 from tests.execution.problems import PYTHON, frame
 from tests.execution.test_hostile import PYTHON_ATTACKS
@@ -159,6 +160,7 @@ def test_hostile_completions_gain_nothing(problems: pd.DataFrame) -> None:
 
 @pytest.mark.slow
 def test_references_pass_but_for_the_one_whose_tests_are_wrong(problems: pd.DataFrame) -> None:
+    problems = some(problems, {WRONG_TESTS})
     with Judge(problems, Execution(), 2) as started:
         assert list(started.excluded) == [WRONG_TESTS]
         assert "TypeError" in started.excluded[WRONG_TESTS]
