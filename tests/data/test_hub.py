@@ -162,7 +162,7 @@ def test_a_gated_repository_names_the_licence_and_the_variable(
         ("model", {"revision": 40 * "1"}, f"has no revision '{40 * '1'}'"),
         ("model", {"source": "hub:owner/absent"}, "hub model owner/absent was not found: check `source`"),
         ("dataset", {"split": "test"}, "split 'test'"),
-        ("dataset", {"response": "answer"}, "has no column 'answer'; it has instruction, response"),
+        ("dataset", {"response": "answer"}, "there is no column 'answer'; it has instruction, response"),
         ("model", {"endpoint": "http://127.0.0.1:9"}, "run `snakemake prefetch` on a machine that reaches the hub"),
         ("dataset", {"HF_HUB_OFFLINE": 1}, "HF_HUB_OFFLINE is set: run `snakemake prefetch`"),
     ],

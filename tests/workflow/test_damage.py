@@ -253,8 +253,8 @@ def test_one_output_of_each_stage_is_made_again_and_nothing_that_depends_on_it(
     assert content(results) == before
     changed = {Path(file) for file, at in state(results).items() if at != written[file]}
     remade = {file for file in changed if set(MADE_ANEW).isdisjoint(file.parts)}
-    log = adapter.with_name("training_log.parquet")
-    parts = {*files_of([adapter]), *(part for output in (samples, counts, log) for part in everything_of(output))}
+    others = [samples, counts, *(adapter.with_name(f"{name}.parquet") for name in ("training_log", "held_out"))]
+    parts = {*files_of([adapter]), *(part for output in others for part in everything_of(output))}
     assert remade == parts
 
 
