@@ -27,6 +27,7 @@ from ibft.models.wording import listed, shown
 from ibft.runtime.errors import UserError
 
 _RETRAIN = "delete it and rerun Snakemake, which trains it anew"
+_CPU = torch.device("cpu")
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -43,11 +44,12 @@ def causal_class(config: PretrainedConfig) -> type[PreTrainedModel] | None:
     return cast("type[PreTrainedModel] | None", MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None))
 
 
-def read_model(folder: Path, dtype: torch.dtype, *, shapes_alone: bool = False) -> PreTrainedModel:
-    """Return the model of a folder, on the CPU, with exactly the tensors that its architecture has.
+def read_model(folder: Path, dtype: torch.dtype, place: torch.device = _CPU) -> PreTrainedModel:
+    """Return the model of a folder with exactly the tensors that its architecture has.
 
     Args:
-        shapes_alone: compare names and shapes, and read no tensor: the model is on the meta device.
+        place: the device that tensors are read to, one by one, so that a GPU's model never lies in the CPU's memory.
+            On the meta device, names and shapes are compared and no tensor is read.
 
     Raises:
         UserError: a tensor is missing (transformers would draw it at random), unknown, or of another shape.
@@ -59,7 +61,7 @@ def read_model(folder: Path, dtype: torch.dtype, *, shapes_alone: bool = False) 
         dtype=dtype,
         attn_implementation=_attention(config),
         use_safetensors=True,
-        device_map={"": "meta"} if shapes_alone else None,
+        device_map=None if place.type == "cpu" else {"": place},
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are refused below, with their names
         **_LOCAL,
