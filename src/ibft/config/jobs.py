@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from ibft.config.messages import sentences
-from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature
+from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature, Tokens
 from ibft.config.sections import (
     REFERENCE,
     Execution,
@@ -79,7 +79,7 @@ class MeasureGeometry(Section):
     layer: Positive = Field(description="an index from 1")
     k: Positive = Field(20, description="the k of Min-K% Prob that groups")
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    batch_tokens: Tokens = Field(4096, description="tokens per forward pass, or auto")
     precision: Precision = Field("float32", description="of the weights and the forward pass")
     seed: Seed = Field(0, description="of the pairs")
 

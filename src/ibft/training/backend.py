@@ -1,7 +1,7 @@
 """Turn the losses of one step's micro-batches into new parameters: with torch alone, in one or several processes."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,12 @@ from ibft.training.distributed import World
 from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
 
-Rows = list[dict[str, Any]]
-
 
 class Backend(Protocol):
     """The optimizer of a run, with the state that it keeps: `TorchBackend` here, `DeepSpeedBackend` with ZeRO."""
 
-    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
-        """Restore the last checkpoint; return the finished steps and the rows that were saved with it."""
+    def resume(self, checkpoints: Checkpoints) -> int:
+        """Restore the last checkpoint; return how many steps are finished."""
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
         """Add the gradient of one micro-batch; of an `idle` one, run only to keep step with others, add zero.
@@ -28,10 +26,13 @@ class Backend(Protocol):
         `last` says that no other follows before `update`.
         """
 
-    def update(self, rate: float) -> float:
+    def forget(self) -> bool:
+        """Drop the gradient of a step that broke off; return false where the step cannot be taken again."""
+
+    def update(self, rate: float) -> Tensor:
         """Change the parameters; return the norm of the gradient over all processes, before clipping."""
 
-    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int) -> None:
         """Write a checkpoint after `step`."""
 
     def learned(self) -> dict[str, Tensor]:
@@ -56,7 +57,7 @@ class TorchBackend:
         self._optimizer = make_optimizer(ib_model, settings)
         self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=ib_model.dtype == torch.float16)
 
-    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
+    def resume(self, checkpoints: Checkpoints) -> int:
         return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer, self._scaler)
 
     def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
@@ -65,7 +66,11 @@ class TorchBackend:
             self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
         return loss
 
-    def update(self, rate: float) -> float:
+    def forget(self) -> bool:
+        self._optimizer.zero_grad(set_to_none=True)
+        return self._world.size == 1  # the others would go on without this process
+
+    def update(self, rate: float) -> Tensor:
         _add_gradients(list(self._parameters.values()), self._world)
         self._scaler.unscale_(self._optimizer)
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.max_gradient_norm)
@@ -74,13 +79,11 @@ class TorchBackend:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        return float(norm)
+        return norm
 
-    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int) -> None:
         if self._world.is_main:
-            save_checkpoint(
-                checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, self._scaler, rows
-            )
+            save_checkpoint(checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, self._scaler)
         self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:

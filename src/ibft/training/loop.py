@@ -9,7 +9,6 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +24,11 @@ from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
 from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts, count_tokens
+from ibft.training.step_rows import Row, StepRows
 from ibft.training.telemetry import Tracker, stopwatch
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 Parts = dict[str, float | None]  # of the loss, by the names of `Loss`
 
 _LOG_EVERY_STEPS = 10
@@ -69,30 +68,47 @@ def train(
     _check(examples, settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
-    done, rows = backend.resume(checkpoints)
+    done = backend.resume(checkpoints)
+    rows = StepRows(checkpoints, world, done)
     if done:
         logger.info("resuming after step %d of %d", done, steps)
 
     ib_model.train()
-    response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
+    stepper = Stepper(backend, ib_model, settings, pad_token, world)
+    response_tokens = rows.response_tokens
     remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
     with progress("training", unit="steps", total=steps, done=done) as bar:
-        for step, chosen in remaining:
-            shares, counts = prepare(chosen, settings, ib_model, pad_token, world)
-            with stopwatch(step, counts.response, world) as speed:
-                torch.manual_seed(_dropout_seed(seed, step, world.rank))
-                rate = learning_rate(step, steps, settings)
-                parts, norm = take_step(backend, shares, counts, (seed, step), rate, world)
 
-            response_tokens += counts.response
-            row = _log_row(step, step / steps_per_epoch, parts, rate, norm, response_tokens)
+        def record(step: Row, taken: Taken, speed: Row) -> None:
+            """Read what a step's losses were, for which this process waits until a GPU has come so far."""
+            row = step | taken.read(step["step"])
             rows.append({"log": row, "speed": speed})
-            _tell(step, steps, row | speed, trackers)
-            if step % checkpoints.every_steps == 0 and step < steps:
-                backend.save(checkpoints, step, rows)
+            _tell(row["step"], steps, row | speed, trackers)
             bar.advance()
+
+        unread: tuple[Row, Taken, Row] | None = None  # of the step before, so that a GPU never idles between steps
+        for step, chosen in remaining:
+            rate = learning_rate(step, steps, settings)
+            tokens = sum(example.response_tokens for example in chosen)
+            with stopwatch(step, tokens, world) as speed:
+                dropout_seed = _dropout_seed(seed, step, world.rank)
+                taken = stepper.take(chosen, (seed, step), rate, dropout_seed=dropout_seed)
+            if unread:
+                record(*unread)
+            response_tokens += tokens
+            row = {"step": step, "epoch": step / steps_per_epoch, "learning_rate": rate}
+            unread = {**row, "response_tokens": response_tokens}, taken, speed
+            if step % checkpoints.every_steps == 0 and step < steps:
+                record(*unread)
+                unread = None
+                rows.sync()
+                backend.save(checkpoints, step)
+        if unread:
+            record(*unread)
     ib_model.eval()
-    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows])
+    entries = list(rows.entries())
+    rows.close()
+    return Trained(backend.learned(), [entry["log"] for entry in entries], [entry["speed"] for entry in entries])
 
 
 def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
@@ -137,7 +153,7 @@ def prepare(
     pad_to = settings.max_length if scope == "padded" else 0
 
     def batches(share: Sequence[EncodedExample]) -> list[Batch]:
-        runs = micro_batches(share, settings.micro_batch_tokens, pad_to=pad_to, packed=settings.packing)
+        runs = micro_batches(share, int(settings.micro_batch_tokens), pad_to=pad_to, packed=settings.packing)
         return [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
 
     shares = [batches(share) for share in world.shares(sorted(chosen, key=len, reverse=True))]
@@ -145,24 +161,73 @@ def prepare(
     return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
 
 
-def take_step(
-    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, rate: float, world: World
-) -> tuple[Parts, float]:
-    """Update the parameters once; return the parts of the global batch's loss and the gradient's norm before clipping.
+@dataclass(frozen=True)
+class Taken:
+    """A step leaves the parts of the global batch's loss and the gradient's norm before clipping, not yet read."""
 
-    Args:
-        shares, counts: as `prepare` returns them.
+    names: tuple[str, ...]  # of the parts that there are, fields of `Loss`
+    parts_P: Tensor  # float64
+    norm: Tensor
 
-    Raises:
-        UserError: a loss is not finite.
+    def read(self, step: int) -> Row:
+        """Wait until the device has computed them.
+
+        Raises:
+            UserError: a loss is not finite.
+        """
+        parts: Parts = dict.fromkeys(Loss._fields) | dict(zip(self.names, self.parts_P.tolist(), strict=True))
+        _check_finite(step, parts)
+        terms = {name: parts[name] for name in _TERMS}
+        return {"loss": parts["total"], **terms, "gradient_norm": float(self.norm)}
+
+
+@dataclass
+class Stepper:
+    """Takes the steps of a run. A pass that a GPU's memory does not hold is halved, and so are all that follow.
+
+    That changes nothing beyond rounding and which activations dropout hits. Several processes cannot do so, because the
+    others would wait for ever for the one that starts over.
     """
-    parts = _backward(backend, shares, counts, seed, world)
-    _check_finite(seed[1], parts)
-    return parts, backend.update(rate)
+
+    backend: Backend
+    ib_model: IBModel
+    settings: Training
+    pad_token: int
+    world: World
+
+    def take(
+        self, chosen: Sequence[EncodedExample], seed: StepSeed, rate: float, *, dropout_seed: int | None = None
+    ) -> Taken:
+        """Take the step of these examples. On a GPU this gives the commands, and waits for none.
+
+        Args:
+            dropout_seed: None leaves torch's global generator as it is.
+
+        Raises:
+            torch.OutOfMemoryError: a GPU does not hold a single example, or several processes train.
+        """
+        while True:
+            shares, counts = prepare(chosen, self.settings, self.ib_model, self.pad_token, self.world)
+            if dropout_seed is not None:
+                torch.manual_seed(dropout_seed)
+            try:
+                names, parts_P = _backward(self.backend, shares, counts, seed, self.world)
+            except torch.OutOfMemoryError:
+                if all(len(batch.indices) == 1 for batch in shares[self.world.rank]) or not self.backend.forget():
+                    raise
+            else:
+                return Taken(names, parts_P, self.backend.update(rate))
+            # Outside of the handler, whose traceback would keep the failed pass's tensors.
+            torch.cuda.empty_cache()
+            tokens = max(batch.tokens_BT.numel() for batch in shares[self.world.rank]) // 2
+            logger.warning("the GPU's memory does not hold a pass; from here on passes are of %d tokens", tokens)
+            self.settings = self.settings.model_copy(update={"micro_batch_tokens": tokens})
 
 
-def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, world: World) -> Parts:
-    """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
+def _backward(
+    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, world: World
+) -> tuple[tuple[str, ...], Tensor]:
+    """Add up the gradient of this process's share, and return the parts of the loss of the global batch, with names.
 
     All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
     """
@@ -174,10 +239,11 @@ def _backward(backend: Backend, shares: list[list[Batch]], counts: TokenCounts, 
         loss = backend.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
         if not idle:
             losses.append(loss)
-    present = [name for name in Loss._fields if getattr(loss, name) is not None]
-    sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
-    added = world.all_reduce(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
-    return dict.fromkeys(Loss._fields) | dict(zip(present, added.tolist(), strict=True))
+    present = tuple(name for name in Loss._fields if getattr(loss, name) is not None)
+    parts_P = torch.zeros(len(present), dtype=torch.float64, device=loss.total.device)
+    for own_loss in losses:
+        parts_P += torch.stack([getattr(own_loss, name).detach().double() for name in present])
+    return present, world.all_reduce(parts_P)
 
 
 def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
@@ -204,18 +270,6 @@ def _dropout_seed(seed: int, step: int, rank: int) -> int:
     """Distinct for every (seed, step, process), so that a resumed run draws the same dropout masks."""
     [state] = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     return int(state)
-
-
-def _log_row(step: int, epoch: float, parts: Parts, rate: float, norm: float, response_tokens: int) -> Row:
-    return {
-        "step": step,
-        "epoch": epoch,
-        "loss": parts["total"],
-        **{name: parts[name] for name in _TERMS},
-        "learning_rate": rate,
-        "gradient_norm": norm,
-        "response_tokens": response_tokens,
-    }
 
 
 def _readable(row: Row) -> str:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ibft.models.batching import send, states_at
 from ibft.models.head import Head, accumulating
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
@@ -128,7 +129,8 @@ def ib_ft_loss(
 
     Args:
         last_hidden_BTD: the decoder's output after its final norm, which the head reads.
-        labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1.
+        labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1. Left on
+            the CPU, like `valid_BT`, they let a GPU work without being waited for.
         head: the frozen head of the model.
         counts: response and KL tokens of the global batch (`count_tokens` of each micro-batch, added up).
         ib_head: the bottleneck; None for FT. With it, all of the following are needed.
@@ -142,18 +144,20 @@ def ib_ft_loss(
     """
     predicts_BT = _predicts_response(labels_BT)
     targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
-    ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head, targets_N) / counts.response
+    if targets_N.device != last_hidden_BTD.device:
+        targets_N = send(targets_N, last_hidden_BTD.device)
+    ce = linear_cross_entropy(states_at(last_hidden_BTD, predicts_BT), head, targets_N) / counts.response
     if ib_head is None:
         return Loss(total=ce, ce=ce.detach())
     if settings is None or layer_hidden_BTD is None or valid_BT is None or noise_NZ is None:
         raise ValueError("IB-FT needs settings, layer_hidden_BTD, valid_BT and noise_NZ")
     scope_BT = kl_tokens(labels_BT, valid_BT, settings.kl_scope)
-    mean_NZ, log_variance_NZ = ib_head.encode(layer_hidden_BTD[scope_BT])
+    mean_NZ, log_variance_NZ = ib_head.encode(states_at(layer_hidden_BTD, scope_BT))
     kl = kl_to_standard_normal(mean_NZ, log_variance_NZ).sum() / counts.kl
     if settings.kl_mean_over_dimensions:
         kl = kl / mean_NZ.shape[-1]
     predicting_N = predicts_BT[scope_BT]
-    decoded_ND = ib_head.decode(mean_NZ[predicting_N], log_variance_NZ[predicting_N], noise_NZ[predicting_N])
+    decoded_ND = ib_head.decode(*(states_at(each, predicting_N) for each in (mean_NZ, log_variance_NZ, noise_NZ)))
     ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
     total = ce + settings.alpha * (kl + settings.beta * ce_ib)
     return Loss(total=total, ce=ce.detach(), kl=kl.detach(), ce_ib=ce_ib.detach())
