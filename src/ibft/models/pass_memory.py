@@ -1,8 +1,9 @@
 """How many tokens one pass may have: the value `auto` of `batch_tokens` and `micro_batch_tokens`.
 
 On a GPU that follows from the memory that is free when the model is loaded, and from what a token takes in the passes
-of the stage. perf/gpu_memory.py measures what a token takes, by the real code on the meta device, and a test holds
-`_KEPT` and `_WORKING` to that. On a CPU, whose memory is the job's, it is a number that is stated here.
+of the stage: `_KEPT` and `_WORKING`. Those of training were counted in real steps on the meta device, the others by
+hand; none has been compared with a GPU yet, which is a part of perf/gpu.py. Where they are too small, a pass is halved
+(`ibft.models.device`). On a CPU, whose memory is the job's, it is a number that is stated here.
 """
 
 import logging
