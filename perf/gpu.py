@@ -3,9 +3,9 @@
     python perf/gpu.py --output gpu.json           # on the machine with the GPU, in a checkout
     python perf/gpu.py --table gpu.json            # anywhere: the same as Markdown, for docs/performance.md
 
-Meant for torch, transformers, peft and four small wheels (pydantic, pydantic-core, annotated-types, typing-inspection),
-and no network: models are of the paper's sizes with random weights, made on the card. A part that fails leaves its error in
-the JSON and the others go on; the file is written anew after each, so that what is done when time is up is kept.
+Meant for torch, transformers, peft and four small wheels (pydantic, pydantic-core, annotated-types, typing-inspection)
+and no network: models are of the paper's sizes with random weights, made on the card. A part that fails leaves its
+error in the JSON and the others go on, and the file is written anew after each: what is done when time is up is kept.
 `--device cpu --tiny` runs every part on a CPU in seconds, on models that are too small to mean anything.
 """
 
