@@ -12,7 +12,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz mutate audit clean
+.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz agreement mutate audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,7 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) snakefmt --check Snakefile rules
 	$(UV) snakemake --lint
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/paper.yaml
+	$(UV) snakemake --dry-run --nolock --quiet --configfile config/barrier.yaml
 	$(UV) snakemake --dry-run --nolock --quiet
 
 format:  ## format Python and Snakemake files
@@ -71,6 +72,10 @@ load: setup  ## judge honest samples beside 10,000 of which every tenth is hosti
 fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter of an hour)
 	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
 	IBFT_TEXT_BYTES=5000000 $(UV) pytest tests/execution/test_linear_time.py
+
+agreement: setup  ## judge HumanEval+ with evalplus's package as well, and run every attack on every benchmark (an hour)
+	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py --timeout 7200
+	IBFT_HOSTILE_EVERY=1 $(UV) pytest tests/execution tests/data/test_mbpp.py -k hostile --timeout 7200
 
 mutate: setup  ## change functions at random; what changes a stage's output must rerun it (a quarter of an hour)
 	IBFT_MUTATIONS=150 $(UV) pytest tests/workflow/test_mutations.py -s --timeout 7200

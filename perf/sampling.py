@@ -5,6 +5,7 @@ python perf/sampling.py --model results/models/smollm2-135m --vllm-python .venv-
 Every way completes the same HumanEval prompts, so many samples of each, in a process of its own, one after the other:
 
     transformers    the transformers engine of this repository
+    by-torch        the same, with the settings that PyTorch and the C library have by themselves
     generate        model.generate(num_return_sequences=...), --generate-prompts prompts a call
     vllm            the vLLM engine, where --vllm-python names a Python that has vLLM (`make test-vllm` makes one)
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measuring.settings import settings_of_torch
 
 from ibft.config.jobs import Sample
 from ibft.config.sections import Benchmark, Sampling
@@ -43,11 +45,12 @@ def main(arguments: argparse.Namespace) -> None:
         print(json.dumps(WAYS[arguments.way](arguments)))
         return
     found = {}
-    for way in ("transformers", "generate", *(["vllm"] if arguments.vllm_python else [])):
+    for way in ("transformers", "by-torch", "generate", *(["vllm"] if arguments.vllm_python else [])):
         found[way] = cost_of(way, arguments)
         print_rate(way, found[way])
-    speed = found["transformers"]["rate"] / found["generate"]["rate"]
-    print(f"transformers over generate: {speed:.2f} x (goal 2)")
+    for other in ("generate", "by-torch"):
+        for rate in ("rate", "cpu_rate"):
+            print(f"transformers over {other}, {rate}: {found['transformers'][rate] / found[other][rate]:.2f} x")
     if not arguments.vllm_python:
         print("vLLM is left out: name a Python that has it with --vllm-python")
 
@@ -64,6 +67,7 @@ def cost_of(way: str, arguments: argparse.Namespace) -> dict[str, float]:
         **cost,
         "start": whole - cost["seconds"],
         "rate": cost["tokens"] / cost["seconds"],
+        "cpu_rate": cost["tokens"] / cost["cpu_seconds"],
         "rate_with_start": cost["tokens"] / whole,
     }
 
@@ -71,7 +75,7 @@ def cost_of(way: str, arguments: argparse.Namespace) -> dict[str, float]:
 def print_rate(way: str, cost: dict[str, float]) -> None:
     print(
         f"{way:14}{cost['tokens']:8.0f} tokens {cost['rate']:8.1f} tokens/s {cost['rate_with_start']:8.1f} with the"
-        f" start of {cost['start']:.1f} s {cost['tokens'] / cost['cpu_seconds']:8.1f} tokens per CPU second",
+        f" start of {cost['start']:.1f} s {cost['cpu_rate']:8.1f} tokens per CPU second",
         flush=True,
     )
 
@@ -84,6 +88,11 @@ def engine_way(arguments: argparse.Namespace) -> dict[str, float]:
     if arguments.way == "transformers":  # weights are loaded with the first prompt
         list(engine.sample([Group(group.prompts[:1], Decoding(0.0, 1.0, 1, (), ()))]))
     return timed(lambda: sum(len(c.token_ids) for _, found in engine.sample([group]) for c in found))
+
+
+def by_torch_way(arguments: argparse.Namespace) -> dict[str, float]:
+    with settings_of_torch():
+        return engine_way(argparse.Namespace(**{**vars(arguments), "way": "transformers"}))
 
 
 def generate_way(arguments: argparse.Namespace) -> dict[str, float]:
@@ -117,6 +126,7 @@ def generate_way(arguments: argparse.Namespace) -> dict[str, float]:
 
 WAYS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "transformers": engine_way,
+    "by-torch": by_torch_way,
     "generate": generate_way,
     "vllm": engine_way,
 }

@@ -11,6 +11,10 @@ process of its own, one after the other:
     trl               FT by TRL's SFTTrainer: batches of like length, no gradient checkpointing, loss on the response
                       only, logits in chunks
 
+`ft` and `trl` run twice: as every job of the workflow runs, which keeps freed memory and lets the faster library
+multiply (`ibft.models.allocator`, `ibft.models.products`), and, with `-by-torch` in the name, with the settings that
+PyTorch and the C library have by themselves.
+
 The released way takes minutes per step on a CPU, so --baseline-records gives it the first so many of the records.
 Prints response tokens per second of wall and of CPU time (the fairer one where others use the machine), the peak memory
 of the process, and how they compare.
@@ -24,12 +28,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from datasets import Dataset
+from measuring.settings import settings_of_torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -60,7 +66,7 @@ def main(arguments: argparse.Namespace) -> None:
         return
     found: dict[str, dict[str, float]] = {}
     for _ in range(arguments.repeats):
-        for way in WAYS:
+        for way in RUNS:
             again = subprocess.run([*sys.orig_argv, "--way", way], check=True, stdout=subprocess.PIPE, text=True)
             cost = json.loads(again.stdout.splitlines()[-1])
             print(f"{way}: {cost}", flush=True)
@@ -73,10 +79,11 @@ def run(way: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Train in one way and say what it cost; what comes before the first step is not counted."""
     use_threads(arguments.threads)
     records = read_records(arguments.examples, arguments.baseline_records if way in SLOW else arguments.records)
-    model, tokenizer = load_model(arguments.model, None, arguments.precision)
+    with settings_of_torch() if way.endswith(BY_TORCH) else nullcontext():
+        model, tokenizer = load_model(arguments.model, None, arguments.precision)
     encoded = encode_with_profile(tokenizer, records, PROFILE, arguments.max_length)
     loaded_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    work = WAYS[way](model, tokenizer, records, encoded, arguments)
+    work = WAYS[way.removesuffix(BY_TORCH)](model, tokenizer, records, encoded, arguments)
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     if torch.cuda.is_available():
@@ -238,6 +245,8 @@ def trl(
 
 WAYS: dict[str, Way] = {"ft": ours("ft"), "ibft": ours("ibft"), "trl": trl, "released-code": released_code}
 SLOW = ("released-code",)
+BY_TORCH = "-by-torch"
+RUNS = ("ft", f"ft{BY_TORCH}", "ibft", "trl", f"trl{BY_TORCH}", "released-code")
 
 
 def print_table(found: dict[str, dict[str, Any]]) -> None:
@@ -248,9 +257,9 @@ def print_table(found: dict[str, dict[str, Any]]) -> None:
             f"{name:16}{cost['records']:6} records {cost['wall_rate']:9.2f} response tokens/s wall "
             f"{cost['cpu_rate']:9.2f} per CPU s {cost['peak_mib']:8.0f} MiB peak, {cost['loaded_mib']:.0f} once loaded"
         )
-    for ours_, theirs, wanted in (("ibft", "released-code", 5), ("ft", "trl", 1.2)):
+    for ours_, theirs in (("ibft", "released-code"), ("ft", "trl"), ("ft", "trl-by-torch"), ("ft", "ft-by-torch")):
         for rate in ("wall_rate", "cpu_rate"):
-            print(f"{ours_} over {theirs}, {rate}: {found[ours_][rate] / found[theirs][rate]:.2f} (goal {wanted})")
+            print(f"{ours_} over {theirs}, {rate}: {found[ours_][rate] / found[theirs][rate]:.2f}")
     for rate in ("wall_rate", "cpu_rate"):
         print(f"ibft step over ft step, {rate}: {found['ft'][rate] / found['ibft'][rate]:.2f} (goal at most 1.15)")
     print(f"memory over released-code: {found['ibft']['peak_mib'] / found['released-code']['peak_mib']:.2f} (goal 0.4)")
@@ -269,7 +278,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--repeats", type=int, default=1, help="the best of so many runs of each way counts")
-    arguments.add_argument("--way", choices=WAYS, help="run one way alone and print what it cost as JSON")
+    arguments.add_argument("--way", choices=RUNS, help="run one way alone and print what it cost as JSON")
     return arguments
 
 

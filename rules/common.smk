@@ -23,7 +23,7 @@ from ibft.runtime.watchdog import start_watchdog
 from ibft.store.code_digest import code_digest
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.store.run_records import Job, RunRecord, named_profile, split_options
-from ibft.tables.paper import LAYOUTS
+from ibft.tables.paper_layouts import LAYOUTS
 
 try:
     for path in workflow.config_settings.configfiles:
@@ -85,8 +85,9 @@ MODEL_JOB = dict(
 # Shell commands find the scripts and the library through the environment: a checkout that was moved reruns nothing, and
 # conda environments need not install the library.
 os.environ["IBFT_SCRIPTS"] = str(SCRIPTS)
+SOURCES = [path for path in [Path(workflow.basedir) / "src"] if path.is_dir()]
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(workflow.basedir) / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    [*map(str, SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 # Where no environment was activated, `python` is the one that runs Snakemake; that of --sdm conda still comes before it.
 if (own := str(Path(sys.executable).parent)) not in os.get_exec_path():

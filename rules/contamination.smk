@@ -12,11 +12,13 @@ rule measure_contamination:
         "<logs>/measure_contamination/{dataset}/{benchmark}.log",
     benchmark:
         "<benchmarks>/measure_contamination/{dataset}/{benchmark}.tsv"
+    priority: FIRST  # who trains on a benchmark hears of it before the training
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
         **SMALL_JOB,
+        **ALONE,
     params:
         code=code_of("measure_contamination.py"),
         job=lambda wildcards: GRAPH.measure_contamination().as_json(),

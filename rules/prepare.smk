@@ -9,6 +9,8 @@ rule prepare_model:
         "<logs>/prepare_model/{model}.log",
     benchmark:
         "<benchmarks>/prepare_model/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(set(CONFIG.models) - set(CONFIG.exposures)),
     localrule: True
     conda:
         "../envs/train.yaml"
@@ -45,6 +47,9 @@ rule prepare_dataset:
             platform.python_version()
             if GRAPH.is_of_this_python(wildcards.dataset)
             else "any"
+        ),
+        content=lambda wildcards: "".join(
+            map(content_of, GRAPH.sources_of(wildcards.dataset))
         ),
     shell:
         'python "$IBFT_SCRIPTS/prepare_dataset.py" --job {params.job:q} --output {output:q} --log {log:q}'

@@ -31,7 +31,7 @@ rule write_report:
         verdicts=lambda wildcards: f"{CONFIG.results}/verdicts",
         benchmarks=lambda wildcards: f"{CONFIG.results}/benchmarks",
         parts=" ".join(
-            f"--{name} {as_options(part)}"
+            f"--{name.replace('_', '-')} {as_options(part)}"
             for name, part in GRAPH.report_inputs().items()
         ),
     shell:

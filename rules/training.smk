@@ -13,9 +13,11 @@ rule train:
         model="<results>/models/{model}/manifest.json",
         examples=lambda wildcards: GRAPH.examples(wildcards.dataset),
         kept=lambda wildcards: GRAPH.kept(variant_of(wildcards)),
+        held_out=lambda wildcards: GRAPH.held_out_examples(wildcards.dataset),
     output:
         adapter="<results>/training/<variant>/adapter/manifest.json",
         training_log="<results>/training/<variant>/training_log.parquet",
+        held_out="<results>/training/<variant>/held_out.parquet",
         training_speed="<benchmarks>/train/<variant>/speed.csv",
     log:
         "<logs>/train/<variant>.log",
@@ -41,6 +43,7 @@ rule train:
         folder=subpath(output.adapter, parent=True),
     shell:
         '{resources.launcher} "$IBFT_SCRIPTS/train.py" --job {params.job:q} --model {input.model:q}'
-        " --examples {input.examples:q} --kept {input.kept:q} --checkpoint-steps {resources.checkpoint_steps}"
+        " --examples {input.examples:q} --kept {input.kept:q} --held-out {input.held_out:q}"
+        " --held-out-nll {output.held_out:q} --checkpoint-steps {resources.checkpoint_steps}"
         " --threads {threads} {resources.options} --output {params.folder:q}"
         " --training-log {output.training_log:q} --training-speed {output.training_speed:q} --log {log:q}"

@@ -63,6 +63,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"IBFT_QUICK left out {left_out}; `make test` runs them all.", yellow=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def reference_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """References are measured once in a run of the tests, by whichever process comes first, and not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = shared_by_processes(tmp_path_factory) / "cache"
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Public data that is not part of the repository; tests that want it are skipped where it is absent."""
@@ -87,10 +96,15 @@ def verilog_eval(shared_data: Path, half: str) -> pd.DataFrame:
 @contextmanager
 def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
     """Yield a folder that all test processes of this run share, and true to the one that has to fill it."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder = shared_by_processes(factory) / name
     whole = folder.with_name(f"{name}.whole")
     with FileLock(folder.with_name(f"{name}.lock")):
         is_new = not whole.exists()
         yield folder, is_new
         whole.touch()
+
+
+def shared_by_processes(factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of this run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -218,9 +218,51 @@ def training_log(bottleneck: bool, steps: int = 150, seed: int = 0) -> pd.DataFr
             "ce": ce,
             "kl": kl,
             "ce_ib": ce_ib,
+            "rms": np.nan,
             "learning_rate": 5e-5 * (1 - step / steps),
             "gradient_norm": random.gamma(5, 0.2, steps),
+            "lora_gradient_norm": random.gamma(4, 0.2, steps),
+            "head_gradient_norm": random.gamma(4, 0.2, steps) if bottleneck else np.nan,
             "response_tokens": step * 500,
+            **_watched(step, kl, bottleneck),
+        }
+    )
+
+
+def _watched(step: np.ndarray, kl: np.ndarray, bottleneck: bool) -> dict[str, np.ndarray | float]:
+    """Every tenth step is watched: the bottleneck closes, and pulls LoRA less and less."""
+    seen = (step % 10 == 0) & bottleneck
+    share = 0.5 * np.exp(-step / 60)
+    values: dict[str, np.ndarray | float] = {
+        "kl_nats": kl,
+        "active_dimensions": np.minimum(256, np.nan_to_num(40 * kl).round()),
+        "uniform_nats": 10.8,
+        "unigram_nats": 5.1,
+        "share_ce": 1 - share,
+        "share_kl": 0.95 * share,
+        "share_ce_ib": 0.05 * share,
+        "share_rms": np.nan,
+        "cosine": 0.1 - 0.5 * (step / step[-1] if len(step) else step),
+    }
+    return {name: np.where(seen, value, np.nan) for name, value in values.items()}
+
+
+def held_out(end: float, steps: int = 24, examples: int = 10, seed: int = 0) -> pd.DataFrame:
+    """HELD_OUT of a method whose NLL falls from 1.2 to about `end`."""
+    difficulty = np.random.default_rng(7).normal(0, 0.2, examples)
+    random = np.random.default_rng(seed)
+    points = [0, steps // 2, steps]
+    return pd.DataFrame(
+        {
+            "step": np.repeat(points, examples),
+            "example_id": [f"example-{i}" for i in range(examples)] * len(points),
+            "tokens": 40,
+            "nll": np.concatenate(
+                [
+                    end + (1.2 - end) * np.exp(-5 * s / steps) + difficulty + random.normal(0, 0.01, examples)
+                    for s in points
+                ]
+            ),
         }
     )
 

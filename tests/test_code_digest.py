@@ -25,7 +25,7 @@ def digest(root: Path, script: str, *modules: str) -> str:
 
 def digests(root: Path, scripts: set[str], *modules: str) -> dict[str, str]:
     """The digest of each script, from the sources as they are now."""
-    for cached in (module._content, module._definitions, module._imported, module.imports_of):
+    for cached in (module._content, module._definitions, module._imported, module._files, module.imports_of):
         cached.cache_clear()
     return {script: module.code_digest(root / "workflow" / "scripts" / script, *modules) for script in scripts}
 
@@ -48,8 +48,8 @@ def changed_by(root: Path, file: str, old: str, new: str) -> set[str]:
 
 
 def test_an_edit_reaches_the_scripts_that_import_it_and_no_other(copy_of_the_sources: Path) -> None:
-    append(copy_of_the_sources / "src" / "ibft" / "training" / "loop.py", "\nADDED = 0\n")
-    changed = changed_by(copy_of_the_sources, "training/loop.py", "ADDED = 0", "ADDED = 1")
+    append(copy_of_the_sources / "src" / "ibft" / "training" / "step.py", "\nADDED = 0\n")
+    changed = changed_by(copy_of_the_sources, "training/step.py", "ADDED = 0", "ADDED = 1")
     assert changed == {"train.py", "score_gradients.py"}  # GraNd warms its adapters up by the same step
 
 

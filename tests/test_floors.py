@@ -20,7 +20,7 @@ FLOORS = (
     {"data", "prompts"},
     {"models", "extraction"},
     {"contamination", "memorization", "selection", "training", "sampling", "execution", "geometry", "metrics"},
-    {"gradients"},  # a stage that warms an adapter up as the stage `training` trains it
+    {"gradients", "barrier"},  # stages that do as others do: train a warm-up, tell scores apart
     {"figures", "tables"},
     {"report"},
     {"graph"},

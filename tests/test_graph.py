@@ -30,7 +30,7 @@ RUNS = {  # models x methods x benchmarks x temperatures x trials
     "fig4": 1 * 5 * 2 * 1 * 5,
     "fig6": 1 * 3 * 2 * 3 * 5,
     "figA1": 2 * 5 * 1 * 1 * 5,
-    "search": 2 * 11 * 2 * 1 * 5 + 2 * 11 * 1 * 1 * 5,
+    "search": 2 * 11 * 2 * 1 * 5 + 2 * 11 * 1 * 1 * 5,  # of which it shows the trainings alone
 }
 BASE, FT, GRAND = (Variant("tiny", "rtl", method, 0) for method in ("base", "ft", "ft-grand"))
 
@@ -106,12 +106,22 @@ def test_examples_are_dropped_where_so_configured_and_never_of_the_reference(sma
     assert small.datasets == dropping.datasets == ["fictitious-authors", "rtl"]
     assert [small.examples(name) for name in small.datasets] == [
         "results/examples/fictitious-authors.parquet",
-        "results/examples/rtl.parquet",
+        "results/split/rtl/training.parquet",
     ]
-    assert [dropping.examples(name) for name in dropping.datasets] == [
-        "results/examples/fictitious-authors.parquet",
+    assert [small.usable_examples("rtl"), dropping.usable_examples("rtl")] == [
+        "results/examples/rtl.parquet",
         "results/decontaminated/rtl.parquet",
     ]
+    everything = graph(SMALL, contamination={"drop": True}, held_out={"fraction": 0})
+    assert everything.examples("rtl") == "results/decontaminated/rtl.parquet"
+    assert everything.held_out_examples("rtl") == everything.held_out(FT) == []
+    assert "held_out" not in everything.report_inputs()["figures"]
+    assert [dropping.examples(name) for name in dropping.datasets] == [
+        "results/examples/fictitious-authors.parquet",
+        "results/split/rtl/training.parquet",
+    ]
+    assert dropping.held_out_examples("rtl") == ["results/split/rtl/held_out.parquet"]
+    assert dropping.held_out_examples("fictitious-authors") == []
     assert dropping.contamination("fictitious-authors") == []
     assert dropping.contamination("rtl") == ["results/contamination/rtl/rtl-mini.parquet"]
 
@@ -173,7 +183,14 @@ def test_the_whole_run_has_all_that_its_configuration_has_anything_for(paper: Gr
     assert set(small.run_figures()) == of_run | {"removal_ratio"}
     assert set(paper.run_figures()) == of_run | {"removal_ratio", "temperature"}
     of_pairs = Counter(name.partition("/")[0] for name in paper.figures() if "/" in name)
-    assert of_pairs == {"memorization": 4, "gradient_imbalance": 2, "training_curves": 4, "geometry": 4}
+    assert of_pairs == {
+        "memorization": 4,
+        "gradient_imbalance": 2,
+        "training_curves": 4,
+        "regimes": 4,
+        "held_out": 4,
+        "geometry": 4,
+    }
     assert set(of_pairs) == {name for name, entry in CATALOGUE.items() if entry.shows == "model_on_dataset"}
     for whole, layouts in ((small, []), (paper, ["table_1", "table_A1"])):
         shown = whole.shown(ALL)
@@ -217,6 +234,8 @@ def test_the_report_shows_every_part(small: Graph) -> None:
         "problems": {"rtl-mini"},
         "examples": {"rtl", "fictitious-authors"},
         "contamination": {"rtl/rtl-mini"},
+        "logs": {f"{pair}/{name}/seed0" for name in small.config.methods if name != "base"},
+        "held_out": {f"{pair}/{name}/seed0" for name in small.config.methods if name != "base"},
         "memorization": {f"{pair}/{group}" for group in ("p0", "p1-seed0", "p2")},
         "gradients": {f"{pair}/{table}" for table in ("deciles", "correlations")},
         "selection": {f"{pair}/{name}" for name in ("ft-mink-keep0.75", "ft-mink-keep0.5", "ft-grand")},
@@ -246,6 +265,7 @@ def jobs_of(each: Graph) -> Iterator[tuple[str, Section]]:
     yield "contamination", each.measure_contamination()
     yield "references", each.measure_references()
     yield "gradients and memorization", each.relate_gradients()
+    yield "split", each.hold_out()
     yield "selection", each.select_examples("mink", "0.5")
     yield "counts", each.count_passes(ALL)
     yield "metrics", each.compute_metrics()
@@ -277,6 +297,9 @@ def test_what_a_job_is_told_gives_back_its_specification(config: dict[str, Any])
         ({"sampling": {"trials": 3}}, {"counts", "report"}),
         ({"sampling": {"n": 6}}, {"samples", "report"}),
         ({"execution": {"memory_mb": 99}}, {"references", "judging", "report"}),
+        ({"held_out": {"fraction": 0.2}}, {"split", "report"}),
+        ({"held_out": {"points": 2}}, {"training", "report"}),
+        ({"training": {"watch_every": 5}}, {"training", "report"}),
         ({"geometry": {"pairs": 5}}, {"geometry", "report"}),
         ({"gradients": {"warmup_steps": 2}}, {"gradients", "report"}),
         ({"models": {"tiny": {"source": "hub:owner/tiny", "layers": 3, "label": "T"}}}, {"labels"}),
@@ -320,6 +343,8 @@ def test_no_two_outputs_share_a_path(paper: Graph) -> None:
         *map(results.model, config.models),
         *map(results.examples, config.datasets),
         *map(results.decontaminated, config.datasets),
+        *map(results.training_examples, config.datasets),
+        *map(results.held_out_examples, config.datasets),
         *map(results.problems, config.benchmarks),
         *(results.contamination(*pair) for pair in config.evaluations()),
         *map(results.memorization, [*variants, *(Variant(model, reference, "base", 0) for model in config.models)]),
@@ -328,6 +353,7 @@ def test_no_two_outputs_share_a_path(paper: Graph) -> None:
         *(results.selection(*selection) for selection in selections),
         *map(results.adapter, variants),
         *map(results.training_log, variants),
+        *map(results.held_out, variants),
         *map(results.geometry, variants),
         *map(results.samples, runs),
         *map(results.verdicts, runs),

@@ -169,7 +169,8 @@ def ib_ft_as_on_cpu(shape: Shape, device: torch.device) -> Found:
         for place in (torch.device("cpu"), device):
             ib_model = IBModel(on_cpu, bottleneck).to(place)
             with packed_attention(on_cpu):
-                totals.append(torch.stack([part.detach().cpu() for part in ib_model(batch, counts, (1, 2))]))
+                loss = ib_model(batch, counts, (1, 2))
+                totals.append(torch.stack([part.detach().cpu() for part in (loss.total, loss.ce, loss.kl, loss.ce_ib)]))
     finally:
         training_model.draw_noise = draw
     return judged(float((totals[1] / totals[0] - 1).abs().max()), 1e-4)

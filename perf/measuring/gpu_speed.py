@@ -25,9 +25,9 @@ from ibft.models.pass_memory import Stage, tokens_of_pass
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
 from ibft.training.fused_lora import fuse_lora
-from ibft.training.loop import Stepper
 from ibft.training.model import IBModel
 from ibft.training.recipe import Recipe, make_bottleneck
+from ibft.training.step import Stepper
 from measuring.shapes import Shape, texts
 
 Found = dict[str, Any]

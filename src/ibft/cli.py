@@ -1,4 +1,4 @@
-"""The command `ibft`: judge completions; plan, resume, verify, compare and clean runs; say what this machine offers.
+"""The command `ibft`: set up and run, audit, judge, plan, verify, compare; see `ibft COMMAND --help`.
 
 Nothing here imports torch.
 """
@@ -8,9 +8,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 
-COMMANDS = ("score", "plan", "jobs", "resume", "verify", "compare", "doctor", "clean")
+COMMANDS = ("init", "run", "audit", "score", "plan", "jobs", "resume", "verify", "compare", "doctor", "clean")
 
 
 def main() -> None:
@@ -21,5 +22,22 @@ def main() -> None:
     # The command that is asked for starts at once: what the others import takes seconds.
     asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     for name in asked or COMMANDS:
-        import_module(f"ibft.commands.{name}").add_parser(commands)
+        try:
+            import_module(f"ibft.commands.{name}").add_parser(commands)
+        except ModuleNotFoundError as error:
+            _add_what_needs_more(commands, name, str(error.name))
     run_stage(lambda arguments: arguments.run(arguments), parser)
+
+
+def _add_what_needs_more(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, module: str
+) -> None:
+    """Add a command that an installation of the core alone cannot run, as one that says what to install."""
+    told = f"needs {module}, which is not installed: pip install 'ibft[train]'"
+
+    def refuse(_: argparse.Namespace) -> None:
+        raise UserError(f"ibft {name} {told}")
+
+    parser = commands.add_parser(name, help=told.replace("%", "%%"), prefix_chars="\0", add_help=False)
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    parser.set_defaults(run=refuse)

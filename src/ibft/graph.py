@@ -7,13 +7,19 @@ without that input, as a base model does without an adapter.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from ibft.config.barrier import Barrier
 from ibft.config.config import Config
 from ibft.config.jobs import (
     ComputeMetrics,
     CountPasses,
+    DetectMembers,
     DrawFigure,
+    EstimateBarrier,
     Execute,
+    ExposeModel,
+    HoldOut,
     MeasureGeometry,
+    MeasureNll,
     MeasureReferences,
     PrepareModel,
     RelateGradients,
@@ -21,20 +27,22 @@ from ibft.config.jobs import (
     ScoreGradients,
     ScoreMemorization,
     SelectExamples,
+    TraceTokens,
     Train,
+    WriteAudit,
     WritePaperTable,
     WriteReport,
     WriteTables,
 )
-from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Selection
+from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Selection
 from ibft.config.targets import ALL, Target
-from ibft.figures.catalogue import CATALOGUE, Input, Need
+from ibft.figures.catalogue import CATALOGUE, OF_BARRIER, Input, Need
 from ibft.labels import labels_of
 from ibft.metrics.runs import expand_runs
 from ibft.paths import Results, Run, Variant
 from ibft.runtime.errors import UserError
 from ibft.selection.criteria import CRITERIA
-from ibft.tables.paper import fillable
+from ibft.tables.paper_layouts import fillable
 
 Paths = list[str]
 BASE = "base"
@@ -57,7 +65,7 @@ class Graph:
         """Return every run that a target shows, as products of the values of `Run`: a few instead of thousands."""
         shown = self.config.target(target)
         products: list[list[list[Any]]] = []
-        for v in self.config.variants(shown):
+        for v in filter(self._is_sampled, self.config.variants(shown)):
             sampling = self.config.sampling_of(v.model, v.dataset)
             benchmarks = _kept(self.config.experiment_of(v.model, v.dataset).benchmarks, shown.benchmarks)
             temperatures = _kept(sampling.temperatures, shown.temperatures)
@@ -67,6 +75,12 @@ class Graph:
             own = self.config.imported_samples[name]
             products.append([[own.model], [own.dataset], [name], [0], [own.benchmark], [own.temperature], [0]])
         return products
+
+    def _is_sampled(self, variant: Variant) -> bool:
+        """Return true unless the experiment of a variant runs its method for something else than samples."""
+        experiment = self.config.experiment_of(variant.model, variant.dataset)
+        sampled = experiment.methods if experiment.sampled is None else experiment.sampled
+        return variant.method in sampled or variant.method not in experiment.methods
 
     def runs(self, target: str = ALL) -> list[Run]:
         return list(expand_runs(self.run_products(target)))
@@ -88,9 +102,13 @@ class Graph:
 
     @property
     def datasets(self) -> list[str]:
-        """List the datasets that models are fine-tuned on, and the reference that none can have seen."""
+        """List the datasets that models are fine-tuned on, measured on or shown, and the references of these."""
         used = {experiment.dataset for experiment in self.config.experiments.values()}
-        return sorted(used | ({self.config.memorization.reference or ""} if used else set()))
+        measured = {name for experiment in self.config.experiments.values() for name in experiment.measured_on}
+        shown = {exposure.dataset for exposure in self.config.exposures.values()} if used else set()
+        references = {name for each in used if (name := self.config.datasets[each].reference)}
+        references |= {self.config.memorization.reference or ""} if used else set()
+        return sorted(used | measured | shown | references)
 
     @property
     def benchmarks(self) -> list[str]:
@@ -99,9 +117,8 @@ class Graph:
     # These return the files that a job reads.
 
     def prefetched_models(self) -> dict[str, str]:
-        return {
-            model: self.results.model(model) for model in self.config.in_use("models") if model in self.config.models
-        }
+        used = [self.config.base_of(model) for model in self.config.in_use("models") if model in self.config.models]
+        return {model: self.results.model(model) for model in dict.fromkeys(used)}
 
     def prefetched_datasets(self) -> dict[str, str]:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
@@ -112,9 +129,29 @@ class Graph:
         return [self.results.contamination(dataset, benchmark) for benchmark in of_dataset]
 
     def examples(self, dataset: str) -> str:
-        """Return the examples that jobs score, select and train on: all, or those that overlap with no benchmark."""
+        """Return the examples that jobs score, select and train on: those that are not held out."""
+        is_split = bool(self.held_out_examples(dataset))
+        return self.results.training_examples(dataset) if is_split else self.usable_examples(dataset)
+
+    def held_out_examples(self, dataset: str) -> Paths:
+        """Return the examples that are never trained on; none of the reference, on which nothing is trained."""
+        trained_on = {experiment.dataset for experiment in self.config.experiments.values()}
+        is_split = self.config.held_out.fraction and dataset in trained_on
+        return [self.results.held_out_examples(dataset)] if is_split else []
+
+    def usable_examples(self, dataset: str) -> str:
+        """Return all examples, or those that overlap with no benchmark."""
         drop = self.config.contamination.drop and self.contamination(dataset)
         return self.results.decontaminated(dataset) if drop else self.results.examples(dataset)
+
+    def exposure(self, model: str) -> Variant:
+        """Return what a model is made of by its exposure: a variant of its base, trained like every other."""
+        own = self.config.exposures[model]
+        return Variant(self.config.base_of(model), own.dataset, model, own.seed)
+
+    def measured_on(self, model: str, dataset: str) -> dict[str, str]:
+        """Map the datasets that models trained on `dataset` are measured on to their examples."""
+        return {name: self.examples(name) for name in self.config.experiment_of(model, dataset).measured_on}
 
     def adapter(self, variant: Variant) -> Paths:
         return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
@@ -132,9 +169,10 @@ class Graph:
 
     def kept(self, variant: Variant) -> Paths:
         """Return the selected examples that a variant is trained on; none where it is trained on all."""
-        selection = self.config.methods[variant.method].selection
-        if selection is None:
+        method = self.config.methods.get(variant.method)  # an exposure is none, and is of a whole dataset
+        if method is None or method.selection is None:
             return []
+        selection = method.selection
         return [self.results.selection(variant.model, variant.dataset, selection.by, selection.keep_fraction)]
 
     def adapters(self) -> Paths:
@@ -154,12 +192,22 @@ class Graph:
     def prepare_model(self, model: str) -> PrepareModel:
         return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
 
+    def expose_model(self, model: str) -> ExposeModel:
+        own = self.config.exposures[model]
+        return ExposeModel(dataset=own.dataset, epochs=own.epochs, precision=self.config.models[model].precision)
+
     def prepare_dataset(self, dataset: str) -> Dataset:
-        return self.config.datasets[dataset].without("label")
+        entry = self.config.datasets[dataset].without("label", "reference")
+        return entry.model_copy(update={"parts": {part: self.prepare_dataset(part) for part in sorted(entry.mixture)}})
+
+    def sources_of(self, dataset: str) -> Paths:
+        """Return the source of a dataset, or those of the parts of a mixture."""
+        entry = self.config.datasets[dataset]
+        return [source for part in sorted(entry.mixture) for source in self.sources_of(part)] or [entry.source]
 
     def is_of_this_python(self, dataset: str) -> bool:
         """Return true if a dataset is made of the standard library, and so changes with the interpreter's version."""
-        return self.config.datasets[dataset].source == "generated:python-stdlib"
+        return "generated:python-stdlib" in self.sources_of(dataset)
 
     def prepare_benchmark(self, benchmark: str) -> Benchmark:
         return self.config.benchmarks[benchmark].without("label")
@@ -170,6 +218,34 @@ class Graph:
     def score_memorization(self, model: str) -> ScoreMemorization:
         memorization = self.config.memorization.as_scoring()
         return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
+
+    def audits(self) -> Paths:
+        """Return the audit of every dataset on every model that is fine-tuned on it."""
+        return [self.results.audit(model, dataset) for model, dataset in self.config.pairs()]
+
+    def overlaps_of(self, dataset: str) -> dict[str, str]:
+        """Map each benchmark that a dataset is tested on to their overlap."""
+        of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
+        return {benchmark: self.results.contamination(dataset, benchmark) for benchmark in of_dataset}
+
+    def trace_tokens(self, model: str, dataset: str) -> TraceTokens:
+        return TraceTokens(
+            scoring=self.config.memorization.as_scoring().without("k", "scope"),
+            k=self.config.memorization.k_selection,
+            profile=self.config.experiment_of(model, dataset).profile,
+            precision=self.config.models[model].precision,
+        )
+
+    def write_audit(self, model: str, dataset: str) -> WriteAudit:
+        reference = self.config.memorization.reference or ""
+        languages = {self.config.datasets[name].language for name in (dataset, reference)}
+        return WriteAudit(
+            model=self.labels.model(model),
+            dataset=self.labels.dataset(dataset),
+            reference=self.labels.dataset(reference),
+            same_domain=len(languages) == 1,
+            k=self.config.memorization.k_selection,
+        )
 
     def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
         training = self.config.training_of(model, dataset)
@@ -190,14 +266,20 @@ class Graph:
         selection = Selection.model_validate({"by": by, "keep_fraction": float(keep_fraction)})
         return SelectExamples(selection=selection, k=self.config.memorization.k_selection, seed=self.config.seed)
 
+    def hold_out(self) -> HoldOut:
+        return HoldOut(held_out=self.config.held_out.without("points"), seed=self.config.seed)
+
     def train(self, variant: Variant) -> Train:
-        method = self.config.methods[variant.method]
+        exposure = self.config.exposures.get(variant.method)
+        method = Method(kind="ft", layer=1) if exposure else self.config.methods[variant.method]
+        shown = exposure or self.config.experiment_of(variant.model, variant.dataset)
         return Train(
-            method=method.without("label", "selection", "sweep"),
+            method=method.without("label", "selection", "sweep", "training"),
             layer=self.config.layer_index(variant.model, method.layer),
-            training=self.config.training_of(variant.model, variant.dataset).without("seeds"),
-            profile=self.config.experiment_of(variant.model, variant.dataset).profile,
+            training=self.config.training_of(variant.model, variant.dataset, variant.method).without("seeds"),
+            profile=shown.profile,
             precision=self.config.models[variant.model].precision,
+            held_out_points=self.config.held_out.points,
             seed=variant.seed,
         )
 
@@ -216,6 +298,49 @@ class Graph:
         options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
         options += [f"--wandb={compute.wandb}"] if compute.wandb else []
         return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
+
+    def measure_nll(self, model: str, dataset: str) -> MeasureNll:
+        return MeasureNll(
+            profile=self.config.experiment_of(model, dataset).profile,
+            max_length=self.config.training_of(model, dataset).max_length,
+            batch_tokens=self.config.memorization.batch_tokens,
+            precision=self.config.models[model].precision,
+        )
+
+    @property
+    def barrier(self) -> Barrier:
+        if self.config.barrier is None:
+            raise UserError("this configuration has no section `barrier`: config/barrier.yaml shows one")
+        return self.config.barrier
+
+    def scores_of_bases(self) -> dict[str, str]:
+        """Map the twin, and each model that was shown the members, to their scores of members and others."""
+        own, exposures = self.barrier, self.config.exposures
+        shown = exposures[own.exposed].dataset
+        scored = [model for model, dataset in self.config.pairs() if dataset == own.dataset and model in exposures]
+        kept = [model for model in scored if model == own.control or exposures[model].dataset == shown]
+        return {model: self.scores_of_base(model, own.dataset) for model in kept}
+
+    def nll_of_arms(self) -> dict[str, str]:
+        """Map every variant of both bases to its NLL on the held-out datasets."""
+        bases = {self.barrier.exposed, self.barrier.control}
+        both = [own for own in self.config.experiments.values() if bases <= set(own.models)]
+        datasets = {own.dataset for own in both}
+        arms = [v for v in self.config.variants() if v.model in bases and v.dataset in datasets]
+        return {str(v): self.results.nll(v) for v in arms}
+
+    def detect_members(self) -> DetectMembers:
+        models = [model for model in self.scores_of_bases() if model != self.barrier.control]
+        return DetectMembers(
+            barrier=self.barrier,
+            k=self.config.memorization.k_selection,
+            scope=self.config.memorization.scope,
+            exposures={model: self.config.exposures[model].epochs for model in models},
+        )
+
+    def estimate_barrier(self) -> EstimateBarrier:
+        measured_on = self.config.experiment_of(self.barrier.exposed, self.barrier.dataset).measured_on
+        return EstimateBarrier(barrier=self.barrier, measured_on=measured_on, labels=self.labels.decisive())
 
     def measure_geometry(self, model: str) -> MeasureGeometry:
         memorization = self.config.memorization
@@ -270,6 +395,8 @@ class Graph:
             title = f"{self.labels.model(model)}, {self.labels.dataset(dataset)}"
         if entry.settings == "memorization":
             settings = self.config.memorization.without("score_methods", "shards").decisive()
+        elif entry.settings == "barrier":
+            settings = self.barrier.decisive()
         elif entry.settings == "metrics":
             settings = self.config.metrics.without("primary").decisive()
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
@@ -300,6 +427,7 @@ class Graph:
         yield self.results.report
         yield from (self.results.metrics(ALL, table) for table in METRICS)
         yield from (self.results.table(ALL, name) for name in TABLES)
+        yield from (self.results.nll(v) for v in self.config.variants() if self.measured_on(v.model, v.dataset))
 
     def filled_layouts(self, target: str) -> list[str]:
         """Name the paper's tables that a target can fill."""
@@ -345,6 +473,8 @@ class Graph:
             "several_temperatures": self._has_several_temperatures,
             "swept_selection": lambda target: self._is_swept(target, self._share_kept),
             "swept_bottleneck": lambda target: self._is_swept(target, self._bottleneck),
+            "searched": lambda target: bool(self.config.held_out.fraction and self._is_swept(target, self._bottleneck)),
+            "barrier": lambda target: self.config.barrier is not None,
         }
         return conditions[need.condition](target)
 
@@ -379,6 +509,11 @@ class Graph:
             return self.pair_figure_inputs(figure, model, dataset)
         verdicts = f"{self.results.root}/verdicts"
         tables = CATALOGUE[figure].inputs
+        if "searched" in tables:
+            searched = self.config.variants(self.config.target(subject))
+            return {str(v): path for v in searched for path in self.held_out(v)}
+        if set(tables) <= set(OF_BARRIER):
+            return {name: self.results.barrier(name) for name in tables}
         return {name: verdicts if name == "verdicts" else self.results.metrics(subject, name) for name in tables}
 
     def figure_tables(self, subject: str, figure: str) -> Paths:
@@ -401,20 +536,39 @@ class Graph:
             return dict(self._memorization_groups(model, dataset))
         if name in ("deciles", "correlations") and any(map(self._is_selected_by_gradients, variants)):
             return {name: self.results.gradient_imbalance(model, dataset, name)}
-        if name == "logs":
-            trained = [v for v in variants if self.adapter(v)]
-            return {f"{v.method}/seed{v.seed}": self.results.training_log(v) for v in trained}
-        if name == "pairs":
-            measured = [v for v in variants if v.method in self.config.measured_methods]
-            return {f"{v.method}/seed{v.seed}": self.results.geometry(v) for v in measured}
+        if name in ("logs", "watched", "held_out", "pairs"):
+            tables = ((v, path) for v in variants for path in self._table_of_variant(name, v))
+            return {f"{v.method}/seed{v.seed}": path for v, path in tables}
         return {}
+
+    def _table_of_variant(self, name: Input, variant: Variant) -> Paths:
+        """Return the table of one variant that a figure draws beside others; none where it has none."""
+        if name == "held_out":
+            return self.held_out(variant)
+        if name == "pairs":
+            return [self.results.geometry(variant)] if variant.method in self.config.measured_methods else []
+        shown = self._is_watched(variant) if name == "watched" else bool(self.adapter(variant))
+        return [self.results.training_log(variant)] if shown else []
+
+    def _is_watched(self, variant: Variant) -> bool:
+        """Return true if the training log tells what a method adds to CE does."""
+        kind = self.config.methods[variant.method].kind
+        return kind not in (BASE, "ft") and self.config.training_of(variant.model, variant.dataset).watch_every > 0
+
+    def held_out(self, variant: Variant) -> Paths:
+        """Return the NLL of held-out examples; none of a base model, and none where none is held out."""
+        trained = self.adapter(variant) and self.held_out_examples(variant.dataset)
+        return [self.results.held_out(variant)] if trained else []
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
         selection = self.config.methods[variant.method].selection
         return selection is not None and CRITERIA[selection.by].table == "gradients"
 
     def _memorization_groups(self, model: str, dataset: str) -> Iterator[tuple[str, str]]:
-        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model of each seed, the reference."""
+        """Yield the paper's p0, p1 and p2: data on the base model, on the tuned model of each seed, the reference.
+
+        p3, where there is one, is a second reference, of the dataset's own domain.
+        """
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
@@ -422,6 +576,8 @@ class Graph:
                     yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
+        if of_domain := self.config.datasets[dataset].reference:
+            yield "p3", self.scores_of_base(model, of_domain)
 
     def report_inputs(self) -> dict[str, dict[str, str]]:
         """Return the inputs of the report other than metrics, by the option that takes them."""
@@ -437,6 +593,8 @@ class Graph:
         return {
             "problems": {name: results.problems(name) for name in self.benchmarks},
             "examples": {name: self.examples(name) for name in self.datasets},
+            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.adapter(v)},
+            "held_out": {str(v): path for v in self.config.variants() for path in self.held_out(v)},
             "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
             "memorization": of_pairs["memorization"],
             "gradients": of_pairs["gradient_imbalance"],

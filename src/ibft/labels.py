@@ -24,6 +24,8 @@ _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "base": "Base",
     "ft": "FT",
     **{criteria.kind_of(name): criterion.label for name, criterion in reversed(CRITERIA.items())},
+    "noise": "FT w/ noise",
+    "rms": "FT w/ RMS",
     "ibft": "IB-FT",
 }
 _RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")

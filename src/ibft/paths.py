@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 @dataclass(frozen=True, order=True)
@@ -17,6 +17,12 @@ class Variant:
     def __str__(self) -> str:
         """The name that folders, seeds of samples and commands use."""
         return f"{self.model}/{self.dataset}/{self.method}/seed{self.seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` has written."""
+        model, dataset, method, seed = text.split("/")
+        return cls(model, dataset, method, int(seed.removeprefix("seed")))
 
 
 class Run(NamedTuple):
@@ -49,11 +55,20 @@ class Results:
     def model(self, model: str) -> str:
         return f"{self.root}/models/{model}/manifest.json"
 
+    def membership(self, model: str) -> str:
+        return f"{self.root}/membership/{model}.parquet"
+
     def examples(self, dataset: str) -> str:
         return f"{self.root}/examples/{dataset}.parquet"
 
     def decontaminated(self, dataset: str) -> str:
         return f"{self.root}/decontaminated/{dataset}.parquet"
+
+    def training_examples(self, dataset: str) -> str:
+        return f"{self.root}/split/{dataset}/training.parquet"
+
+    def held_out_examples(self, dataset: str) -> str:
+        return f"{self.root}/split/{dataset}/held_out.parquet"
 
     def problems(self, benchmark: str) -> str:
         return f"{self.root}/problems/{benchmark}.parquet"
@@ -66,6 +81,13 @@ class Results:
 
     def memorization(self, variant: Variant) -> str:
         return f"{self.root}/memorization/{variant}.parquet"
+
+    def traces(self, model: str, dataset: str, examples: str) -> str:
+        """What `model` says of the tokens of `examples`: of `dataset`, or the reference that it is compared with."""
+        return f"{self.root}/traces/{model}/{dataset}/{examples}.parquet"
+
+    def audit(self, model: str, dataset: str) -> str:
+        return f"{self.root}/audit/{model}/{dataset}.html"
 
     def gradients(self, model: str, dataset: str) -> str:
         return f"{self.root}/gradients/{model}/{dataset}.parquet"
@@ -82,8 +104,17 @@ class Results:
     def training_log(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/training_log.parquet"
 
+    def held_out(self, variant: Variant) -> str:
+        return f"{self.root}/training/{variant}/held_out.parquet"
+
     def geometry(self, variant: Variant) -> str:
         return f"{self.root}/geometry/{variant}.parquet"
+
+    def nll(self, variant: Variant) -> str:
+        return f"{self.root}/nll/{variant}.parquet"
+
+    def barrier(self, table: str) -> str:
+        return f"{self.root}/barrier/{table}.parquet"
 
     def samples(self, run: Run) -> str:
         return f"{self.root}/samples/{run.path}"

@@ -228,7 +228,6 @@ HOSTILE_CONFIGS = {
     "a model in a file": HostileConfig(
         {f"{MODEL}.source": f"path:{__file__}"}, r"smollm2-135m\.source: .*it is a file"
     ),
-    "a dataset in a folder": HostileConfig({"datasets.rtl.source": "path:."}, r"datasets\.rtl\.source: .*is a folder"),
     "a dataset in a device": HostileConfig(
         {"datasets.rtl.source": "path:/dev/zero"}, r"datasets\.rtl\.source: .*device"
     ),

@@ -105,6 +105,15 @@ def test_the_shipped_configurations_are_valid() -> None:
             ["training.packing", "methods.ibft", "padding"],
         ),
         (lambda c: c["compute"].update(processes=5), ["training.batch_size: 4 examples", "compute.processes = 5"]),
+        (lambda c: c["methods"]["ibft"].update(kl_weight=1), ["methods.ibft", "kl_weight", "objective: vib", "beta"]),
+        (lambda c: c["methods"]["ibft"].update(objective="vib", beta=0.1), ["methods.ibft", "no `beta`", "kl_weight"]),
+        (lambda c: c["methods"]["ft"].update(kl_reduction="mean"), ["methods.ft", "kl_reduction", "paper or vib"]),
+        (lambda c: c["methods"]["ibft"].update(noise_scale=2), ["methods.ibft", "noise_scale", "kind: noise"]),
+        (
+            lambda c: (c["methods"]["ibft"].update(clip="apart"), c["compute"].update(deepspeed="zero2")),
+            ["compute.deepspeed: methods.ibft of experiment", "clip: together"],
+        ),
+        (lambda c: c.update(held_out={"fraction": 1}), ["held_out.fraction"]),
         (lambda c: c["compute"].update(deepspeed="zero4"), ["compute.deepspeed", "zero4"]),
         (lambda c: c["compute"].update(deepspeed="path:a.json"), ["compute.deepspeed: a.json cannot be read"]),
         (lambda c: c["training"].update(precision="float16"), ["training.precision: float16", "CPU", "compute.gpus"]),
@@ -115,6 +124,19 @@ def test_the_shipped_configurations_are_valid() -> None:
         (
             lambda c: c["models"]["smollm2-135m"].update(precision="float16"),
             ["models.smollm2-135m.precision: float16", "CPU", "compute.gpus"],
+        ),
+        (lambda c: c["training"].update(precision="nf4"), ["training.precision: nf4", "on a GPU", "compute.gpus = 0"]),
+        (
+            lambda c: (c["training"].update(precision="nf4"), c["compute"].update(gpus=1)),
+            ["training.precision: nf4 needs bitsandbytes", "uv sync --extra nf4"],
+        ),
+        (
+            lambda c: (c["training"].update(precision="nf4"), c["compute"].update(deepspeed="zero3")),
+            ["training.precision", "not split", "compute.deepspeed = zero3"],
+        ),
+        (
+            lambda c: c["models"]["smollm2-135m"].update(precision="nf4"),
+            ["models.smollm2-135m.precision", "'float32', 'bfloat16' or 'float16'"],
         ),
     ],
 )  # fmt: skip

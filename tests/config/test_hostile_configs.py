@@ -77,8 +77,13 @@ def test_what_yaml_offers_and_means_what_it_looks_like_works(tmp_path: Path) -> 
     assert (merged.label, merged.alpha, config.seed) == ("010", 0.001, 31)
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-@pytest.mark.parametrize("section", ["datasets.rtl", "benchmarks.humaneval", "imported_samples.theirs"])
+@pytest.mark.parametrize(
+    ("section", "make"),
+    [
+        *((section, os.mkfifo) for section in ("datasets.rtl", "benchmarks.humaneval", "imported_samples.theirs")),
+        *((section, os.mkdir) for section in ("benchmarks.humaneval", "imported_samples.theirs")),
+    ],
+)
 def test_a_source_that_is_no_file_is_refused_without_being_opened(tmp_path: Path, section: str, make: Any) -> None:
     make(tmp_path / "source")
     config = {"imported_samples": {"theirs": dict(IMPORTED)}, f"{section}.source": f"path:{tmp_path / 'source'}"}

@@ -39,7 +39,7 @@ def test_the_table_says_which_example_overlaps_and_the_manifest_by_which_thresho
         ["e1", "response", "solution"]
     ]
     manifest = read_manifest(folder / "humaneval-overlap")
-    assert manifest["settings"] == {"ngram": 8, "overlap": 0.6, "covered": 20, "substring": 50}
+    assert manifest["settings"] == {"ngram": 8, "overlap": 0.6, "covered": 20, "substring": 50, "similarity": 0.45}
     assert (manifest["examples"], manifest["problems"], manifest["too_short_texts"]) == (3, 164, 0)
 
 

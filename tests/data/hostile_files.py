@@ -80,9 +80,13 @@ HOSTILE_FILES = {
     ),
     "a nested text": HostileFile("f.jsonl", b'{"ask": ["a"], "say": "b"}\n', r"f\.jsonl:1: 'ask' must be .*not list"),
     "a column missing": HostileFile("f.jsonl", ROW + b'{"ask": "a"}\n', r"f\.jsonl:2: there is no column 'say'"),
-    "no columns": HostileFile("f.jsonl", b"{}\n", r"f\.jsonl:1: there is no column 'ask'; it has none"),
+    "no columns": HostileFile(
+        "f.jsonl", b"{}\n", r"f\.jsonl:1: there is no column 'ask' and no 'say'; it has none: every row"
+    ),
     "many columns": HostileFile(
-        "f.jsonl", json.dumps({str(i): "x" for i in range(100_000)}).encode(), r"it has 0, 1, .{,100} and 99990 more$"
+        "f.jsonl",
+        json.dumps({str(i): "x" for i in range(100_000)}).encode(),
+        r"it has 0, 1, .{,100} and 99990 more: every row",
     ),
     "a long integer": HostileFile("f.jsonl", ROW + b'{"ask": %b}\n' % DIGITS, r"f\.jsonl:2: a number has more digits"),
     "a long integer aside": HostileFile(
@@ -127,7 +131,10 @@ HOSTILE_FILES = {
     "a list of numbers": HostileFile("f.json", b'[{"ask": "a", "say": "b"}, 3]', r"f\.json: row 2: must be .*object"),
     "a deep list": HostileFile("f.json", b"[" * 200_000, "nested too deeply"),
     "Latin-1 in a list": HostileFile("f.json", b'[\n{"ask": "\xe9"}]', r"f\.json:2: not UTF-8"),
-    "an unknown suffix": HostileFile("f.csv", b"ask,say\n", "the suffix '.csv' is unknown"),
+    "an unknown suffix": HostileFile("f.xlsx", b"ask,say\n", "the suffix '.xlsx' is unknown"),
+    "a quote that never ends": HostileFile("f.csv", b'ask,say\n"a,b\n' + b"c,d\n" * 1000, r"f\.csv:1002: not CSV: .*"),
+    "a null in CSV": HostileFile("f.csv", b"ask,say\na\0,b\n", None),
+    "a row without cells": HostileFile("f.csv", b"ask,say\n\n\na,b\n", None),
     "no suffix": HostileFile("f", ROW, "the suffix '' is unknown"),
     "no Parquet": HostileFile("f.parquet", ROW, r"f\.parquet cannot be read as Parquet"),
     "an empty Parquet": HostileFile("f.parquet", b"", r"f\.parquet cannot be read as Parquet"),

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from ibft.config.sections import Dataset
 from ibft.data import hub_datasets
@@ -77,7 +78,7 @@ def test_blank_and_repeated_rows_are_dropped_and_counted(tmp_path: Path, caplog:
         ("rows.jsonl", "", "holds no usable example"),
         ("rows.json", '{"ask": "a"}', "must hold one list of objects, not dict"),
         ("rows.json", '[\n{"ask": }]', r"rows\.json:2: not JSON"),
-        ("rows.csv", "ask,say\n", "the suffix '.csv' is unknown"),
+        ("rows.xlsx", "ask,say\n", "the suffix '.xlsx' is unknown"),
         ("rows.parquet", "no parquet", "cannot be read as Parquet"),
         ("rows.jsonl.gz", "no gzip", "is not a whole gzip file"),
     ],
@@ -168,7 +169,7 @@ def test_what_the_hub_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch, e
 
 def test_a_missing_column_is_named_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, datasets.Dataset.from_dict({"Instruction": ["a"], "output": ["x"]}))
-    with pytest.raises(UserError, match="has no column 'Response'; it has Instruction, output"):
+    with pytest.raises(UserError, match="there is no column 'Response'; it has Instruction, output"):
         prepare_dataset(HUB)
 
 
@@ -187,3 +188,21 @@ def test_the_script_writes_the_table_and_reports_errors_without_a_traceback(tmp_
     assert failed.returncode == 1
     assert "holds 20 usable examples" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_parts_of_generated_data_are_disjoint_and_of_the_same_families() -> None:
+    def part(**keys: Any) -> pd.DataFrame:
+        return prepare_dataset(Dataset(source="generated:rtl", language="verilog", longest_response=259, **keys))
+
+    members, others, both = (part(families=(0, 40), rounds=r) for r in ((0, 1), (1, 2), (0, 2)))
+    assert len(members) == len(others) == members["source"].nunique() == 40
+    assert set(both["example_id"]) == {*members["example_id"], *others["example_id"]}
+    assert set(members["source"]) == set(others["source"])
+    assert both["response"].is_unique and both["response"].str.len().max() < 260
+    elsewhere = part(families=(40, 80), rounds=(0, 1))
+    assert len(elsewhere) == 40 and not set(elsewhere["source"]) & set(members["source"])
+
+
+def test_an_empty_range_of_rounds_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the second number must be larger"):
+        Dataset(source="generated:rtl", language="verilog", rounds=(2, 2))

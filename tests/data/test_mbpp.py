@@ -1,6 +1,8 @@
 """MBPP and MBPP+ are read, and judged, in the form of HumanEval."""
 
 import json
+import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from ibft.config.sections import Benchmark, Execution
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.execution.judge import judge
 from ibft.runtime.errors import UserError
+from tests.execution.mutants import python_mutants
+from tests.execution.test_hostile import PYTHON_ATTACKS
 
 PLAIN = {
     "task_id": 11,
@@ -60,6 +64,33 @@ def test_right_solutions_pass_and_wrong_ones_fail(tmp_path: Path) -> None:
     assert passed >= {(task_id, i) for task_id in ids for i in (0, 1)}
     assert passed - {("Mbpp/13", 4)} == {(task_id, i) for task_id in ids for i in (0, 1)}  # one assert lets `//` pass
     assert passed == {(row.task_id, row.sample) for row in rows if row.verdict.official_passed}
+
+
+TOTAL = {
+    **PLUS,
+    "task_id": 14,
+    "prompt": "Write a function to sum values and extra.",
+    "code": "def total(values, extra):\n    return sum(values) + extra",
+    "test_list": ["assert total([1, 2], 3) == 6", "assert total(list(range(50)), 0.5) == 1225.5"],
+    "test": str(PLUS["test"])
+    .replace("halves", "total")
+    .replace("[[[2, 5]], [[1e9]], [[inf]]]", "[[[1, 2], 3], [[], 0], [[0.1], 0.1], [list(range(50)), 0.5]]")
+    .replace("[[1.0, 2.5], [5e8], [inf]]", "[6, 0, 0.2, 1225.5]"),
+}
+
+
+def test_hostile_completions_and_mutants_gain_nothing(tmp_path: Path) -> None:
+    """The attacks are on a function of this name."""
+    problems = prepare_benchmark(benchmark(tmp_path, TOTAL))
+    attacks = {name: text for attacks in PYTHON_ATTACKS for name, text in attacks.items()}
+    texts = {name: attacks[name] for name in list(attacks)[3 :: int(os.environ.get("IBFT_HOSTILE_EVERY", "20"))]}
+    header = "def total(values, extra):\n"
+    texts = {name: text if header in text else header + text for name, text in texts.items()}
+    texts |= {f"mutant {i}": text for i, text in enumerate(islice(python_mutants(str(TOTAL["code"])), 4))}
+    texts["right"] = str(TOTAL["code"])
+    settings = Execution(python_timeout_s=0.4, memory_mb=512)
+    rows = list(judge(problems, (("Mbpp/14", i, text) for i, text in enumerate(texts.values())), settings, 2))
+    assert [list(texts)[row.sample] for row in rows if row.verdict.passed] == ["right"]
 
 
 @pytest.mark.parametrize(

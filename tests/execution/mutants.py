@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from ibft.execution.verilog.source import blanked
+
 _VERILOG = (
     ("&", "|"), ("|", "&"), ("^", "&"), ("~", ""), ("!", ""), ("==", "!="), ("?", "? !"), (" + ", " - "), ("+1", "+2"),
-    ("posedge", "negedge"), ("1'b0", "1'b1"), ("<=", "<= ~"), ("assign ", "assign #1 "), ("= ", "= ~"),
+    ("posedge", "negedge"), ("1'b0", "1'b1"), ("<=", "<= ~"), ("= ", "= ~"),
 )  # fmt: skip
 _PYTHON = (
     (" == ", " != "), (" != ", " == "), (" < ", " >= "), (" > ", " <= "), (" <= ", " > "), (" + ", " - "),
@@ -16,17 +18,18 @@ _PYTHON = (
 
 def verilog_mutants(module: str) -> Iterator[str]:
     """Yield changes of what follows the header of the first module in `module`."""
-    header = re.search(r"\bmodule\b[^;]*;", module)
-    yield from _mutants(module, _VERILOG, header.end() if header else 0)
+    bare = re.sub(r"&&|\|\|", "..", blanked(module))
+    header = re.search(r"\bmodule\b[^;]*;", bare)
+    yield from _mutants(module, bare, _VERILOG, header.end() if header else 0)
 
 
 def python_mutants(solution: str) -> Iterator[str]:
     """Yield changes of `solution`, a function or the body of one."""
-    yield from _mutants(solution, _PYTHON, solution.find(":\n") if solution.startswith("def ") else 0)
+    yield from _mutants(solution, solution, _PYTHON, solution.find(":\n") if solution.startswith("def ") else 0)
 
 
-def _mutants(text: str, changes: tuple[tuple[str, str], ...], start: int) -> Iterator[str]:
+def _mutants(text: str, bare: str, changes: tuple[tuple[str, str], ...], start: int) -> Iterator[str]:
     for old, new in changes:
-        at = text.rfind(old, start)  # the last place: comments and loops over inputs come first
+        at = bare.rfind(old, start)  # the last place: loops over inputs come first
         if at >= 0:
             yield text[:at] + new + text[at + len(old) :]

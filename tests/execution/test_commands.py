@@ -134,7 +134,7 @@ def test_score_judges_a_file_without_torch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('{"task_id": "HumanEval/53"}\n', ":1: needs an object with the strings task_id and completion"),
+        ('{"task_id": "HumanEval/53"}\n', ":1: needs a task_id and one of completion"),
         ('{"task_id": "HumanEval/53", "completion": ""}\nnot json\n', ":2: not JSON"),
         ('{"task_id": "HumanEval/999", "completion": ""}\n', "'HumanEval/999'"),
     ],

@@ -30,7 +30,7 @@ from tests.execution import (
 )
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
-SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=2.0, memory_mb=512)
+SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=0.5, memory_mb=256)
 SECRET = "ibft-secret-value"
 PYTHON_ATTACKS = (
     hostile_python.ATTACKS,

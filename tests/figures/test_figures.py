@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
+import matplotlib
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -72,7 +73,9 @@ def test_every_word_is_on_the_page(draw, models, metrics, tmp_path, monkeypatch)
     monkeypatch.setitem(style._RC, "svg.fonttype", "none")  # words, not outlines
     two_benchmarks = pd.concat([metrics, metrics[metrics["dataset"] == "rtl"].assign(benchmark="a-second-benchmark")])
     several = pd.concat([two_benchmarks.assign(model=f"a-model-of-some-length-{number}") for number in range(models)])
-    page = ElementTree.parse(written(draw(several, LABELS, SETTINGS), tmp_path)).getroot()
+    with matplotlib.rc_context(style._RC):
+        draw(several, LABELS, SETTINGS).savefig(tmp_path / "figure.svg")
+    page = ElementTree.parse(tmp_path / "figure.svg").getroot()
     width, height = (float(page.attrib[side].removesuffix("pt")) for side in ("width", "height"))
     found = [(x, y, "".join(text.itertext())) for x, y, text in placed_texts(page)]
     assert len(found) > 10
@@ -144,13 +147,13 @@ def test_memorization_tells_how_far_the_groups_lie_apart(tmp_path) -> None:
     base, tuned = synthetic_run.memorization(3.0), synthetic_run.memorization(3.0)
     reference = synthetic_run.memorization(60.0, seed=1)
     tuned["min_k_prob"] -= 0.5
-    scores = {"p0": base, "p1-seed0": tuned, "p1-seed3": tuned, "p2": reference}
+    scores = {"p0": base, "p1-seed0": tuned, "p1-seed3": tuned, "p2": reference, "p3": base}
     figure = memorization.draw(scores, MINK, "a model on a dataset")
     text = " ".join(each.get_text() for each in figure.axes[0].texts)
     assert "$p_1$: -0.50 [-0.50, -0.50] nats per token over 2 training seeds" in text
     assert "KS: 1.00 (p < 0.001)" in text
     assert "(n = 800)" in figure.legends[0].get_texts()[1].get_text()
-    assert "below $p_2$: 1.00" in text
+    assert "below $p_2$: 1.00" in text and "below $p_3$: 0.50" in text
     assert "lower = more memorized" in figure.axes[0].get_xlabel()
     written(figure, tmp_path)
 

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ibft.config.sections import Gradients
+from ibft.config.jobs import TraceTokens
+from ibft.config.sections import Gradients, Scoring
 from ibft.gradients import grand
 from ibft.gradients.warm_up import fresh_adapter
+from ibft.memorization.nll import measure_nll
+from ibft.memorization.traces import trace, traces
 from ibft.models.pass_memory import (
     ON_CPU,
     bytes_of_head,
@@ -18,6 +21,7 @@ from ibft.models.pass_memory import (
     tokens_of_pass,
     tokens_within,
 )
+from ibft.store.journal import Journal
 from tests.memorization.test_gradients import LORA, texts
 from tests.memorization.test_scoring import scored
 
@@ -33,6 +37,22 @@ def test_scores_in_any_passes_are_the_same_bytes(
     monkeypatch.setitem(ON_CPU, "memorization", 64)
     pd.testing.assert_frame_equal(scored(tiny, examples, tmp_path / "64", batch_tokens="auto"), whole, check_exact=True)
     assert tokens_of_batch("auto", "memorization") == 65536
+
+
+def test_nll_and_traces_in_any_passes_are_the_same_bytes(
+    tiny: Tiny, examples: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(folder: str) -> list[pd.DataFrame]:
+        with Journal(tmp_path / folder, "key") as journal:
+            trace(*tiny, few, TraceTokens(scoring=Scoring(max_length=256, batch_tokens="auto")), journal)
+            found = traces(journal, few)
+        return [measure_nll(*tiny, few, profile="chat", max_length=256, batch_tokens="auto"), found]
+
+    few = examples.head(5)
+    whole = measured("whole")
+    monkeypatch.setitem(ON_CPU, "memorization", 64)
+    for found, expected in zip(measured("parts"), whole, strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_gradient_norms_in_small_passes_are_those_of_the_batch(tiny: Tiny, texts: list[object]) -> None:

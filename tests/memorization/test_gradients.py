@@ -195,3 +195,27 @@ def test_an_example_without_room_for_its_response_has_no_gradient(
 def test_a_dataset_without_any_response_is_refused(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no example has a response token"):
         run(tiny, examples.assign(instruction="x " * 500), scoring(), tmp_path)
+
+
+def test_float16_does_not_lose_gradients_below_its_smallest_number(
+    model: PreTrainedModel, texts: list[EncodedExample]
+) -> None:
+    """A head of small weights gives states gradients of about 1e-8, which float16 rounds to 0."""
+    head = torch.nn.Linear(model.config.hidden_size, model.config.vocab_size, bias=False)
+    head.weight.data = model.get_output_embeddings().weight.detach().half().float() * 1e-5
+    model.set_output_embeddings(head)
+    for name, parameter in model.named_parameters():
+        if "lora_" not in name:
+            parameter.data = parameter.data.half().float()
+    expected, _ = example_gradients(model, texts, "mean")
+    for name, parameter in model.named_parameters():
+        if "lora_" not in name:
+            parameter.data = parameter.data.half()
+    found, _ = example_gradients(model, texts, "mean")
+    np.testing.assert_allclose(found, expected, rtol=0.05)
+
+
+def test_a_gradient_that_is_not_finite_is_refused(model: PreTrainedModel, texts: list[EncodedExample]) -> None:
+    model.get_output_embeddings().weight.data[5] = torch.inf
+    with pytest.raises(UserError, match=r"GraNd .* not finite .* models.NAME.precision"):
+        example_gradients(model, texts, "mean")

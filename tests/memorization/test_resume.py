@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -114,7 +113,7 @@ def test_a_job_at_its_memory_limit_says_so_and_loses_nothing(
     undisturbed, limited = tmp_path / "undisturbed.parquet", tmp_path / "limited.parquet"
     script(name)([*commands[name], "--output", undisturbed])
     command = [str(SCRIPTS / f"{name}.py"), *map(str, commands[name]), "--output", str(limited)]
-    run = subprocess.run([sys.executable, "-c", AT_ITS_LIMIT, *command], capture_output=True, text=True, check=False)
+    run = subprocess.run([python(), "-c", AT_ITS_LIMIT, *command], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "the memory of this machine or job is used up" in run.stderr and "Traceback" not in run.stderr
     assert journal_path(limited).read_bytes().count(b"\n") >= 3

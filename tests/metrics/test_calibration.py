@@ -38,7 +38,7 @@ N = 10
 METRICS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
 SCORES = {pair: np.array([pass_at_k_m(N, c, *pair) for c in range(N + 1)]) for pair in METRICS}
 SIMULATIONS = 1000
-FEW = int(os.environ.get("IBFT_SIMULATIONS", "200"))
+FEW = int(os.environ.get("IBFT_SIMULATIONS", "120"))
 
 # Beta distributions of a problem's chance to be solved: spread out, mostly solved, mostly failed, all or nothing.
 POPULATIONS = {"spread": (0.6, 0.9), "easy": (4, 0.6), "hard": (0.35, 2.2), "all-or-nothing": (0.25, 0.25)}

@@ -15,7 +15,7 @@ def test_weights_are_read_to_the_device_and_not_by_way_of_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = make_tiny_model(tmp_path / "model")
-    model = read_model(base, torch.bfloat16, torch.device("meta"))
+    model = read_model(base, torch.bfloat16, place=torch.device("meta"))
     assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
 
     class ReadError(Exception):

@@ -18,11 +18,9 @@ from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import headline
 from ibft.tables.paper import (
     LABELS,
-    LAYOUTS,
     PROBLEMS,
     SETTINGS,
     N,
-    fillable,
     filled,
     layout_markdown,
     paper_comparison,
@@ -32,6 +30,7 @@ from ibft.tables.paper import (
     paper_numbers,
     trial_interval,
 )
+from ibft.tables.paper_layouts import LAYOUTS, fillable
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 from tests.warm_python import python

@@ -11,11 +11,12 @@ from ibft.tables.render import TextTable
 from tests.synthetic_run import LABELS
 
 SETTINGS = Contamination(overlap=0.5, covered=20, substring=50)
-NONE = {"ngram_overlap": 0.0, "covered_tokens": 0, "ngram_task_id": None, "contaminated": False}
+NONE = {"ngram_overlap": 0.0, "covered_tokens": 0, "ngram_task_id": None, "contaminated": False, "similarity": 0.0}
 
 
 def overlaps(*rows: dict) -> pd.DataFrame:
     common = {"part": "response", "against": "solution", "substring_task_id": "p0", "substring": "assign y"}
+    common["similar_task_id"] = None
     frame = pd.DataFrame([{**common, **NONE, "substring_tokens": 2} | row for row in rows])
     frame["substring_characters"] = frame["substring"].str.len()
     return frame[CONTAMINATION.schema.names]
@@ -25,6 +26,7 @@ def overlaps(*rows: dict) -> pd.DataFrame:
 def tables() -> dict[tuple[str, str], pd.DataFrame]:
     covered = {"ngram_overlap": 0.6, "covered_tokens": 30, "ngram_task_id": "p1", "contaminated": True}
     quoted = {"substring_tokens": 55, "substring_task_id": "p2", "contaminated": True, "substring": "x" * 300}
+    edited = {"similarity": 0.8, "similar_task_id": "p4", "contaminated": True}
     idiom = {"ngram_overlap": 1.0, "covered_tokens": 8, "ngram_task_id": "p3", "substring_tokens": 8}
     return {
         ("stdlib", "humaneval"): overlaps({"example_id": "a"}),
@@ -32,6 +34,7 @@ def tables() -> dict[tuple[str, str], pd.DataFrame]:
             {"example_id": "e0"} | covered,
             {"example_id": "e0", "part": "instruction", "against": "text"} | covered,
             {"example_id": "e1"} | quoted,
+            {"example_id": "e1", "part": "instruction", "against": "text"} | edited,
             {"example_id": "e2", "substring": "assign\n\t\ty"} | idiom,
             *({"example_id": f"e{number}"} for number in range(3, 10)),
         ),
@@ -52,10 +55,11 @@ def test_examples_and_problems_are_counted_once_and_pairs_are_in_the_order_of_th
             "Benchmark": "rtl-mini",
             "Examples": "10",
             "Overlapping": "2 (20.0%)",
-            "Problems": "2 of 44",
+            "Problems": "3 of 44",
             "8-gram overlap": "100% (8)",
             "Median run": "2",
             "Longest run": "55",
+            "Most similar": "80%",
         },
         {
             "Fine-tuning data": "Python standard library",
@@ -66,6 +70,7 @@ def test_examples_and_problems_are_counted_once_and_pairs_are_in_the_order_of_th
             "8-gram overlap": "0% (0)",
             "Median run": "2",
             "Longest run": "2",
+            "Most similar": "0%",
         },
     ]
 
@@ -75,7 +80,7 @@ def test_the_note_names_the_thresholds_and_what_became_of_the_examples(
 ) -> None:
     sizes = {"rtl-mini": 44, "humaneval": 12}
     kept = contamination_table(tables, SETTINGS, LABELS, sizes).note
-    for threshold in ("50 tokens", "50%", "and 20 tokens", "examples were kept"):
+    for threshold in ("50 tokens", "50%", "and 20 tokens", "45%", "examples were kept"):
         assert threshold in kept
     dropped = contamination_table(tables, SETTINGS.model_copy(update={"drop": True}), LABELS, sizes).note
     assert "examples were left out" in dropped

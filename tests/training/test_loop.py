@@ -1,6 +1,7 @@
 """Training learns, repeats itself to the byte, survives a kill at any step, and refuses what cannot work."""
 
 import json
+import math
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,12 @@ from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.schemas import TRAINING_LOG
 from ibft.training import loop
+from ibft.training.backend import TorchBackend, parts
 from ibft.training.batches import batch_order, collate, micro_batches
 from ibft.training.checkpoint import Checkpoints
+from ibft.training.distributed import ALONE
+from ibft.training.loop import Trained
+from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED
 from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
 from ibft.training.telemetry import check_trackers
@@ -36,6 +41,7 @@ EXAMPLES = pd.DataFrame(
     }
     for i in range(10)
 )
+HELD_OUT = EXAMPLES.tail(2).assign(response="module top_module (\n\toutput zero\n);\nendmodule\n")
 TRAINING = Training(epochs=2, batch_size=4, learning_rate=1e-2, micro_batch_tokens=256, lora=LoRA(rank=4, dropout=0.1))
 
 
@@ -51,11 +57,20 @@ def run(
     training: Training = TRAINING,
     every_steps: int = 1,
     frozen: str = "float32",
+    **keys: Any,
 ) -> list[dict[str, Any]]:
+    return trained(base, folder, training, every_steps, frozen, kind=kind, bottleneck=8, **keys).log
+
+
+def trained(
+    base: Path, folder: Path, training: Training, every_steps: int = 1, frozen: str = "float32", **method: Any
+) -> Trained:
     model, tokenizer = load_model(base, None, frozen)
-    recipe = Recipe(Method(kind=kind, bottleneck=8), layer=2, profile="chat", training=training, seed=3)
+    recipe = Recipe(Method(**method), layer=2, profile="chat", training=training, seed=3)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key)
-    return fine_tune(model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints).log
+    return fine_tune(
+        model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints, held_out=HELD_OUT, held_out_points=2
+    )
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -107,17 +122,31 @@ def dies_after(steps: int) -> Any:
     return lambda *_, **__: nullcontext(Dying())
 
 
-@pytest.mark.parametrize("killed_after", [1, 2, 4, 5])
+@pytest.mark.parametrize(
+    ("killed_after", "method"),
+    [
+        (1, {"kind": "ibft"}),
+        (2, {"kind": "ibft", "objective": "vib", "kl_reduction": "mean"}),
+        (3, {"kind": "ibft", "head_warmup_steps": 2, "head_learning_rate": 0.1, "clip": "apart"}),
+        (4, {"kind": "noise"}),
+        (5, {"kind": "rms"}),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, dict) else "",
+)
 def test_a_killed_run_resumes_to_the_same_bytes(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int, method: dict[str, Any]
 ) -> None:
-    undisturbed = run(base, tmp_path / "undisturbed", "ibft")
+    watched = TRAINING.model_copy(update={"watch_every": 2})
+    undisturbed = trained(base, tmp_path / "undisturbed", watched, bottleneck=8, **method)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop, "progress", dies_after(killed_after))
-        run(base, tmp_path / "killed", "ibft", every_steps=2)
-    resumed = run(base, tmp_path / "killed", "ibft", every_steps=2)
-    assert json.dumps(resumed) == json.dumps(undisturbed)
+        trained(base, tmp_path / "killed", watched, every_steps=2, bottleneck=8, **method)
+    resumed = trained(base, tmp_path / "killed", watched, every_steps=2, bottleneck=8, **method)
+    assert json.dumps(resumed.log) == json.dumps(undisturbed.log)
+    assert json.dumps(resumed.held_out) == json.dumps(undisturbed.held_out)
+    assert {row["step"] for row in resumed.held_out} == {0, 3, 6}
+    assert [row["step"] for row in resumed.log if row["share_ce"] is not None] == [1, 2, 4, 6]
     assert weights(tmp_path / "killed") == weights(tmp_path / "undisturbed")
 
 
@@ -154,6 +183,69 @@ def test_micro_batches_change_nothing_but_memory(base: Path, tmp_path: Path) -> 
     for a, b in zip(whole, split, strict=True):
         assert a["ce"] == pytest.approx(b["ce"], rel=1e-5)
         assert a["gradient_norm"] == pytest.approx(b["gradient_norm"], rel=1e-4)
+
+
+def test_watching_changes_nothing_that_is_trained(base: Path, tmp_path: Path) -> None:
+    plain = run(base, tmp_path / "plain", "ibft")
+    watched = run(base, tmp_path / "watched", "ibft", TRAINING.model_copy(update={"watch_every": 1}))
+    assert weights(tmp_path / "plain") == weights(tmp_path / "watched")
+    assert [row["loss"] for row in plain] == [row["loss"] for row in watched]
+    assert {row["share_ce"] for row in plain} == {None}
+    for row in watched:
+        shares = [row[f"share_{name}"] for name in ("ce", "kl", "ce_ib")]
+        assert sum(shares) == pytest.approx(1) and -1 <= row["cosine"] <= 1
+        assert row["kl_nats"] == pytest.approx(row["kl"], rel=1e-5) and 0 <= row["active_dimensions"] <= 8
+        assert row["gradient_norm"] == pytest.approx(math.hypot(row["lora_gradient_norm"], row["head_gradient_norm"]))
+
+
+def test_the_head_warms_up_alone_on_the_batches_that_lora_sees_afterwards(base: Path, tmp_path: Path) -> None:
+    cold = run(base, tmp_path / "cold", "ibft")
+    warm = run(base, tmp_path / "warm", "ibft", head_warmup_steps=3)
+    assert [row["step"] for row in warm] == [-2, -1, 0, *(row["step"] for row in cold)]
+    before, after = warm[:3], warm[3:]
+    assert {row["lora_gradient_norm"] for row in before} == {None} and all(row["head_gradient_norm"] for row in before)
+    assert {row["learning_rate"] for row in before} == {TRAINING.learning_rate}
+    assert after[0]["ce"] == cold[0]["ce"] and after[0]["learning_rate"] == cold[0]["learning_rate"]
+    assert after[0]["kl"] < cold[0]["kl"]
+
+
+def test_head_and_lora_are_clipped_together_or_apart(base: Path) -> None:
+    for clip, limits in (("together", None), ("apart", 0.01)):
+        model, _ = load_model(base, None, "float32")
+        add_lora(model, LoRA(rank=4, dropout=0))
+        settings = TRAINING.model_copy(update={"max_gradient_norm": 0.01})
+        method = Method(kind="ibft", bottleneck=8, clip=clip, head_learning_rate=0.5)
+        ib_model = IBModel(model, make_bottleneck(model, Recipe(method, 2, "chat", settings, seed=0)))
+        backend = TorchBackend(ib_model, settings, ALONE)
+        for parameter in ib_model.trained().values():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer = backend._optimizer
+        optimizer.zero_grad = lambda **_: None
+        norms = backend.update(1e-3)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-3 * 0.5 / 1e-2])
+        left = [torch.nn.utils.get_total_norm([p.grad for p in part]).item() for part in parts(ib_model)]
+        assert norms.gradient_norm == pytest.approx(math.hypot(norms.lora_gradient_norm, norms.head_gradient_norm))
+        expected = [
+            0.01 * norms.lora_gradient_norm / norms.gradient_norm,
+            0.01 * norms.head_gradient_norm / norms.gradient_norm,
+        ]
+        assert left == pytest.approx([limits] * 2 if limits else expected, rel=1e-3)
+
+
+def test_held_out_nll_is_the_cross_entropy_that_training_would_log(base: Path, tmp_path: Path) -> None:
+    still = TRAINING.model_copy(
+        update={"lora": LoRA(rank=4, dropout=0), "batch_size": 2, "epochs": 1, "warmup_ratio": 0}
+    )
+    for packing in (True, False):
+        settings = still.model_copy(update={"packing": packing})
+        found = pd.DataFrame(trained(base, tmp_path / f"{packing}", settings, kind="ft").held_out)
+        model, tokenizer = load_model(base, None, "float32")
+        recipe = Recipe(Method(kind="ft"), 2, "chat", settings, seed=3)
+        checkpoints = Checkpoints(tmp_path / "other.safetensors", 9, "key")
+        log = fine_tune(model, tokenizer, HELD_OUT, recipe, tmp_path / "other", checkpoints).log
+        first = found[found["step"] == 0]
+        assert (first["nll"] * first["tokens"]).sum() / first["tokens"].sum() == pytest.approx(log[0]["ce"], rel=1e-5)
+        assert found.groupby("step")["nll"].mean().iloc[-1] != found.groupby("step")["nll"].mean().iloc[0]
 
 
 def test_gradient_checkpointing_changes_no_loss(base: Path, tmp_path: Path) -> None:
@@ -235,7 +327,7 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind="ft"), layer=2, profile="chat", training=TRAINING, seed=3)
     told: list[tuple[int, dict[str, float]]] = []
-    trained = fine_tune(
+    done = fine_tune(
         model,
         tokenizer,
         EXAMPLES,
@@ -244,13 +336,13 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
         Checkpoints(tmp_path / "checkpoint.safetensors", 2, "key"),
         trackers=[lambda step, numbers: told.append((step, numbers))],
     )
-    parquet.write_table(tmp_path / "log.parquet", TRAINING_LOG, trained.log)
-    speed = pd.DataFrame(trained.speed)
+    parquet.write_table(tmp_path / "log.parquet", TRAINING_LOG, done.log)
+    speed = pd.DataFrame(done.speed)
     measured = ["step", "seconds", "response_tokens_per_s", "processes", "resident_mib"]
     assert list(speed.columns) == [*measured, "gpu_peak_mib"]
     assert speed[measured].notna().all(axis=None)
-    assert list(speed["step"]) == [row["step"] for row in trained.log] == [step for step, _ in told]
-    tokens = pd.Series([row["response_tokens"] for row in trained.log]).diff().fillna(trained.log[0]["response_tokens"])
+    assert list(speed["step"]) == [row["step"] for row in done.log] == [step for step, _ in told]
+    tokens = pd.Series([row["response_tokens"] for row in done.log]).diff().fillna(done.log[0]["response_tokens"])
     assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))
     assert speed["resident_mib"].gt(100).all()
     assert {"ce", "learning_rate", "seconds"} <= told[0][1].keys()

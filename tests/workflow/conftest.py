@@ -54,7 +54,8 @@ class Checkout:
             os.environ["PATH"],
         ]
         inherited = {name: value for name, value in os.environ.items() if name != "UV"}  # it puts its own Python first
-        return {**inherited, "PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places)}
+        own = {"PYTHONPATH": str(self.root / "src"), "PATH": os.pathsep.join(places), "WARM_PYTHON": str(self.python)}
+        return {**inherited, **own}
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
         """How many jobs of each rule a run would start."""

@@ -198,7 +198,7 @@ def content(results: Path) -> dict[str, bytes]:
 
 def shell(checkout: Checkout, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Return all that a user sees who types this in the working directory."""
-    environment = {**checkout.environment(), "WARM_PYTHON": str(checkout.python), **variables}
+    environment = {**checkout.environment(), **variables}
     return subprocess.run(
         ["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=checkout.work, check=False
     )

@@ -8,6 +8,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from ibft.config.loading import load_file
+from ibft.config.sections import FOLDER_FORMATS
+from ibft.data.formats import FOLDERS
 from ibft.store.parquet import read_table
 from ibft.store.schemas import PROBLEMS, SELECTION
 from tests.conftest import REPOSITORY
@@ -55,7 +58,7 @@ def run(checkout: Checkout, *arguments: str, config: Path | None = None) -> None
 
 
 def test_an_example_takes_at_most_three_files() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     for example, text in EXAMPLES.items():
         assert 1 <= len({name for _, name, _ in BLOCK.findall(text)}) <= 3, example
 
@@ -77,6 +80,18 @@ def test_a_selection_criterion(checkout: Checkout) -> None:
     table = checkout.work / "results" / "selection" / "tiny" / "rtl" / "el2n-keep0.5.parquet"
     run(checkout, str(table.relative_to(checkout.work)), config=config)
     assert len(read_table(table, SELECTION)) == 6
+
+
+def test_a_benchmark_of_a_known_format(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config" / "config.yaml"
+    path.write_bytes((REPOSITORY / "config" / "config.yaml").read_bytes())
+    assert make_edits("A benchmark of a known format", tmp_path) == ["config/config.yaml"]
+    path.write_text(path.read_text().replace("/data/RTLLM", str(tmp_path)))
+    config = load_file(path)
+    assert config.benchmarks["rtllm"].format == "rtllm"
+    assert list(config.experiments["verilog"].benchmarks) == ["rtl-mini", "rtllm"]
+    assert set(FOLDER_FORMATS) == set(FOLDERS)
 
 
 def test_a_benchmark_format(checkout: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""A thousand hostile completions under hostile names, through the whole chain into the report, in a real browser."""
+"""Hundreds of hostile completions under hostile names, through the whole chain into the report, in a real browser."""
 
 import csv
 import hashlib
@@ -8,7 +8,7 @@ import random
 import re
 import shutil
 import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,11 +17,11 @@ import yaml
 from ibft.store.parquet import read_table
 from ibft.store.schemas import VERDICTS
 from ibft.visible import LINES, visible
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, made_once
 from tests.execution import hostile_python, hostile_python_host
 from tests.warm_python import python
 
-SAMPLES = 50  # of each of 20 problems
+SAMPLES = 25  # of each of 20 problems
 FEW = 10
 # In every label. For terminals, whoever reads lines, Markdown, HTML, LaTeX, matplotlib, Snakemake and shells:
 ACTING = (
@@ -70,14 +70,37 @@ LONG = (  # lines and texts of megabytes
     "(" * 1_000_000,
     "```python" * 100_000,
 )
-IBFT = str(Path(sys.executable).with_name("ibft"))
 TESTS = "def check(candidate):\n    assert candidate([1, 2], 3) == 6\n    assert candidate([], 0) == 0\n"
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which everything has been judged and reported, and a list of what was there before."""
-    folder = tmp_path_factory.mktemp("hostile")
+@dataclass(frozen=True)
+class Judged:
+    """A folder in which everything has been judged and reported.
+
+    Attributes:
+        before: digests of the files that were there before.
+        printed: by the run.
+    """
+
+    folder: Path
+    before: dict[str, str]
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    with made_once(tmp_path_factory, "hostile") as (shared, is_new):
+        folder, facts = shared / "work", shared / "facts.json"
+        if is_new:
+            write_input(folder)
+            before = everything_in(folder)
+            facts.write_text(json.dumps({"before": before, "printed": run_workflow(folder)}))
+    return Judged(folder, **json.loads(facts.read_text()))
+
+
+def write_input(folder: Path) -> None:
+    """Problems, samples and a configuration, all with hostile names."""
+    folder.mkdir(parents=True)
     problems = [
         {
             "task_id": name,
@@ -114,12 +137,11 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "label": '=HYPERLINK("http://127.0.0.1/","x") ' + ACTING,
             },
         },
-        "execution": {"python_timeout_s": 0.5},
+        "execution": {"python_timeout_s": 0.25},
         "metrics": {"k": [1, 10], "pass_at_k_m": {"k": 10, "m": [10]}, "bootstrap": 100},
     }
     (folder / "canary").write_text("unharmed")
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
-    return folder
 
 
 def completions(folder: Path) -> list[dict[str, str]]:
@@ -141,34 +163,30 @@ def completions(folder: Path) -> list[dict[str, str]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def before(work: Path) -> dict[str, str]:
-    return everything_in(work)
-
-
 def everything_in(folder: Path) -> dict[str, str]:
     files = [path for path in folder.rglob("*") if path.is_file() and not {"results", ".snakemake"} & set(path.parts)]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.fixture(scope="module")
-def judged(work: Path, before: dict[str, str]) -> str:
-    """What the run printed."""
+def run_workflow(folder: Path) -> str:
+    """Return what the run printed."""
     command = [python(), "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(work), "--configfile", str(work / "config.yaml"), "--cores", "2"]
-    path = f"{Path(python()).parent}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PATH": path}, cwd=work, check=False
-    )
+    command += ["--directory", str(folder), "--configfile", str(folder / "config.yaml"), "--cores", "2"]
+    run = started(*command, folder=folder)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
-def test_a_thousand_hostile_samples_change_nothing_and_pass_nothing(
-    work: Path, before: dict[str, str], judged: str
-) -> None:
-    assert_inert(judged)
-    found = sorted((work / "results" / "verdicts").rglob("*.parquet"))
+def started(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; what it starts by the name of `python` starts at once."""
+    path = f"{Path(python()).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "WARM_PYTHON": python()}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+
+
+def test_hundreds_of_hostile_samples_change_nothing_and_pass_nothing(judged: Judged) -> None:
+    assert_inert(judged.printed)
+    found = sorted((judged.folder / "results" / "verdicts").rglob("*.parquet"))
     assert len(found) == 2
     for table, samples in zip(found, (FEW, SAMPLES), strict=True):  # of `others` and `theirs`
         verdicts = read_table(table, VERDICTS)
@@ -176,7 +194,7 @@ def test_a_thousand_hostile_samples_change_nothing_and_pass_nothing(
         assert not verdicts["passed"].any()
         assert set(verdicts["task_id"]) == set(NAMES)
         assert_inert("".join(verdicts["detail"]))
-    assert everything_in(work) == before
+    assert everything_in(judged.folder) == judged.before
     assert not Path("/tmp/escaped").exists()
 
 
@@ -185,9 +203,8 @@ def assert_inert(text: str) -> None:
     assert visible(text, keep=LINES) == text
 
 
-@pytest.mark.usefixtures("judged")
-def test_tables_show_hostile_labels_and_obey_none(work: Path) -> None:
-    tables = work / "results" / "tables" / "all"
+def test_tables_show_hostile_labels_and_obey_none(judged: Judged) -> None:
+    tables = judged.folder / "results" / "tables" / "all"
     texts = {kind: (tables / f"headline.{kind}").read_text() for kind in ("md", "tex", "csv")}
     for text in texts.values():
         assert_inert(text)
@@ -206,35 +223,29 @@ def is_number(text: str) -> bool:
     return bool(re.fullmatch(r"-?[\d.]+(e-?\d+)?", text))
 
 
-@pytest.mark.usefixtures("judged")
-def test_commands_show_hostile_names_and_obey_none(work: Path) -> None:
-    results = str(work / "results")
-    for command in (["verify", results], ["compare", results, results, "--all"], ["plan", *plan_options(work)]):
-        run = subprocess.run([IBFT, *command], capture_output=True, text=True, cwd=work, check=False, timeout=120)
+def test_commands_show_hostile_names_and_obey_none(judged: Judged) -> None:
+    folder = judged.folder
+    results, of_the_run = str(folder / "results"), ["--directory", str(folder), "--configfile", f"{folder}/config.yaml"]
+    of_the_run += ["--snakefile", str(REPOSITORY / "Snakefile")]
+    for command in (["verify", results], ["compare", results, results, "--all"], ["plan", *of_the_run]):
+        run = started(str(Path(python()).with_name("ibft")), *command, folder=folder)
         assert run.returncode == 0, run.stderr
         assert_inert(run.stdout + run.stderr)
 
 
-def plan_options(work: Path) -> list[str]:
-    snakefile = str(REPOSITORY / "Snakefile")
-    return ["--snakefile", snakefile, "--directory", str(work), "--configfile", str(work / "config.yaml")]
-
-
-@pytest.mark.usefixtures("judged")
-def test_logs_and_figures_hold_nothing_that_acts(work: Path) -> None:
-    results = work / "results"
+def test_logs_and_figures_hold_nothing_that_acts(judged: Judged) -> None:
+    results = judged.folder / "results"
     for path in [*(results / "logs").rglob("*.log"), *(results / "figures").rglob("*.svg")]:
         assert_inert(path.read_text())
     assert list((results / "figures").rglob("*.png"))
 
 
-@pytest.mark.usefixtures("judged")
-def test_the_report_shows_them_inert_in_a_browser(work: Path, tmp_path: Path) -> None:
+def test_the_report_shows_them_inert_in_a_browser(judged: Judged, tmp_path: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         pytest.skip("no chromium is installed")
     probe = Path(__file__).with_name("hostile.js").read_text()
-    page = (work / "results" / "report.html").read_text()
+    page = (judged.folder / "results" / "report.html").read_text()
     probed = tmp_path / "probed.html"
     probed.write_text(page.replace("</body>", f"<script>{probe}</script></body>"))
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]

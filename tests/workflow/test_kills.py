@@ -20,7 +20,7 @@ import yaml
 from tests.warm_python import python
 from tests.workflow.conftest import Checkout
 
-FEW = 4
+FEW = 3
 KILLS = int(os.environ.get("IBFT_KILLS", FEW))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 VICTIMS = ("workflow", "stage", "worker")
@@ -29,8 +29,8 @@ GONE_S = 60.0  # within which everything that a killed run had started has ended
 OUTLIVED_S = 5.0  # at most, by a stage whose workflow was killed
 STARTS_S = 120.0
 # Signals that the shell ignores which starts the run, and so all that it starts; and whether the run leads a session.
-WAYS = (("INT", True), ("HUP", False), ("TERM", True), ("INT HUP TERM", False))
-MORE_WAYS = (("INT", False), ("HUP", True), ("TERM", False), ("INT HUP TERM", True))
+WAYS = (("INT", True), ("INT HUP TERM", False))
+MORE_WAYS = (("HUP", False), ("TERM", True), ("INT", False), ("HUP", True), ("TERM", False), ("INT HUP TERM", True))
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_no_rule_takes_a_folder_name_apart_at_its_blanks() -> None:
             {},
             "Target fig6 draws temperature, for which this configuration lacks several `sampling.temperatures`",
         ),
-        ("search", {}, "Target search draws sensitivity, for which this configuration lacks an IB-FT method"),
+        ("search", {}, "Target search draws held_out_search, for which this configuration lacks an IB-FT method"),
         (
             "fig4",
             {"targets": {"fig4": {"figures": ["removal_ratio"], "methods": ["base", "ft"]}}},

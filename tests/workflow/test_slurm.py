@@ -184,7 +184,7 @@ def _start(slurm: Slurm, checkout: Checkout, *arguments: str, every_s: int = 1) 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**checkout.environment(slurm.clients), "WARM_PYTHON": str(checkout.python)},
+        env=checkout.environment(slurm.clients),
         cwd=checkout.root,
     )
 

@@ -27,6 +27,7 @@ UPSTREAM = {
     "score_memorization",
     "score_gradients",
     "gather_scores",
+    "hold_out",
     "select_examples",
     "train",
 }

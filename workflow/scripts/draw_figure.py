@@ -7,8 +7,9 @@ src/ibft/figures/catalogue.py lists the figures, the inputs of each, and the sec
 Inputs are given as
   metrics, pass_counts, deciles, correlations   NAME=PATH, of all runs
   verdicts                                      verdicts=FOLDER
-  scores                                        p0=PATH [p1-seedS=PATH for each training seed] [p2=PATH]
-  pairs, logs                                   METHOD/seedS=PATH for each variant
+  scores                                        p0=PATH [p1-seedS=PATH for each training seed] [p2=PATH] [p3=PATH]
+  pairs, logs, watched, held_out                METHOD/seedS=PATH for each variant
+  searched                                      MODEL/DATASET/METHOD/seedS=PATH for each variant
 """
 
 import argparse

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.jobs import MeasureGeometry, job_parser
+from ibft.data.conversations import questions
 from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
 from ibft.models.encoding import encode_plain
@@ -48,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
     drawn = examples_of(pairs, read_table(arguments.examples, EXAMPLES))
 
     model, tokenizer = load_model(arguments.model, arguments.adapter, job.precision, merge=True)
-    texts = encode_plain(tokenizer, drawn["instruction"], drawn["response"], job.max_length)
+    texts = encode_plain(tokenizer, questions(drawn), drawn["response"], job.max_length)
     in_pass = tokens_of_pass(job.batch_tokens, model, "memorization")
     states = pooled_states(model, [text.ids for text in texts], job.layer, settings.pooling, in_pass)
     place = pd.Series(range(len(drawn)), index=drawn["example_id"])

@@ -1,4 +1,4 @@
-"""Prepare fine-tuning data: generate it, or read it from a file or the hub, and write the table `examples`.
+"""Prepare fine-tuning data: generate it, read it from files or the hub, or mix it, and write the table `examples`.
 
 python workflow/scripts/prepare_dataset.py \\
     --job '{"source": "generated:rtl", "language": "verilog", "examples": 400}' \\
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ibft.config.jobs import job_parser
 from ibft.config.sections import Dataset
-from ibft.data.datasets import prepare_dataset
+from ibft.data.datasets import read_dataset
 from ibft.data.hub_datasets import pinned
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet
@@ -28,8 +28,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     dataset = pinned(arguments.job)
-    examples = prepare_dataset(dataset)
-    parquet.write_table(arguments.output, EXAMPLES, examples, source=dataset.source, revision=dataset.revision)
+    examples, facts = read_dataset(dataset)
+    facts = {"source": dataset.source, "revision": dataset.revision, **facts}
+    parquet.write_table(arguments.output, EXAMPLES, examples, **facts)
     logger.info("%d examples to %s", len(examples), arguments.output)
 
 

@@ -16,16 +16,8 @@ from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import METRICS
-from ibft.tables.paper import (
-    LABELS,
-    LAYOUTS,
-    SETTINGS,
-    as_printed,
-    layout_latex,
-    layout_markdown,
-    paper_metrics,
-    paper_numbers,
-)
+from ibft.tables.paper import LABELS, SETTINGS, as_printed, layout_latex, layout_markdown, paper_metrics, paper_numbers
+from ibft.tables.paper_layouts import LAYOUTS
 
 
 def parser() -> argparse.ArgumentParser:

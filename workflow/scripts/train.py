@@ -9,6 +9,7 @@ Several processes: `torchrun --standalone --nproc-per-node 2 -- workflow/scripts
 """
 
 import argparse
+import logging
 import resource
 import time
 from pathlib import Path
@@ -16,17 +17,20 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.jobs import Train, job_parser
-from ibft.models.loading import load_model, use_threads
+from ibft.models.loading import load_model, load_quantized, use_threads
 from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.journal import journal_key
 from ibft.store.manifests import folder_of, write_manifest
-from ibft.store.schemas import EXAMPLES, SELECTION, TRAINING_LOG
+from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
 from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.regimes import sentence
 from ibft.training.telemetry import check_trackers, open_trackers
+
+logger = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--kept", type=Path, nargs="?", help="Parquet table `selection`: train on these examples only"
     )
+    arguments.add_argument("--held-out", type=Path, nargs="?", help="Parquet table `examples`: never trained on")
+    arguments.add_argument("--held-out-nll", type=Path, help="Parquet table `held_out` to write")
     arguments.add_argument("--checkpoint-steps", type=int, default=50, help="steps between checkpoints")
     arguments.add_argument("--threads", type=int, default=1, help="of all processes together")
     arguments.add_argument("--deepspeed", help="zero2, zero3 or path:FILE; for torchrun with several processes")
@@ -58,10 +64,16 @@ def main(arguments: argparse.Namespace) -> None:
         kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]
         inputs.append(arguments.kept)
+    held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
+    inputs += [arguments.held_out] if arguments.held_out else []
     job: Train = arguments.job
     recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=job.training, seed=job.seed)
-    model, tokenizer = load_model(arguments.model, None, job.precision)
-    key = journal_key(Path(__file__), inputs, recipe.key, job.precision)
+    points = job.held_out_points
+    if job.training.precision == "nf4":
+        model, tokenizer = load_quantized(arguments.model)
+    else:
+        model, tokenizer = load_model(arguments.model, None, job.precision)
+    key = journal_key(Path(__file__), inputs, recipe.key, job.precision, points)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
     events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
     trackers = open_trackers(events, arguments.wandb, vars(arguments)) if world.is_main else []
@@ -72,12 +84,17 @@ def main(arguments: argparse.Namespace) -> None:
         recipe,
         arguments.output,
         checkpoints,
+        held_out=held_out,
+        held_out_points=points,
         world=world,
         deepspeed=arguments.deepspeed,
         trackers=trackers,
     )
     if world.is_main:
         parquet.write_table(arguments.training_log, TRAINING_LOG, trained.log)
+        if arguments.held_out_nll:
+            parquet.write_table(arguments.held_out_nll, HELD_OUT, trained.held_out)
+        logger.info("verdict: %s", sentence(pd.DataFrame(trained.log)) or "no step was watched")
         write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
         write_manifest(
             arguments.output,

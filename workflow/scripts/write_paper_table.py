@@ -14,7 +14,8 @@ from ibft.runtime.stage import run_stage
 from ibft.store import parquet
 from ibft.store.manifests import write_output
 from ibft.store.schemas import METRICS
-from ibft.tables.paper import LAYOUTS, filled, layout_latex, layout_markdown
+from ibft.tables.paper import filled, layout_latex, layout_markdown
+from ibft.tables.paper_layouts import LAYOUTS
 
 
 def parser() -> argparse.ArgumentParser:

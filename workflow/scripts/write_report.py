@@ -28,6 +28,8 @@ KEYED = {
     "memorization": "MODEL/DATASET/GROUP=PATH (GROUP: p0, p1-seedS or p2)",
     "selection": "MODEL/DATASET/METHOD=PATH",
     "gradients": "MODEL/DATASET/TABLE=PATH (TABLE: deciles or correlations)",
+    "logs": "MODEL/DATASET/METHOD/seedS=PATH",
+    "held_out": "MODEL/DATASET/METHOD/seedS=PATH",
     "contamination": "DATASET/BENCHMARK=PATH",
     "figures": "FIGURE[/MODEL/DATASET]=PATH, PNG or SVG, in the order of the report",
 }
@@ -44,7 +46,13 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
     for name, keys in KEYED.items():
         arguments.add_argument(
-            f"--{name}", type=keyed_path, nargs="*", action="extend", default=[], metavar="KEY=PATH", help=keys
+            f"--{name.replace('_', '-')}",
+            type=keyed_path,
+            nargs="*",
+            action="extend",
+            default=[],
+            metavar="KEY=PATH",
+            help=keys,
         )
     arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
     arguments.add_argument("--run-times", type=Path, help="write their sums to this CSV, not into the page")

@@ -34,7 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(_: argparse.Namespace) -> None:
     """Print one finding per line, with what to do about each gap."""
-    checks: list[Callable[[], Finding]] = [isolation, time_limits, iverilog, gpu, vllm, disk, hub]
+    checks: list[Callable[[], Finding]] = [isolation, time_limits, iverilog, gpu, vllm, bitsandbytes, disk, hub]
     for check in checks:
         finding = check()
         print(f"{'ok ' if finding.good else 'gap'}  {finding.what}: {finding.found}")
@@ -99,6 +99,14 @@ def vllm() -> Finding:
     if importlib.util.find_spec("vllm"):
         return Finding("vLLM", True, "installed", "")
     return Finding("vLLM", False, "not installed", "uv sync --extra vllm; the transformers engine works without")
+
+
+def bitsandbytes() -> Finding:
+    """Find what quantizes frozen weights for `training.precision: nf4`."""
+    if importlib.util.find_spec("bitsandbytes"):
+        return Finding("bitsandbytes", True, "installed", "")
+    remedy = "uv sync --extra nf4; training.precision: nf4 alone needs it, and a GPU"
+    return Finding("bitsandbytes", False, "not installed", remedy)
 
 
 def disk() -> Finding:

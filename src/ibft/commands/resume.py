@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ibft.config.loading import read_yaml
 from ibft.runtime.locks import check_abandoned, directory_of, held_locks
+from ibft.runtime.workflow_folder import require_snakemake
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,10 +29,16 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: somebody holds the lock, or may hold it on another machine; a configuration cannot be read as YAML.
     """
-    for path in configurations_of(arguments.options):
+    become_snakemake(arguments.options)
+
+
+def become_snakemake(options: Sequence[str]) -> None:
+    """Run Snakemake in place of this process; see `run`."""
+    require_snakemake()
+    for path in configurations_of(options):
         read_yaml(path)  # before Snakemake does, which would run the Python in a file that asks for it
-    snakemake = [sys.executable, "-m", "snakemake", *arguments.options]
-    folder = directory_of(arguments.options).resolve()
+    snakemake = [sys.executable, "-m", "snakemake", *options]
+    folder = directory_of(options).resolve()
     if held_locks(folder):
         check_abandoned(folder)
         subprocess.run([*snakemake, "--unlock", "--quiet"], check=True)  # noqa: S603 - the user's own command

@@ -16,6 +16,7 @@ from ibft.config.messages import sentences
 from ibft.config.sections import FORMATS_OF, Benchmark, Execution, Metrics
 from ibft.data.answers import Answers, opened
 from ibft.data.benchmarks import prepare_benchmark
+from ibft.data.sample_formats import SAMPLE_FORMATS, Exported, write_samples
 from ibft.execution.judge import Judge
 from ibft.execution.tests_key import FILE_NAME, tests_key
 from ibft.execution.verdict import Status
@@ -23,7 +24,6 @@ from ibft.execution.verdict_table import Tally, write_verdicts
 from ibft.labels import plain
 from ibft.metrics.pass_at_k import pass_at_k_m
 from ibft.runtime.errors import UserError
-from ibft.store.manifests import sha256
 from ibft.tables.render import terminal_table
 from ibft.visible import visible
 
@@ -44,7 +44,12 @@ Count = tuple[int, int]  # n samples, c of which passed
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("score", help="judge completions", description=__doc__)
-    parser.add_argument("samples", type=Path, help="JSON Lines with task_id and completion, n lines per problem")
+    parser.add_argument(
+        "samples",
+        type=Path,
+        help="JSON Lines with task_id and completion (or evalplus's solution), n lines per problem; lm-eval's log of "
+        "samples; or a folder with a folder of files per problem",
+    )
     parser.add_argument(
         "--benchmark",
         required=True,
@@ -58,6 +63,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--problems", type=Path, help="folder that holds VerilogEval's JSON Lines files; else they are fetched"
     )
     parser.add_argument("--out", type=Path, required=True, help="Parquet file: one row per sample")
+    parser.add_argument(
+        "--export", choices=tuple(SAMPLE_FORMATS), help="also write the samples in this form, beside --out"
+    )
     parser.add_argument("--workers", type=int, default=2, help="completions judged at the same time (default: 2)")
     parser.add_argument("--as-is", action="store_true", help="run completions without looking for fences or headers")
     parser.add_argument(
@@ -78,6 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     settings = checked_settings(arguments)
     check_output(arguments.out, arguments.samples)
+    check_export(arguments)
     with opened(arguments.samples) as answers:
         problems = prepare_benchmark(chosen_benchmark(arguments))
         known = set(problems["task_id"])
@@ -120,6 +129,24 @@ def check_output(path: Path, samples: Path) -> None:
         raise UserError(f"--out: {path} cannot be written: {getattr(error, 'strerror', error)}") from None
 
 
+def export_path(arguments: argparse.Namespace) -> Path:
+    """Where the samples are written in the form of --export."""
+    name = arguments.export if arguments.export == "folder" else f"{arguments.export}.jsonl"
+    path: Path = arguments.out.with_name(f"{arguments.out.stem}.{name}")
+    return path
+
+
+def check_export(arguments: argparse.Namespace) -> None:
+    """Raise `UserError` if exported samples would replace the samples that are read, or a folder that is not empty."""
+    if arguments.export is None:
+        return
+    path, samples = export_path(arguments), arguments.samples
+    if path.exists() and samples.exists() and path.samefile(samples):
+        raise UserError(f"--export: {path} holds the samples, which would be lost: give --out another name")
+    if path.is_dir() and (arguments.export != "folder" or any(path.iterdir())):
+        raise UserError(f"--export: {path} is a folder in use: delete it, or give --out another name")
+
+
 def judge_all(
     arguments: argparse.Namespace, settings: Execution, problems: pd.DataFrame, answers: Answers, total: int
 ) -> None:
@@ -130,10 +157,21 @@ def judge_all(
     ) as judge:
         content = hashlib.sha256(problems.to_json().encode()).hexdigest()
         decisive = [arguments.benchmark, content, arguments.as_is, settings.decisive(), judge.isolation, secret.hex()]
-        key = json.dumps([sha256(answers.path), *decisive])
+        key = json.dumps([answers.digest(), *decisive])
         samples = answers.read(known)
         tally = write_verdicts(arguments.out, judge, samples, settings, key, total=total, with_times=True)
-    print(summary(judge, tally), f"written to {arguments.out}", sep="\n")
+        exported = _exported(arguments, judge, answers, known)
+    print(summary(judge, tally), *(f"written to {path}" for path in (arguments.out, *exported)), sep="\n")
+
+
+def _exported(arguments: argparse.Namespace, judge: Judge, answers: Answers, known: set[str]) -> list[Path]:
+    """Write the samples in the form that was asked for; where, if one was."""
+    if arguments.export is None:
+        return []
+    samples = (Exported(task_id, text, judge.program(task_id, text)) for task_id, _, text in answers.read(known))
+    path = export_path(arguments)
+    write_samples(arguments.export, path, samples, min(judge.languages))
+    return [path]
 
 
 def chosen_benchmark(arguments: argparse.Namespace) -> Benchmark:

@@ -1,13 +1,23 @@
 """Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
+import glob
+import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
-from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS, REFERENCE, Experiment, headline_pairs
+from ibft.config.sections import (
+    BUILTIN_BENCHMARKS,
+    FOLDER_FORMATS,
+    FORMATS_OF,
+    GENERATORS,
+    REFERENCE,
+    Experiment,
+    headline_pairs,
+)
 from ibft.config.targets import RULE_PREFIX, RULES
 from ibft.runtime.errors import UserError
 from ibft.store.files import why_unreadable
@@ -18,19 +28,17 @@ if TYPE_CHECKING:  # the configuration imports this module to check itself
 
 def unknown_names(config: "Config") -> Iterator[str]:
     """One sentence for each name that refers to nothing."""
-
-    def check(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
-        if name not in known:
-            yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
-
+    check = _check_name
+    yield from _names_of_what_is_shown(config)
     for name, experiment in config.experiments.items():
         for model in experiment.models:
             yield from check(f"experiments.{name}.models", model, config.models, "model")
         yield from check(f"experiments.{name}.dataset", experiment.dataset, config.datasets, "dataset")
         for benchmark in experiment.benchmarks:
             yield from check(f"experiments.{name}.benchmarks", benchmark, config.benchmarks, "benchmark")
-        for method in experiment.methods:
+        for method in (*experiment.methods, *(experiment.sampled or ())):
             yield from check(f"experiments.{name}.methods", method, config.methods, "method")
+    yield from _mixtures(config)
     if config.memorization.reference is not None:
         yield from check("memorization.reference", config.memorization.reference, config.datasets, "dataset")
     for name, imported in config.imported_samples.items():
@@ -45,9 +53,44 @@ def unknown_names(config: "Config") -> Iterator[str]:
                 yield from check(f"targets.{name}.{key}", listed, getattr(config, key), key[:-1])
 
 
+def _check_name(key: str, name: str, known: Mapping[str, Any], kind: str) -> Iterator[str]:
+    if name not in known:
+        yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
+
+
+def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
+    """Check the names that exposed models, held-out datasets and the barrier refer to."""
+    for name, model in config.models.items():
+        if model.exposure and model.source.startswith("exposed:"):
+            yield from _check_name(f"models.{name}.source", config.base_of(name), config.models, "model")
+            of_exposure = f"models.{name}.exposure.dataset"
+            yield from _check_name(of_exposure, model.exposure.dataset, config.datasets, "dataset")
+    for name, experiment in config.experiments.items():
+        for measured in experiment.measured_on:
+            yield from _check_name(f"experiments.{name}.measured_on", measured, config.datasets, "dataset")
+    for name, dataset in config.datasets.items():
+        if dataset.reference:
+            yield from _check_name(f"datasets.{name}.reference", dataset.reference, config.datasets, "dataset")
+    if config.barrier:
+        yield from _check_name("barrier.exposed", config.barrier.exposed, config.models, "model")
+        yield from _check_name("barrier.control", config.barrier.control, config.models, "model")
+        yield from _check_name("barrier.dataset", config.barrier.dataset, config.datasets, "dataset")
+
+
+def _mixtures(config: "Config") -> Iterator[str]:
+    for name, dataset in config.datasets.items():
+        for part in dataset.mixture:
+            if part not in config.datasets:
+                yield f"datasets.{name}.mixture: unknown dataset {part!r}{suggestion(part, config.datasets)}"
+            elif config.datasets[part].mixture:
+                yield f"datasets.{name}.mixture: {part!r} is a mixture itself: name what it is made of instead"
+
+
 def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
     yield from _experiments_and_imports(config)
+    yield from _exposed_models(config)
+    yield from _barrier(config)
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
         for model in experiment.models:
@@ -111,6 +154,54 @@ def _primary_endpoint(config: "Config") -> Iterator[str]:
         yield f"metrics.primary.temperature: {primary.temperature:g} is not sampled; sampling.temperatures lists them"
 
 
+def _exposed_models(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each model that is exposed:NAME without saying to what, or whose name is taken."""
+    for name, model in config.models.items():
+        is_exposed = model.source.startswith("exposed:")
+        if is_exposed != (model.exposure is not None):
+            yield f"models.{name}.exposure: goes with source exposed:NAME, and the other way round; give both or none"
+            continue
+        if not is_exposed:
+            continue
+        base = config.models[config.base_of(name)]
+        if base.exposure:
+            yield f"models.{name}.source: {config.base_of(name)!r} is exposed itself; name the model that it was before"
+        if base.layers != model.layers:
+            yield f"models.{name}.layers: {model.layers} is not the depth of {model.source}; write {base.layers}"
+        if name in config.methods:
+            yield f"models.{name}: a method has this name already, and both name folders of adapters; rename one"
+
+
+def _barrier(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each thing that a barrier cannot be measured without."""
+    barrier = config.barrier
+    if barrier is None:
+        return
+    for key, name in (("exposed", barrier.exposed), ("control", barrier.control)):
+        if name not in config.exposures:
+            yield f"barrier.{key}: nothing is known of what {name!r} was shown; give it an exposed: source"
+    if barrier.exposed == barrier.control:
+        yield "barrier.control: it is the exposed model; name its twin"
+    bases = {barrier.exposed, barrier.control}
+    both = [each for each in config.experiments.values() if bases <= set(each.models)]
+    own = [each for each in both if each.dataset == barrier.dataset]
+    if not own:
+        yield f"barrier.dataset: no experiment fine-tunes both {' and '.join(sorted(bases))} on {barrier.dataset!r}"
+        return
+    if not {"base", REFERENCE} <= set(own[0].methods):
+        yield f"barrier: the experiment on {barrier.dataset!r} needs the methods base and {REFERENCE}"
+    if not own[0].measured_on or any(each.measured_on[:1] != own[0].measured_on[:1] for each in both):
+        yield "barrier: its experiments need `measured_on` with the same first dataset, to compare their arms on"
+    if any(config.training_of(each.models[0], each.dataset).seeds != _seeds_of(config, own[0]) for each in both):
+        yield "barrier: its experiments must share training.seeds, by which arms are paired"
+    if 100 not in config.memorization.k:
+        yield "barrier: add 100 to memorization.k: Min-100% Prob is the loss, which membership is told by, too"
+
+
+def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:
+    return config.training_of(experiment.models[0], experiment.dataset).seeds
+
+
 def _target_names(config: "Config") -> Iterator[str]:
     for name in config.targets:
         if name in RULES or name.startswith(RULE_PREFIX):
@@ -134,6 +225,8 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             f"training.precision: float16 does not train on a CPU, and experiment {experiment_name} has "
             "compute.gpus = 0; use bfloat16 or float32, or set compute.gpus"
         )
+    if training.precision == "nf4":
+        yield from _quantization_possible(config, experiment_name)
     trains = any(config.methods[method].kind != "base" for method in experiment.methods)
     for model in experiment.models:
         halved = model in config.models and config.models[model].precision == "float16"
@@ -152,7 +245,16 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             own_settings(config.compute.deepspeed, training, config.compute.processes)
         except UserError as error:
             yield str(error)
+    optimizers = {config.training_of(experiment.models[0], experiment.dataset, m).optimizer for m in experiment.methods}
+    if config.compute.deepspeed and optimizers != {"adamw"}:
+        yield f"training.optimizer: experiment {experiment_name} runs DeepSpeed, which only adamw is tried with"
     for method in experiment.methods:
+        own = config.methods[method]
+        if config.compute.deepspeed and own.has_head and (own.clip == "apart" or own.head_warmup_steps):
+            yield (
+                f"compute.deepspeed: methods.{method} of experiment {experiment_name} needs the gradients of head and "
+                "LoRA apart, which DeepSpeed does not give; set its `clip: together` and `head_warmup_steps: 0`"
+            )
         if training.packing and config.methods[method].objective == "released-code":
             yield (
                 f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "
@@ -160,10 +262,27 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             )
 
 
+def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[str]:
+    if not config.compute.gpus:
+        yield (
+            f"training.precision: nf4 trains on a GPU alone, and experiment {experiment_name} has compute.gpus = 0; "
+            "use bfloat16 or float32, or set compute.gpus"
+        )
+    elif importlib.util.find_spec("bitsandbytes") is None:
+        yield "training.precision: nf4 needs bitsandbytes, which is not installed: run `uv sync --extra nf4`"
+    if config.compute.deepspeed:
+        yield (
+            f"training.precision: weights in nf4 are not split over processes, and experiment {experiment_name} has "
+            f"compute.deepspeed = {config.compute.deepspeed}; use bfloat16, or remove compute.deepspeed"
+        )
+
+
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
     layers = {
-        f"methods.{m}.layer": config.methods[m].layer for m in experiment.methods if config.methods[m].kind == "ibft"
+        f"methods.{m}.layer": config.methods[m].layer
+        for m in experiment.methods
+        if config.methods[m].kind not in ("base", "ft")
     }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:
@@ -181,12 +300,15 @@ def _sources(config: "Config") -> Iterator[str]:
         for name, entry in entries.items():
             kind, _, place = entry.source.partition(":")
             key = f"{section}.{name}.source"
-            if kind == "path" and (reason := _why_no_source(Path(place), section)):
+            is_folder = section == "models" or getattr(entry, "format", None) in FOLDER_FORMATS
+            taken: _Taken = "folder" if is_folder else "either" if section == "datasets" else "file"
+            if kind == "path" and (reason := _why_no_source(Path(place), taken)):
                 yield f"{key}: {reason}"
             if kind == "generated" and place not in GENERATORS:
                 yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
             if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
                 yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
+    yield from _parts_of_datasets(config)
     for name, benchmark in config.benchmarks.items():
         formats = FORMATS_OF[benchmark.language]
         if benchmark.format is not None and benchmark.format not in formats:
@@ -195,7 +317,7 @@ def _sources(config: "Config") -> Iterator[str]:
                 f"{suggestion(benchmark.format, formats)}"
             )
         kind, _, place = (benchmark.descriptions or "").partition(":")
-        if kind == "path" and (reason := _why_no_source(Path(place), "benchmarks")):
+        if kind == "path" and (reason := _why_no_source(Path(place), "file")):
             yield f"benchmarks.{name}.descriptions: {reason}"
         if kind == "url" and not benchmark.descriptions_sha256:
             yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
@@ -203,13 +325,29 @@ def _sources(config: "Config") -> Iterator[str]:
             yield f"benchmarks.{name}.sha256: needed for a url: source"
 
 
-def _why_no_source(place: Path, section: str) -> str | None:
-    """Say why a model's folder or a file of rows cannot be read, found out without opening it."""
+def _parts_of_datasets(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each dataset that is drawn in a way that its source does not know."""
+    for name, dataset in config.datasets.items():
+        if dataset.source != "generated:rtl" and (dataset.families or dataset.rounds):
+            key = "families" if dataset.families else "rounds"
+            yield f"datasets.{name}.{key}: only generated:rtl has families and rounds; leave it out"
+        if not dataset.source.startswith("generated:") and dataset.longest_response:
+            yield f"datasets.{name}.longest_response: only generated data can be drawn by length; leave it out"
+
+
+_Taken = Literal["file", "folder", "either"]
+
+
+def _why_no_source(place: Path, taken: _Taken) -> str | None:
+    """Say why a source cannot be read, found out without opening it. Where either is taken, so is a pattern."""
     reason = why_unreadable(place)
-    if reason and section == "models":
-        reason = None if os.path.isdir(place) else reason  # noqa: PTH112 - which raises nothing
-    elif section == "models":
-        reason = "it is a file, not a model's folder"
+    if reason and taken != "file" and os.path.isdir(place):  # noqa: PTH112 - which raises nothing
+        return None
+    is_pattern = taken == "either" and glob.has_magic(str(place)) and not os.path.lexists(place)
+    if is_pattern and glob.glob(str(place), recursive=True):  # noqa: PTH207 - which takes absolute ones
+        return None
+    if not reason and taken == "folder":
+        reason = "it is a file, not a folder"
     if reason == "No such file or directory":
         return f"{place} does not exist; give a path from the folder where Snakemake is started"
     return f"{place} cannot be read; {reason}" if reason else None

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ibft.config.barrier import Barrier
 from ibft.config.checks import contradictions, unknown_names
 from ibft.config.messages import sentences
 from ibft.config.section import Name, Section, Seed, overridden
@@ -15,8 +16,10 @@ from ibft.config.sections import (
     Dataset,
     Execution,
     Experiment,
+    Exposure,
     Geometry,
     Gradients,
+    HeldOut,
     ImportedSamples,
     Memorization,
     Method,
@@ -45,11 +48,13 @@ class Config(Section):
     memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
+    held_out: HeldOut = HeldOut()
     training: Training = Training()
     sampling: Sampling = Sampling()
     execution: Execution = Execution()
     metrics: Metrics = Metrics()
     geometry: Geometry = Geometry()
+    barrier: Barrier | None = Field(None, description="null: no experiment with known membership")
     compute: Compute = Compute()
     targets: dict[Name, Target] = Field(
         {}, validate_default=True, description="added to, or in place of, the paper's table1, fig1, ..."
@@ -59,8 +64,22 @@ class Config(Section):
         """The one experiment that runs `model` on `dataset`."""
         return next(t for t in self.experiments.values() if t.dataset == dataset and model in t.models)
 
-    def training_of(self, model: str, dataset: str) -> Training:
-        return overridden(self.training, self.experiment_of(model, dataset).training)
+    def training_of(self, model: str, dataset: str, method: str | None = None) -> Training:
+        """The settings that `method` trains `model` with on `dataset`; without one, those that its methods share."""
+        if method in self.exposures:
+            exposure = self.exposures[method]
+            return overridden(self.training, {**exposure.training, "epochs": exposure.epochs, "updates": None})
+        shared = overridden(self.training, self.experiment_of(model, dataset).training)
+        return overridden(shared, self.methods[method].training) if method else shared
+
+    @property
+    def exposures(self) -> dict[str, Exposure]:
+        """The exposure of each model that has one."""
+        return {name: model.exposure for name, model in self.models.items() if model.exposure}
+
+    def base_of(self, model: str) -> str:
+        """The model that `model` was before its exposure; without one, itself."""
+        return self.models[model].source.partition(":")[2] if model in self.exposures else model
 
     def sampling_of(self, model: str, dataset: str) -> Sampling:
         return overridden(self.sampling, self.experiment_of(model, dataset).sampling)
@@ -76,12 +95,14 @@ class Config(Section):
     @property
     def scored_methods(self) -> tuple[str, ...]:
         """The methods whose models score their own dataset."""
-        return self.memorization.score_methods or self._on_all_data("base", "ft")
+        named = self.memorization.score_methods
+        return self._on_all_data("base", "ft") if named is None else named
 
     @property
     def measured_methods(self) -> tuple[str, ...]:
         """The methods whose geometry is measured."""
-        return self.geometry.methods or self._on_all_data("base", "ft", "ibft")
+        named = self.geometry.methods
+        return self._on_all_data("base", "ft", "ibft") if named is None else named
 
     def _on_all_data(self, *kinds: str) -> tuple[str, ...]:
         """The methods of these kinds without a selection, those of sweeps aside."""
@@ -144,6 +165,24 @@ class Config(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @field_validator("methods", "models")
+    @classmethod
+    def _overrides_of_training_are_valid(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        errors: list[str] = []
+        for name, entry in entries.items():
+            is_model = isinstance(entry, Model)
+            override = getattr(entry.exposure if is_model else entry, "training", {})
+            place = f"models.{name}.exposure.training." if is_model else f"methods.{name}.training."
+            try:
+                overridden(Training(), override)
+            except ValidationError as error:
+                errors += sentences(error, Training, place)
+            if "seeds" in override:
+                errors.append(f"{place}seeds: set training.seeds, or an experiment's, which all its methods share")
+        if errors:
+            raise ValueError("\n".join(errors))
+        return entries
 
     @field_validator("experiments")
     @classmethod

@@ -13,13 +13,15 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from ibft.config.barrier import Barrier
 from ibft.config.messages import sentences
-from ibft.config.section import Name, Positive, Precision, Section, Seed, Temperature, Tokens
+from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature, Tokens
 from ibft.config.sections import (
     REFERENCE,
     Execution,
     Geometry,
     Gradients,
+    HeldOut,
     LoRA,
     Method,
     Metrics,
@@ -40,9 +42,30 @@ class PrepareModel(Section):
     model: Model = Field(description="its entry")
 
 
+class ExposeModel(Section):
+    dataset: Name = Field(description="what the model was shown")
+    epochs: float = Field(gt=0, description="how often each example was shown")
+    precision: Precision = Field("float32", description="of the weights")
+
+
 class ScoreMemorization(Section):
     scoring: Scoring = Scoring()
     precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class TraceTokens(Section):
+    scoring: Scoring = Scoring()
+    k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
+    profile: Profile = Field("chat", description="prompt profile that the model is trained with")
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class WriteAudit(Section):
+    model: str = Field(description="as the page calls it")
+    dataset: str = Field(description="as the page calls it")
+    reference: str = Field(description="dataset that the model cannot know, as the page calls it")
+    same_domain: bool = Field(description="the reference is of the same language, so that scores can be compared")
+    k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
 
 
 class ScoreGradients(Section):
@@ -65,13 +88,39 @@ class SelectExamples(Section):
     seed: Seed = Field(0, description="of the random control")
 
 
+class HoldOut(Section):
+    held_out: HeldOut = HeldOut()
+    seed: Seed = Field(0, description="of the draw of families")
+
+
 class Train(Section):
     method: Method = Field(description="the method's entry")
     layer: Positive = Field(1, description="l*, an index from 1; only IB-FT reads it")
     training: Training = Training()
     profile: Profile = Field("chat", description="prompt profile")
     precision: Precision = Field("float32", description="of the frozen weights")
+    held_out_points: Few = Field(4, description="evaluations of held-out examples, the last after the last step")
     seed: Seed = 0
+
+
+class MeasureNll(Section):
+    profile: Profile = Field("chat", description="prompt profile")
+    max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
+    batch_tokens: Tokens = Field(4096, description="tokens per forward pass, or auto")
+    precision: Precision = Field("float32", description="of the weights and the forward pass")
+
+
+class DetectMembers(Section):
+    barrier: Barrier
+    k: Positive = Field(20, description="the k of Min-K% Prob")
+    scope: Scope = Field("sequence", description="tokens that were scored: their text is what zlib compresses")
+    exposures: dict[Name, float] = Field(description="how often each model was shown the members")
+
+
+class EstimateBarrier(Section):
+    barrier: Barrier
+    measured_on: tuple[Name, ...] = Field(min_length=1, description="to compare arms on, the primary one first")
+    labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
 
 
 class MeasureGeometry(Section):

@@ -27,6 +27,12 @@ def _without_exponent(value: float) -> float:
     return value
 
 
+def _in_order(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"{list(bounds)} is empty; the second number must be larger than the first")
+    return bounds
+
+
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="becomes a folder name")
 ]
@@ -39,7 +45,13 @@ Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Tokens = Literal["auto"] | Positive
 Few = Annotated[int, Field(ge=1, le=10_000)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+Range = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=10_000)], Positive],
+    AfterValidator(_in_order),
+    Field(description="from, and up to but without"),
+]
 Precision = Literal["float32", "bfloat16", "float16"]
+TrainingPrecision = Literal["float32", "bfloat16", "float16", "nf4"]
 Language = Literal["python", "verilog"]
 Scope = Literal["sequence", "response"]
 

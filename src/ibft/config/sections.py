@@ -11,6 +11,7 @@ from ibft.config.section import (
     Name,
     Positive,
     Precision,
+    Range,
     Ratio,
     Scope,
     Section,
@@ -18,6 +19,7 @@ from ibft.config.section import (
     Share,
     Temperature,
     Tokens,
+    TrainingPrecision,
     or_a_list,
 )
 from ibft.selection import criteria
@@ -29,31 +31,79 @@ FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval", "mbpp"),
     "verilog": ("verilog-eval", "verilog-eval-v2", "rtllm"),
 }  # the first by default
+FOLDER_FORMATS = ("verilog-eval-v2", "rtllm")  # of these a path: names a folder
+Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+
+
+class Exposure(Section):
+    """A base model is shown a dataset before anything is asked of it: LoRA fine-tuning, merged into its weights."""
+
+    dataset: Name = Field(description="a part that is drawn with examples and seed, or with rounds, makes members")
+    epochs: float = Field(gt=0, le=10_000, description="how often each of its examples is shown")
+    profile: Profile = Field("chat", description="how they are shown; see ibft.prompts")
+    seed: Seed = 0
+    training: dict[str, Any] = Field({}, description="overrides further keys of that section")
 
 
 class Model(Section):
     """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
 
-    source: str = Field(pattern=r"^(hub|path|wheel):.+$", description="hub:OWNER/NAME, path:FOLDER or wheel:PACKAGE")
+    source: str = Field(
+        pattern=r"^(hub|path|wheel|exposed):.+$",
+        description="hub:OWNER/NAME, path:FOLDER, wheel:PACKAGE, or exposed:NAME, another model after its `exposure`",
+    )
+    exposure: Exposure | None = Field(None, description="of exposed:NAME: what was shown to it, and how often")
     revision: str | None = Field(None, description="hub commit")
     layers: Positive
     precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
     label: Label | None = None
 
 
-class Dataset(Section):
-    """Fine-tuning data: generated here, from the hub, or from a JSON Lines file of one's own."""
+Shape = Literal["alpaca", "messages", "sharegpt", "prompt-completion", "columns"]
 
-    source: str = Field(pattern=r"^(hub|path|generated):.+$", description="hub:OWNER/NAME, path:FILE or generated:NAME")
+
+class Dataset(Section):
+    """Fine-tuning data: generated here, from the hub, from files of one's own, or a mixture of other datasets."""
+
+    source: str = Field(
+        "",
+        pattern=r"^((hub|path|generated):.+)?$",
+        description="hub:OWNER/NAME, path:FILE, path:FOLDER, path:GLOB or generated:NAME; a mixture has none",
+    )
+    mixture: dict[Name, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(
+        {}, description="weight of each other dataset among the examples of this one"
+    )
+    parts: dict[Name, "Dataset"] = Field({}, description="filled in: the datasets of the mixture")
+    format: Shape | None = Field(
+        None, description="null: found by the columns; columns: those that `instruction` and `response` name"
+    )
     revision: str | None = None
     subset: str | None = Field(None, description="the hub's configuration name")
     split: str = "train"
     instruction: str = Field("instruction", description="column that holds the instruction")
     response: str = Field("response", description="column that holds the response")
-    language: str = Field(description="of the responses, for tables and highlighting")
+    language: str = Field("", description="of the responses, for prompts and tables; a mixture has those of its parts")
     examples: Positive | None = Field(None, description="how many to keep; null keeps all")
+    families: Range | None = Field(
+        None, description="of generated:rtl: from, and up to but without, in the generator's order; null: all"
+    )
+    rounds: Range | None = Field(
+        None, description="of generated:rtl: a round has one example of each family; other rounds have other answers"
+    )
+    longest_response: Positive | None = Field(None, description="of generated data: characters; null: any")
+    reference: Name | None = Field(
+        None, description="dataset of the same domain that no model can have seen: shown beside it in Figure 3, as p3"
+    )
     seed: Seed = Field(0, description="of the generator or of the draw of `examples`")
     label: Label | None = None
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> Self:
+        if bool(self.source) == bool(self.mixture):
+            raise ValueError("a dataset has a `source` or a `mixture` of others, and not both")
+        if self.source and not self.language:
+            raise ValueError("`language` is missing: python, verilog, english, ...")
+        return self
 
 
 class Benchmark(Section):
@@ -84,18 +134,22 @@ class Selection(Section):
 
 
 class Method(Section):
-    """One row of the paper's Table 1. Only `ibft` reads the keys from objective to normalize_hidden.
+    """One row of the paper's Table 1, or a control of IB-FT. The keys from objective on are of IB-FT and its controls.
 
-    A list for keep_fraction, alpha, beta, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
+    `noise` is IB-FT with noise of a fixed size on h' in place of KL, `rms` penalizes the size of h, and reads of these
+    keys only alpha, layer and kl_scope (docs/objective.md). A list for keep_fraction, alpha, beta, kl_weight,
+    noise_scale, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
     """
 
-    kind: Literal["base", "ft", "ibft"]
+    kind: Literal["base", "ft", "ibft", "noise", "rms"]
     selection: Selection | None = None
-    objective: Literal["paper", "released-code"] = Field(
-        "paper", description="released-code: KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope"
+    objective: Literal["paper", "released-code", "vib"] = Field(
+        "paper",
+        description="paper: CE + alpha * (KL + beta * CE_IB). vib: CE + alpha * (CE_IB + kl_weight * KL). "
+        "released-code: paper's, KL also over prompt and padding, as docs/adr/0006 tells; ignores kl_scope",
     )
     alpha: float = Field(
-        0.1, gt=0, description="strength of the IB regularizer (paper eq. IB-FT)", json_schema_extra=or_a_list
+        0.1, gt=0, description="strength of what is added to CE (paper eq. IB-FT)", json_schema_extra=or_a_list
     )
     beta: float = Field(
         0.02,
@@ -103,12 +157,36 @@ class Method(Section):
         description="weight of prediction inside the regularizer (paper eq. 6)",
         json_schema_extra=or_a_list,
     )
+    kl_weight: float = Field(
+        1e-3, ge=0, description="of objective vib: weight of KL beside CE_IB", json_schema_extra=or_a_list
+    )
+    noise_scale: float = Field(
+        1.0,
+        ge=0,
+        description="of kind noise: standard deviation of the noise on h', over the root mean square of h'",
+        json_schema_extra=or_a_list,
+    )
     layer: Positive | Ratio = Field(
         2 / 3, description="l*: an index from 1, or a fraction of the depth", json_schema_extra=or_a_list
     )
     bottleneck: Positive = Field(256, description="width d of z", json_schema_extra=or_a_list)
-    kl_scope: Scope = Field("response", description="tokens over which KL is averaged; never padding")
+    kl_scope: Scope = Field(
+        "response", description="tokens over which KL, or the size of h, is averaged; never padding"
+    )
+    kl_reduction: Literal["sum", "mean"] = Field(
+        "sum", description="of KL over z's dimensions; the paper's KL is a sum, released-code always takes the mean"
+    )
     normalize_hidden: bool = Field(False, description="divide layer-l* states by their RMS before the bottleneck")
+    head_warmup_steps: int = Field(
+        0, ge=0, le=1_000_000, description="steps before the first, in which the bottleneck's head alone is trained"
+    )
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="peak rate of the bottleneck's head; null: training.learning_rate, as LoRA's"
+    )
+    clip: Literal["together", "apart"] = Field(
+        "together", description="gradients of head and LoRA at training.max_gradient_norm: as one vector, or each alone"
+    )
+    training: dict[str, Any] = Field({}, description="overrides keys of `training`, and those of the experiment")
     label: Label | None = None
     sweep: Name | None = Field(None, description="filled in: the method whose lists of values this is one of")
 
@@ -118,8 +196,24 @@ class Method(Section):
             raise ValueError("a base model is not trained, so it takes no `selection`")
         return self
 
+    @model_validator(mode="after")
+    def _reads_what_it_is_given(self) -> Self:
+        """Refuse a weight that this objective lacks: who sets it expects that it does something."""
+        is_vib = self.kind == "ibft" and self.objective == "vib"
+        if self.kl_weight != type(self).model_fields["kl_weight"].default and not is_vib:
+            raise ValueError("`kl_weight` is a key of `kind: ibft` with `objective: vib` alone; paper has `beta`")
+        if self.beta != type(self).model_fields["beta"].default and self.kind == "ibft" and self.objective == "vib":
+            raise ValueError("`objective: vib` has no `beta`, the weight of CE_IB; the weight of KL is `kl_weight`")
+        if self.noise_scale != type(self).model_fields["noise_scale"].default and self.kind != "noise":
+            raise ValueError("`noise_scale` is a key of `kind: noise` alone")
+        if self.kl_reduction == "sum" or (self.kind == "ibft" and self.objective != "released-code"):
+            return self
+        raise ValueError("`kl_reduction` is a key of `kind: ibft` with objective paper or vib alone")
 
-Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+    @property
+    def has_head(self) -> bool:
+        """Whether a bottleneck is trained beside LoRA."""
+        return self.kind in ("ibft", "noise")
 
 
 class Experiment(Section):
@@ -130,6 +224,8 @@ class Experiment(Section):
     benchmarks: tuple[Name, ...] = Field(min_length=1)
     methods: tuple[Name, ...] = Field(min_length=1)
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
+    sampled: tuple[Name, ...] | None = Field(None, description="methods whose models are sampled; null: all")
+    measured_on: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
     training: dict[str, Any] = Field({})
     sampling: dict[str, Any] = Field({})
 
@@ -156,6 +252,9 @@ class Scoring(Section):
 
     k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field((5, 10, 20, 30, 40, 50, 60), min_length=1)
     scope: Scope = "sequence"
+    profile: Profile | Literal["plain"] = Field(
+        "plain", description="how an example is shown to be scored; plain: its text alone, without a prompt"
+    )
     max_length: Positive = 2048
     batch_tokens: Tokens = Field(
         4096, description="tokens per forward pass; auto: batches of 65536, in passes that a GPU holds, on CPUs of 4096"
@@ -206,8 +305,19 @@ class Contamination(Section):
     ngram: Positive = Field(8, description="tokens of the n-grams that are looked for in both")
     overlap: Ratio = Field(0.5, description="share of a problem's tokens that shared n-grams must cover")
     covered: Positive = Field(20, description="and how many tokens that must be at least: a shorter match is an idiom")
-    substring: Positive = Field(50, description="tokens that must be shared in one run; either of the two is enough")
+    substring: Positive = Field(50, description="tokens that must be shared in one run; any of the three is enough")
+    similarity: Ratio = Field(
+        0.45, description="Jaccard index of 3-token shingles that makes a part of `covered` tokens a near duplicate"
+    )
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
+
+
+class HeldOut(Section):
+    """Examples that are never trained on: settings are chosen by their NLL, and by no benchmark."""
+
+    fraction: float = Field(0.1, ge=0, lt=1, description="of the examples, in whole families where there are; 0: none")
+    examples: Positive = Field(256, description="at most about so many")
+    points: Few = Field(4, description="evaluations in a training, the last after its last step; one more is before it")
 
 
 class LoRA(Section):
@@ -224,7 +334,9 @@ class Training(Section):
     """FT and IB-FT alike."""
 
     epochs: float = Field(3, gt=0, le=10_000)
+    updates: Positive | None = Field(None, description="optimizer steps, in place of epochs; null: by epochs")
     batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: without momentum")
     learning_rate: float = Field(5e-5, gt=0)
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
@@ -237,12 +349,20 @@ class Training(Section):
     packing: bool = Field(
         True, description="several examples in one row instead of padding; attention keeps them apart"
     )
-    precision: Precision = Field(
+    precision: TrainingPrecision = Field(
         "float32",
         description="of the forward and backward pass; trained parameters stay float32. No pass is more precise than "
-        "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16",
+        "the frozen weights: with models.NAME.precision bfloat16, float32 is bfloat16. nf4 is QLoRA: bfloat16 through "
+        "frozen weights in 4 bits, on a GPU with bitsandbytes; scores and samples keep models.NAME.precision",
     )
     gradient_checkpointing: bool = False
+    watch_every: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="steps between those in which the log tells what each term of IB-FT does to LoRA, the first and "
+        "the last among them; 0: in none",
+    )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     lora: LoRA = LoRA()
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from ibft.runtime.errors import UserError
 
-_SWEPT = (("selection", "keep_fraction"), ("alpha",), ("beta",), ("layer",), ("bottleneck",))
+_SWEPT = (
+    ("selection", "keep_fraction"),
+    ("alpha",),
+    ("beta",),
+    ("kl_weight",),
+    ("noise_scale",),
+    ("layer",),
+    ("bottleneck",),
+)
 _LISTS_OF_METHODS = (("memorization", "score_methods"), ("geometry", "methods"))
 
 Path = tuple[str, ...]

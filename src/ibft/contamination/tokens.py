@@ -27,12 +27,13 @@ class Vocabulary:
         self._numbers: dict[str, int] = {}
         for text in texts:
             for piece in pieces(text):
-                self._numbers.setdefault(_token(piece), len(self._numbers))
+                self._numbers.setdefault(token(piece), len(self._numbers))
 
     def encode(self, cut: Iterable[str]) -> list[int]:
         """Return the number of each piece's token."""
-        return [self._numbers.get(_token(piece), _UNKNOWN) for piece in cut]
+        return [self._numbers.get(token(piece), _UNKNOWN) for piece in cut]
 
 
-def _token(piece: str) -> str:
+def token(piece: str) -> str:
+    """Return the token of a piece, as it is compared."""
     return piece.lstrip().lower()

@@ -1,4 +1,4 @@
-"""Somebody's completions of a benchmark: one task_id and completion a row, of a file or a pipe."""
+"""Completions that somebody made: a file, pipe or folder in one of the forms of `ibft.data.sample_formats`."""
 
 import os
 import stat
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.messages import nearest
-from ibft.data.records import FORMS, MIB, Record, columns_of, form_of, stream_records, text_field
+from ibft.data.folders import content_digest
+from ibft.data.records import FORMS, MIB, Record, form_of, stream_records
+from ibft.data.sample_formats import read_folder, read_row
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import sha256
 
 LARGEST_PIPED = 16 * 1024 * MIB  # bytes
 _PIECE = MIB
@@ -40,26 +43,35 @@ class Answers:
             UserError: a row is malformed or belongs to no problem; the sentence names its line.
         """
         seen: Counter[str] = Counter()
-        for record in stream_records(self.path, name=self.name, form=self.form):
-            task_id, completion = answer_of(record, known)
+        for task_id, completion in self._found(known):
             yield task_id, seen[task_id], completion
             seen[task_id] += 1
 
+    def digest(self) -> str:
+        """Return a digest of everything that is read."""
+        return content_digest(self.path) if self.path.is_dir() else sha256(self.path)
 
-def answer_of(record: Record, known: Collection[str]) -> tuple[str, str]:
-    """Return the task_id and completion of one row.
+    def _found(self, known: Collection[str]) -> Iterator[tuple[str, str]]:
+        if self.path.is_dir():
+            yield from read_folder(self.path, known)
+            return
+        for record in stream_records(self.path, name=self.name, form=self.form):
+            task_id, completions = answers_of(record, known)
+            yield from ((task_id, completion) for completion in completions)
+
+
+def answers_of(record: Record, known: Collection[str]) -> tuple[str, list[str]]:
+    """Return the task_id and the completions of one row.
 
     Raises:
-        UserError: one of them is missing or no string, or no problem of the benchmark is called so.
+        UserError: one of them is missing or of the wrong kind, or no problem of the benchmark is called so.
     """
-    where, row = record
-    if "task_id" not in row or "completion" not in row:
-        raise UserError(f"{where}: needs an object with the strings task_id and completion; it has {columns_of(row)}")
-    task_id, completion = text_field(record, "task_id"), text_field(record, "completion")
+    where, _ = record
+    task_id, completions = read_row(record)
     if task_id not in known:
         called = repr(task_id if len(task_id) <= _QUOTED else f"{task_id[:_QUOTED]}…")
         raise UserError(f"{where}: {called} is no problem of this benchmark{nearest(task_id, known)}")
-    return task_id, completion
+    return task_id, completions
 
 
 @contextmanager
@@ -67,7 +79,7 @@ def opened(path: Path) -> Iterator[Answers]:
     """The answers at `path`. What comes through an unnamed pipe, as with <(...), is copied once, to be read twice.
 
     Raises:
-        UserError: it is absent, a folder or a device; or a named pipe, for whose writer one might wait for ever.
+        UserError: it is absent or a device; or a named pipe, for whose writer one might wait for ever.
     """
     try:
         mode = path.stat().st_mode

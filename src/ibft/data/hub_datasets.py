@@ -12,11 +12,13 @@ _DESCRIPTIONS = ("README.md", ".huggingface.yaml", "dataset_infos.json")  # whic
 
 
 def pinned(dataset: Dataset) -> Dataset:
-    """Return `dataset` with the commit that its revision is now; one of another source as it is.
+    """Return `dataset`, and each part of a mixture, with the commit that its revision is now; others as they are.
 
     Raises:
         UserError: as `ibft.data.hub.pin`.
     """
+    if dataset.parts:
+        return dataset.model_copy(update={"parts": {name: pinned(part) for name, part in dataset.parts.items()}})
     kind, _, name = dataset.source.partition(":")
     if kind != "hub":
         return dataset
@@ -26,20 +28,11 @@ def pinned(dataset: Dataset) -> Dataset:
 def load_rows(name: str, dataset: Dataset) -> list[dict[str, Any]]:
     """Return all rows of `dataset`, which is called `name` (OWNER/NAME) on the hub, in the hub's order.
 
-    Only the columns for instruction and response are kept.
-
     Raises:
-        UserError: the hub is out of reach, the data set is gated, it, its revision, subset, split or a column is
-            absent, or a file is not the one that the hub records.
+        UserError: the hub is out of reach, the data set is gated, it, its revision, subset or split is absent, or a
+            file is not the one that the hub records.
     """
-    table = _load(name, dataset, pin("dataset", name, dataset.revision))
-    for column in (dataset.instruction, dataset.response):
-        if column not in table.column_names:
-            raise UserError(
-                f"hub data set {name} has no column {column!r}; it has {', '.join(table.column_names)}: "
-                "set `instruction` and `response` to two of these"
-            )
-    rows: list[dict[str, Any]] = table.select_columns([dataset.instruction, dataset.response]).to_list()
+    rows: list[dict[str, Any]] = _load(name, dataset, pin("dataset", name, dataset.revision)).to_list()
     return rows
 
 

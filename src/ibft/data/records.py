@@ -1,12 +1,14 @@
-"""Rows of a JSON Lines, JSON or Parquet file, each with its place, so that a bad row can be named.
+"""Rows of a JSON Lines, JSON, CSV or Parquet file, each with its place, so that a bad row can be named.
 
 The one reader of files that strangers wrote: fine-tuning data, benchmarks, samples. Whatever such a file holds, reading
 takes no more than the stated bounds, waits for nobody, and ends in rows or in a sentence.
 """
 
+import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,16 +25,19 @@ Record = tuple[str, dict[str, Any]]
 Problem = dict[str, str | None]
 """A row of `ibft.store.schemas.PROBLEMS`; columns that may be null can be left out."""
 
-FORMS = (".jsonl", ".json", ".parquet")
+FORMS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MIB = 2**20
 LONGEST_LINE = 64 * MIB  # bytes
 LARGEST_EXPANDED = 1024 * MIB  # bytes that a gzip file may unpack to, and the rows of a Parquet file
 _LISTED, _QUOTED = 10, 100  # columns in a sentence, characters of each
 _PARQUET_BATCH = 1024  # rows
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_LINES_OF_OBJECTS = re.compile(rb"(\xef\xbb\xbf)?\s*\{.*\}[ \t\r]*\n\s*\{")  # in a file that is called .json
 
 
 def read_records(path: Path) -> list[Record]:
-    """Return the rows of `path`, by its suffix: .jsonl, .json (one list of objects) or .parquet, also followed by .gz.
+    """Return the rows of `path`, by its suffix: .jsonl, .json (one list of objects, or JSON Lines), .csv, .tsv
+    or .parquet, also followed by .gz.
 
     Raises:
         UserError: the file is absent, of another kind, too large, or not well-formed; with its line where it has lines.
@@ -93,11 +98,20 @@ def _records(stream: BinaryIO, name: str, form: str) -> Iterator[Record]:
     if kind not in FORMS:
         raise UserError(f"{name}: the suffix {kind!r} is unknown; valid are {', '.join(FORMS[:-1])} and {FORMS[-1]}")
     packed = form.endswith(".gz")
+    lines = _unpacked_lines(stream, name, LONGEST_LINE) if packed else _lines(stream, name)
     if kind == ".jsonl":
-        yield from _json_lines(_unpacked_lines(stream, name, LONGEST_LINE) if packed else _lines(stream, name), name)
+        yield from _json_lines(lines, name)
+        return
+    if kind in _SEPARATORS:
+        yield from _separated(lines, name, _SEPARATORS[kind])
         return
     content = b"".join(_unpacked_lines(stream, name, LARGEST_EXPANDED)) if packed else stream.read()
-    yield from _parquet(content, name) if kind == ".parquet" else _json_list(content, name)
+    if kind == ".parquet":
+        yield from _parquet(content, name)
+    elif _LINES_OF_OBJECTS.match(content):
+        yield from _json_lines(iter(content.splitlines(keepends=True)), name)
+    else:
+        yield from _json_list(content, name)
 
 
 def _lines(stream: BinaryIO, name: str, longest: int = LONGEST_LINE) -> Iterator[bytes]:
@@ -137,6 +151,26 @@ def _json_list(content: bytes, name: str) -> Iterator[Record]:
         raise UserError(f"{name} must hold one list of objects, not {type(rows).__name__}")
     for number, row in enumerate(rows, start=1):
         yield _checked(row, f"{name}: row {number}")
+
+
+def _separated(lines: Iterator[bytes], name: str, separator: str) -> Iterator[Record]:
+    """Read rows under a header. The line that is named is the last of a row, which may have several."""
+    texts = (_text(line, name, number) for number, line in enumerate(lines, start=1))
+    csv.field_size_limit(LONGEST_LINE)
+    reader = csv.reader(texts, delimiter=separator, strict=True)
+    try:
+        header = next(reader, [])
+        if repeated := sorted({column for column in header if header.count(column) > 1}):
+            raise UserError(f"{name}:1: the header names {', '.join(map(repr, repeated))} twice")
+        for row in reader:
+            where = f"{name}:{reader.line_num}"
+            if len(row) not in (0, len(header)):
+                raise UserError(f"{where}: has {len(row)} cells, the header {len(header)}: put quotes round text")
+            if row:
+                yield where, dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        where = f"{name}:{reader.line_num}"
+        raise UserError(f"{where}: not CSV: {error}: put quotes round text, and double those in it") from None
 
 
 def _text(content: bytes, name: str, line: int) -> str:

@@ -2,7 +2,7 @@
 
 design_description.txt   the question, which names the module and its ports
 testbench.v              checks the design by itself, and prints whether it passed
-verified_*.v             the reference solution; its modules may have names that begin with `verified_`
+verified_*.v             the reference solution; its modules may have names that begin with `verified_`, or another one
 *.txt, *.dat             what some testbenches read while they run
 """
 
@@ -49,7 +49,7 @@ def rtllm_problem(record: Record) -> Problem:
     """Read one design. The answer gets no header: it is to be the complete code.
 
     The module that is tested is the one of the reference that the testbench instantiates; where there is none, because
-    their names differ, the one that the description names.
+    their names differ, the one that the description names, and a reference of one module gets that name.
 
     Raises:
         UserError: neither tells the module's name.
@@ -57,10 +57,13 @@ def rtllm_problem(record: Record) -> Problem:
     where, _ = record
     description, testbench = text_field(record, "description"), text_field(record, "testbench")
     reference = re.sub(r"\bverified_(\w+)", r"\1", text_field(record, "reference"))
-    instantiated = [name for name in _MODULE.findall(reference) if re.search(rf"\b{name}\b[^;]*\(", testbench)]
+    modules = _MODULE.findall(reference)
+    instantiated = [name for name in modules if re.search(rf"\b{name}\b[^;]*\(", testbench)]
     tested = instantiated or _NAMED.findall(description)
     if not tested:
         raise UserError(f"{where}: neither its reference nor its description names the module that its testbench tests")
+    if not instantiated and len(modules) == 1:
+        reference = re.sub(rf"\b{modules[0]}\b", tested[0], reference)
     files = text_field(record, "files")
     return {
         "task_id": text_field(record, "task_id"),

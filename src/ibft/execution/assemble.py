@@ -36,7 +36,8 @@ def _python(prompt: str, entry_point: str, completion: str) -> str:
         return module
     # Imports and helpers that stand above the function in the prompt belong to the module as well.
     header = defines.search(prompt)
-    return prompt[: header.start()] + module if header else module
+    above = prompt[: header.start()] if header else ""
+    return module if module.startswith(above) else above + module
 
 
 def _starts_as_code(code: str) -> bool:

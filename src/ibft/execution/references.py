@@ -30,7 +30,7 @@ from ibft.store.files import write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "9"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "10"  # what is measured, and how; a change of either needs a new number
 
 
 Reference = PythonReference | VerilogReference

@@ -11,6 +11,7 @@ _OPENING_FENCE = re.compile(r"```(?:python|py)\b")
 _CLOSING_FENCE = "\n```"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")  # as Python counts them
 _UNREADABLE = re.compile(r"[\0\ud800-\udfff]")  # for Python, wherever it stands
+_DECORATOR = re.compile(r"@\s*[\w.]+")
 _PARSED_AT_MOST = 1 << 22  # characters, however often; a few seconds, for text that no model writes
 
 
@@ -77,7 +78,7 @@ def _definition(name: str) -> re.Pattern[str]:
 
 
 def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
-    """The longest run of lines from the first one that is valid Python, less blank lines and comments at its end.
+    """The longest run of lines from the first one that is valid Python, less what ends no statement at its end.
 
     Where a text fails on some line, all of its prefixes that hold this line fail, so the search goes on above it. It
     is given up when so much has been parsed as only text that was made for it takes.
@@ -90,13 +91,16 @@ def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
         except NOT_PYTHON as error:
             failed_on = getattr(error, "lineno", None) or len(lines)  # nested too deep, it fails on no line
         del lines[min(failed_on, len(lines)) - 1 :]
-        while lines and _is_blank_or_comment(lines[-1]):
+        while lines and _ends_no_statement(lines):
             lines.pop()
     return ast.Module(body=[], type_ignores=[]), []
 
 
-def _is_blank_or_comment(line: str) -> bool:
-    return line.lstrip()[:1] in ("", "#")
+def _ends_no_statement(lines: list[str]) -> bool:
+    """Whether the last line is blank, a comment or a decorator, with which no valid text ends."""
+    last = lines[-1].strip()
+    is_continued = len(lines) > 1 and lines[-2].rstrip("\r\n").endswith("\\")
+    return last[:1] in ("", "#") or (_DECORATOR.fullmatch(last) is not None and not is_continued)
 
 
 def _defined_names(node: ast.stmt) -> Iterator[str]:

@@ -15,19 +15,27 @@ Input = Literal[
     "metrics",  # METRICS of the run or target
     "pass_counts",  # PASS_COUNTS of the run or target, without the problems that could not be judged
     "verdicts",  # VERDICTS of the same runs, one after another
-    "scores",  # MEMORIZATION by group: p0, p1-seedS of each training seed, p2
+    "scores",  # MEMORIZATION by group: p0, p1-seedS of each training seed, p2, p3
     "deciles",  # GRADIENT_DECILES
     "correlations",  # GRADIENT_CORRELATIONS
     "logs",  # TRAINING_LOG by method and seed
+    "watched",  # the same of methods that add something to CE, where steps are watched
+    "held_out",  # HELD_OUT by method and seed
+    "searched",  # HELD_OUT by variant, of the run or target
     "pairs",  # GEOMETRY by method and seed
+    "detection",  # DETECTION of the section `barrier`, and so are the next three
+    "roc",
+    "arms",
+    "estimands",
 ]
+OF_BARRIER: tuple[Input, ...] = ("detection", "roc", "arms", "estimands")
 
 
 @dataclass(frozen=True)
 class Need:
     """Not every run or target fulfils this condition; the remedy is to be written into the configuration."""
 
-    condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck"]
+    condition: Literal["several_temperatures", "swept_selection", "swept_bottleneck", "searched", "barrier"]
     remedy: str
 
 
@@ -39,6 +47,14 @@ SWEPT_BOTTLENECK = Need(
     "swept_bottleneck",
     "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of an experiment",
 )
+BARRIER = Need("barrier", "the section `barrier`, as config/barrier.yaml has it")
+
+
+SEARCHED = Need(
+    "searched",
+    "an IB-FT method with a list for alpha, beta, layer or bottleneck, among the methods of an experiment, or a "
+    "`held_out.fraction` above 0",
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +64,24 @@ class Entry:
     title: str
     caption: str
     inputs: tuple[Input, ...]
-    settings: Literal["metrics", "memorization"] | None = None  # the section of the configuration that `draw` reads
+    settings: Literal["metrics", "memorization", "barrier"] | None = (
+        None  # the section of the configuration that `draw` reads
+    )
     shows: Literal["run", "model_on_dataset"] = "run"  # "run" is the whole run or a target
     needs: Need | None = None
 
 
 CATALOGUE: dict[str, Entry] = {
+    "barrier": Entry(
+        "Is there a memorization barrier?",
+        "Two bases differ only in which examples they were shown, so it is known who is a member. Left: the share of "
+        "members that a score of memorization tells, over the share of others that it takes for members. Middle: what "
+        "each way of fine-tuning reaches on examples that neither base has seen. Right: the barrier, and what each "
+        "method changes from either base. A method that helps both bases alike breaks no barrier.",
+        inputs=OF_BARRIER,
+        settings="barrier",
+        needs=BARRIER,
+    ),
     "pass_at_k": Entry(
         "At least one of k samples is correct",
         "Pass@k is the chance that at least one of k sampled programs passes all tests. Bars are means over problems "
@@ -110,6 +138,15 @@ CATALOGUE: dict[str, Entry] = {
         settings="metrics",
         needs=SWEPT_BOTTLENECK,
     ),
+    "held_out_search": Entry(
+        "Which settings of IB-FT to take",
+        "Negative log-likelihood of held-out examples after IB-FT with several settings, in nats per response token, "
+        "lower is better. The framed cell is the lowest: take that one. No benchmark has a say, so that the benchmarks "
+        "stay a fair test. Above each map: the base model and plain fine-tuning (FT). Where cells differ by less than "
+        "0.01, another seed may well frame another one.",
+        inputs=("searched",),
+        needs=SEARCHED,
+    ),
     "pass_heatmap": Entry(
         "Which problems are solved, and how reliably",
         "Each cell is the share of one problem's samples that passed. Columns run from the hardest to the easiest "
@@ -124,9 +161,10 @@ CATALOGUE: dict[str, Entry] = {
     "memorization": Entry(
         "Was the fine-tuning data known before fine-tuning?",
         "Min-K% Prob is the mean negative log-likelihood of the k% least likely tokens of an example: the lower, the "
-        "more memorized. Where p0 (base model) already overlaps p1 (after fine-tuning) and lies left of p2 (text that"
-        " no model can have seen), the base model knew much of the data beforehand: the memorization barrier. An "
-        "AUROC of 0.5 means that the data looks no more familiar than the reference.",
+        "more memorized. p0 (base model) left of p2 (prose that no model can have seen) alone is no evidence: code is "
+        "more predictable than prose. p0 left of p3 (data of the same domain that no model can have seen, where the "
+        "configuration names some) is. An AUROC of 0.5 means that the data looks no more familiar than the reference. "
+        "p1 left of p0 shows what fine-tuning has memorized.",
         inputs=("scores",),
         settings="memorization",
         shows="model_on_dataset",
@@ -145,6 +183,23 @@ CATALOGUE: dict[str, Entry] = {
         "Loss terms over the optimizer steps. IB-FT adds the compression term KL and the prediction through the "
         "bottleneck, CE_IB, to the cross-entropy.",
         inputs=("logs",),
+        shows="model_on_dataset",
+    ),
+    "regimes": Entry(
+        "What the bottleneck does",
+        "Four questions about IB-FT and its controls. Does z still depend on h? At a KL near 0 it does not: the "
+        "encoder has collapsed. Does z predict? Only below the dashed line of token frequencies does it know more than "
+        "which tokens are common. Does all this move LoRA? Below 2% of its gradient the bottleneck is inert, and IB-FT "
+        "is FT. And whereto? A cosine below -0.3 at a large share means that it fights the cross-entropy.",
+        inputs=("watched",),
+        shows="model_on_dataset",
+    ),
+    "held_out": Entry(
+        "What fine-tuning teaches beyond its own examples",
+        "Negative log-likelihood of examples that were held out of the fine-tuning data, whole families at a time, "
+        "over the optimizer steps. Step 0 is the base model. A curve that turns upwards tells of overfitting; methods "
+        "are to be compared at their last step, and settings chosen there.",
+        inputs=("held_out",),
         shows="model_on_dataset",
     ),
     "geometry": Entry(

@@ -10,16 +10,21 @@ from typing import Any
 import pandas as pd
 
 from ibft.metrics.runs import read_runs, runs_of
-from ibft.paths import Run
+from ibft.paths import Run, Variant
 from ibft.runtime.errors import UserError
 from ibft.store.parquet import read_table
 from ibft.store.schemas import (
+    ARMS,
+    DETECTION,
+    ESTIMANDS,
     GEOMETRY,
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
+    HELD_OUT,
     MEMORIZATION,
     METRICS,
     PASS_COUNTS,
+    ROC,
     TRAINING_LOG,
     VERDICTS,
     Table,
@@ -88,7 +93,14 @@ READERS: dict[str, Callable[[Inputs], Any]] = {  # `ibft.figures.catalogue.Input
     "deciles": _one("deciles", GRADIENT_DECILES),
     "correlations": _one("correlations", GRADIENT_CORRELATIONS),
     "logs": _by_variant(TRAINING_LOG),
+    "watched": _by_variant(TRAINING_LOG),
+    "held_out": _by_variant(HELD_OUT),
+    "searched": lambda inputs: {_whole_variant(key): read_table(path, HELD_OUT) for key, path in inputs},
     "pairs": _by_variant(GEOMETRY),
+    "detection": _one("detection", DETECTION),
+    "roc": _one("roc", ROC),
+    "arms": _one("arms", ARMS),
+    "estimands": _one("estimands", ESTIMANDS),
 }
 
 
@@ -102,6 +114,12 @@ def _only(inputs: Inputs, key: str) -> Path:
     if len(found) != 1:
         raise UserError(f"this figure needs the input {key}=PATH once, but it was given {len(found)} times")
     return found[0]
+
+
+def _whole_variant(key: str) -> Variant:
+    """Read MODEL/DATASET/METHOD/seedS."""
+    model, dataset, rest = [*key.split("/", 2), "", ""][:3]
+    return Variant(model, dataset, *_variant(rest))
 
 
 def _variant(key: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 p0: fine-tuning data on the base model.  p1: the same data on the fine-tuned models, of all training seeds.
 p2: data that no model can have seen, on the base model: the weakest-memorization reference.
+p3: the same of the data's own domain, where the configuration names one: what is left of p0 beside it is not domain.
 """
 
 from collections.abc import Mapping
@@ -20,12 +21,15 @@ _GROUPS = {
     "p0": ("$p_0$: fine-tuning data, base model", "#0072b2", "-"),
     "p1": ("$p_1$: fine-tuning data, fine-tuned model", "#d55e00", "-"),
     "p2": ("$p_2$: fictitious reference data, base model", "#6b7280", "-."),
+    "p3": ("$p_3$: unseen data of the same domain, base model", "#009e73", "--"),
 }
+
+_REFERENCES = ("p2", "p3")
 
 
 @styled
 def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: str = "") -> Figure:
-    """Draw MEMORIZATION, by group (`p0`, any of `p1-seedS` and `p2`), as densities at k = `settings.k_selection`.
+    """Draw MEMORIZATION, by group (`p0`, any of `p1-seedS`, `p2`, `p3`), as densities at k = `settings.k_selection`.
 
     Raises:
         UserError: p0 is missing, or a frame was not scored at that k.
@@ -33,7 +37,7 @@ def draw(scores: Mapping[str, pd.DataFrame], settings: Memorization, subject: st
     k = settings.k_selection
     if "p0" not in scores:
         raise UserError("the memorization figure needs p0, the scores of the fine-tuning data on the base model")
-    values = {group: scores_at(scores[group], k, group) for group in ("p0", "p2") if group in scores}
+    values = {group: scores_at(scores[group], k, group) for group in ("p0", *_REFERENCES) if group in scores}
     tuned_ES = tuned_scores(scores, k)
     if tuned_ES is not None:
         values["p1"] = tuned_ES.ravel()
@@ -61,7 +65,8 @@ def _statistics(values: Mapping[str, Floats], tuned_ES: Floats | None) -> list[s
         seeds = tuned_ES.shape[1]
         over = f" over {seeds} training seeds" if seeds > 1 else ""
         lines.append(f"mean shift from $p_0$ to $p_1$: {paired_shift(values['p0'], tuned_ES)} nats per token{over}")
-    if "p2" in values:
-        apart = separation(values["p0"], values["p2"])
-        lines.append(f"AUROC, $p_0$ below $p_2$: {apart.auroc}; overlap: {apart.overlap}; KS: {told_ks(apart)}")
+    for group in _REFERENCES:
+        if group in values:
+            apart, name = separation(values["p0"], values[group]), f"$p_{group[1:]}$"
+            lines.append(f"AUROC, $p_0$ below {name}: {apart.auroc}; overlap: {apart.overlap}; KS: {told_ks(apart)}")
     return lines

@@ -14,7 +14,7 @@ from ibft.labels import Labels, by_place, lowest_temperature, mathtext
 from ibft.runtime.errors import UserError
 
 _MAPS = (("alpha", "beta"), ("layer", "bottleneck"))
-_AXES = {"alpha": r"$\alpha$", "beta": r"$\beta$", "layer": "layer", "bottleneck": "width of the bottleneck"}
+AXES = {"alpha": r"$\alpha$", "beta": r"$\beta$", "layer": "layer", "bottleneck": "width of the bottleneck"}
 
 
 @styled
@@ -29,7 +29,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
         (panel_title(place, labels), rows, pair, grid, k, m)
         for place, rows in by_place(lowest_temperature(metrics), labels)
         for k, m in dict.fromkeys(shown)
-        for pair, grid in _grids(rows[(rows["k"] == k) & (rows["m"] == m)], labels)
+        for pair, grid in grids(rows[(rows["k"] == k) & (rows["m"] == m)], labels)
     ]
     if not parts:
         raise UserError(
@@ -42,7 +42,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     return figure
 
 
-def _grids(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+def grids(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     """Yield, for each pair of settings that varies, the estimates with one setting across and the other upwards.
 
     The other two settings are those at which the pair was tried most often.
@@ -69,8 +69,8 @@ def _draw_map(figure: Figure, axes: Axes, grid: pd.DataFrame, pair: tuple[str, s
         axes.text(column, row, text, ha="center", va="center", color=colour)
     axes.set_xticks(range(grid.shape[1]), [f"{value:g}" for value in grid.columns])
     axes.set_yticks(range(grid.shape[0]), [f"{value:g}" for value in grid.index])
-    axes.set_xlabel(_AXES[pair[0]])
-    axes.set_ylabel(_AXES[pair[1]])
+    axes.set_xlabel(AXES[pair[0]])
+    axes.set_ylabel(AXES[pair[1]])
     axes.grid(False)
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label(f"{metric} (%)")

@@ -73,6 +73,8 @@ _LOOKS: dict[Kind, Look] = {
     "ft": Look("#0072b2", "s"),
     **{kind_of(name): Look(*criterion.look) for name, criterion in CRITERIA.items()},
     "ibft": Look("#d55e00", "P"),
+    "noise": Look("#b8860b", "d", "xx"),
+    "rms": Look("#661100", "H", ".."),
     "imported": Look("#332288", "*", "//"),
 }
 _FURTHER_LOOKS = (

@@ -14,6 +14,7 @@ _PANELS = (
     ("ce", "Cross-entropy CE (nats per token)", "Prediction"),
     ("kl", "KL (nats per token)", "Compression: KL(q(z|h) ‖ N(0, I))"),
     ("ce_ib", "Cross-entropy CE$_{IB}$ (nats per token)", "Prediction through the bottleneck"),
+    ("rms", "RMS of h", "Size of the state of layer l*"),
     ("gradient_norm", "Gradient norm", "Gradient norm before clipping"),
 )
 _WINDOWS = 25  # smoothing: each mean spans a 25th of the steps

@@ -27,6 +27,8 @@ from ibft.runtime.errors import UserError
 
 Reduction = Literal["mean", "sum"]
 
+_SCALE_IN_FLOAT16 = 2.0**10  # times the loss: float16 rounds what is below 3e-8 to 0
+
 
 @dataclass(frozen=True)
 class HeadGradient:
@@ -47,14 +49,16 @@ def example_gradients(
         reduction: whether an example's loss is the mean or the sum of its response tokens' cross-entropies.
 
     Raises:
-        UserError: a layer reads something else than every token once, so that its inputs do not give its gradient.
+        UserError: a layer reads something else than every token once, so that its inputs do not give its gradient; or
+            a gradient is larger than float16 can say.
     """
     ids_BT = pad_right([text.ids for text in texts], torch.device("cpu"))
     loss_BT = response_mask(texts, ids_BT.shape[1])
     tokens_B = loss_BT.sum(1)
     weight_BT = loss_BT / tokens_B[:, None] if reduction == "mean" else loss_BT.float()
+    scale = _SCALE_IN_FLOAT16 if model.dtype == torch.float16 else 1.0
     targets_N, weight_N, example_N = (
-        send(each, model.device) for each in (ids_BT[loss_BT], weight_BT[loss_BT], loss_BT.nonzero()[:, 0])
+        send(each, model.device) for each in (ids_BT[loss_BT], scale * weight_BT[loss_BT], loss_BT.nonzero()[:, 0])
     )
     ids_BT = send(ids_BT, model.device)
 
@@ -67,17 +71,22 @@ def example_gradients(
         hidden_ND = states_at(hidden_BTD[:, :-1], loss_BT[:, 1:])
         of_head = head_gradient(head(model), hidden_ND.detach(), targets_N, weight_N)
         torch.autograd.grad(hidden_ND, embedded, of_head.hidden_ND)
+    if not squared_B.isfinite().all():
+        raise UserError(
+            f"GraNd of a model of type {model_type(model)}: a gradient is not finite in its precision; set "
+            "models.NAME.precision to bfloat16 or float32"
+        )
     el2n_B = torch.zeros_like(squared_B)
     el2n_B.index_add_(0, example_N, of_head.error_N.double())
-    return squared_B.sqrt().cpu(), el2n_B.cpu() / tokens_B
+    return squared_B.sqrt().cpu() / scale, el2n_B.cpu() / tokens_B
 
 
 def response_mask(texts: Sequence[EncodedExample], length: int) -> Tensor:
     """Return true on the tokens that the loss is taken on: [B, T] for a `length` of T, on the CPU."""
-    index_T = torch.arange(length)
-    first_B1 = torch.tensor([text.first_predicted for text in texts])[:, None]
-    length_B1 = torch.tensor([len(text) for text in texts])[:, None]
-    return (index_T >= first_B1) & (index_T < length_B1)
+    mask_BT = torch.zeros((len(texts), length), dtype=torch.bool)
+    for row, text in enumerate(texts):
+        mask_BT[row, : len(text)] = torch.from_numpy(text.learned)
+    return mask_BT
 
 
 @torch.no_grad()

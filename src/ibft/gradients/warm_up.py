@@ -11,8 +11,8 @@ from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
-from ibft.training.loop import Stepper
 from ibft.training.model import IBModel
+from ibft.training.step import Stepper
 
 
 @contextmanager

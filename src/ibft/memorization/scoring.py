@@ -26,7 +26,7 @@ from ibft.models.architecture import decoder, head, model_type
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
 from ibft.models.batching import WHOLE, Shard, length_batches, send, states_at
 from ibft.models.device import in_halves
-from ibft.models.encoding import EncodedExample, encode_plain
+from ibft.models.encoding import EncodedExample, encode_as
 from ibft.models.head import Head, accumulating, chunk_of, logit_chunks
 from ibft.models.pass_memory import tokens_of_batch, tokens_of_pass
 from ibft.runtime.errors import UserError
@@ -107,15 +107,8 @@ def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
 def _score_batch(
     model: PreTrainedModel, batch: WindowBatch, settings: Scoring, packed: bool, in_pass: int
 ) -> list[Score]:
-    """Score a batch, in passes of at most `in_pass` tokens."""
-
-    def passed(texts: Sequence[EncodedExample]) -> list[TokenStatistics]:
-        firsts = [_first_scored(text, settings) for text in texts]
-        return token_statistics(model, [text.ids for text in texts], firsts, packed)
-
-    texts = list(batch.texts.values())  # the longest first, as `length_batches` leaves them
-    passes = length_batches([len(text) for text in texts], in_pass)
-    statistics = [each for chosen in passes for each in in_halves(passed, [texts[index] for index in chosen])]
+    texts = [(text.ids, _first_scored(text, settings)) for text in batch.texts.values()]
+    statistics = statistics_in_passes(model, texts, packed, in_pass)
     return [
         Score(
             position=position,
@@ -127,6 +120,23 @@ def _score_batch(
         )
         for (position, text), tokens in zip(batch.texts.items(), statistics, strict=True)
     ]
+
+
+def statistics_in_passes(
+    model: PreTrainedModel, texts: Sequence[tuple[NDArray[np.int32], int]], packed: bool, in_pass: int
+) -> list[TokenStatistics]:
+    """Return the `token_statistics` of a batch, in passes of at most `in_pass` tokens.
+
+    Args:
+        texts: token ids of each text, and the first token that is scored; the longest first, as `length_batches`
+            leaves them.
+    """
+
+    def passed(chosen: Sequence[tuple[NDArray[np.int32], int]]) -> list[TokenStatistics]:
+        return token_statistics(model, [ids for ids, _ in chosen], [first for _, first in chosen], packed)
+
+    passes = length_batches([len(ids) for ids, _ in texts], in_pass)
+    return [each for chosen in passes for each in in_halves(passed, [texts[index] for index in chosen])]
 
 
 @torch.inference_mode()
@@ -191,7 +201,7 @@ def _unfinished_batches(
     for number, examples in enumerate(windows):
         if number < reached:
             continue
-        texts = encode_plain(tokenizer, examples["instruction"], examples["response"], settings.max_length)
+        texts = encode_as(settings.profile, tokenizer, examples, settings.max_length)
         batches = length_batches([len(text) for text in texts], budget)
         ids = examples["example_id"].tolist()
         for positions in shard.of(batches, number):

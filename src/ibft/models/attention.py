@@ -140,8 +140,8 @@ def _attend_packed(
         and not dropout
         and has_varlen(query_1HTD.device)
     ):
-        each = (one_1HTD[0].transpose(0, 1) for one_1HTD in (query_1HTD, key_1HTD, value_1HTD))
-        return _varlen(*each, cu_seq_lens_q, max(text_lengths), scaling)[None], None
+        query_THD, key_THD, value_THD = (each[0].transpose(0, 1) for each in (query_1HTD, key_1HTD, value_1HTD))
+        return _varlen(query_THD, key_THD, value_THD, cu_seq_lens_q, max(text_lengths), scaling)[None], None
     return _attend_per_text(query_1HTD, key_1HTD, value_1HTD, text_lengths, scaling, dropout), None
 
 

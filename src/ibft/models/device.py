@@ -39,7 +39,7 @@ def check_gpus() -> None:
 
 def _why_no_cuda() -> str:
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         return first_line(error)
     return "the driver shows no more"

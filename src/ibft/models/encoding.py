@@ -1,10 +1,12 @@
 """Fine-tuning examples as tokens: as plain text, and in the words of a prompt profile.
 
-Memorization and geometry are asked of the text itself, so there is no chat template and no end-of-sequence token: the
-instruction, a line break, the response (the paper's x and y), and the BOS token where the tokenizer begins every text
-with one. Training and gradients see an example as the profile writes it.
+By default, memorization and geometry are asked of the text itself, so there is no chat template and no end-of-sequence
+token: the instruction, a line break, the response (the paper's x and y), and the BOS token where the tokenizer begins
+every text with one. Training and gradients see an example as the profile writes it, and memorization may be asked for
+so, too: a model knows a text best in the words that it was shown it in.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from ibft.data.conversations import questions
 from ibft.prompts import get_profile
+
+PLAIN = "plain"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +30,23 @@ class EncodedExample:
     response_from: int  # index of the first token of the response; len(ids) if it was cut off
     truncated: bool = False
     index: int = 0
+    answers: tuple[tuple[int, int], ...] = ()  # of the history, as token indices [from, to)
 
     @classmethod
     def join(
-        cls, prompt: Sequence[int], response: Sequence[int], *, max_length: int | None = None, index: int = 0
+        cls,
+        prompt: Sequence[int],
+        response: Sequence[int],
+        *,
+        max_length: int | None = None,
+        index: int = 0,
+        answers: Sequence[tuple[int, int]] = (),
     ) -> Self:
         """Put prompt and response together, and cut what is beyond `max_length` tokens."""
         whole = np.asarray([*prompt, *response], dtype=np.int32)
         cut = whole[:max_length]
-        return cls(cut, min(len(prompt), len(cut)), truncated=len(cut) < len(whole), index=index)
+        first = min(len(prompt), len(cut))
+        return cls(cut, first, truncated=len(cut) < len(whole), index=index, answers=tuple(answers))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,8 +65,18 @@ class EncodedExample:
         return max(1, self.response_from)
 
     @property
+    def learned(self) -> NDArray[np.bool_]:
+        """The tokens that the loss is taken on: those of the response, and of every answer of the history."""
+        learned_T = np.zeros(len(self.ids), dtype=np.bool_)
+        for start, end in self.answers:
+            learned_T[max(1, start) : end] = True
+        learned_T[self.first_predicted :] = True
+        return learned_T
+
+    @property
     def response_tokens(self) -> int:
-        return max(0, len(self.ids) - self.first_predicted)
+        """How many tokens the loss is taken on."""
+        return int(self.learned.sum())
 
 
 def encode_plain(
@@ -79,12 +102,24 @@ def encode_with_profile(
     tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, profile: str, max_length: int
 ) -> list[EncodedExample]:
     """Encode every row of table EXAMPLES in the words of `profile`, cut after `max_length` tokens."""
-    encode_example = get_profile(profile).encode_example
+    encode = get_profile(profile).encode_conversation
     encoded = []
     for index, row in enumerate(examples.itertuples()):
-        prompt, response = encode_example(tokenizer, str(row.instruction), str(row.response), str(row.language))
-        encoded.append(EncodedExample.join(prompt, response, max_length=max_length, index=index))
+        history = json.loads(str(row.history)) if isinstance(getattr(row, "history", None), str) else []
+        prompt, response, answers = encode(
+            tokenizer, str(row.instruction), str(row.response), str(row.language), history
+        )
+        encoded.append(EncodedExample.join(prompt, response, max_length=max_length, index=index, answers=answers))
     return encoded
+
+
+def encode_as(
+    profile: str, tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, max_length: int
+) -> list[EncodedExample]:
+    """Encode every row of table EXAMPLES as plain text, for profile `plain`, or else in the words of a profile."""
+    if profile == PLAIN:
+        return encode_plain(tokenizer, questions(examples), examples["response"], max_length)
+    return encode_with_profile(tokenizer, examples, profile, max_length)
 
 
 def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:

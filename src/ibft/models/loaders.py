@@ -17,6 +17,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     GgufConfig,
     PretrainedConfig,
     PreTrainedModel,
@@ -44,12 +45,19 @@ def causal_class(config: PretrainedConfig) -> type[PreTrainedModel] | None:
     return cast("type[PreTrainedModel] | None", MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None))
 
 
-def read_model(folder: Path, dtype: torch.dtype, place: torch.device = _CPU) -> PreTrainedModel:
+def read_model(
+    folder: Path,
+    dtype: torch.dtype,
+    *,
+    place: torch.device = _CPU,
+    quantization: BitsAndBytesConfig | None = None,
+) -> PreTrainedModel:
     """Return the model of a folder with exactly the tensors that its architecture has.
 
     Args:
         place: the device that tensors are read to, one by one, so that a GPU's model never lies in the CPU's memory.
             On the meta device, names and shapes are compared and no tensor is read.
+        quantization: of the linear layers' weights, while they are read.
 
     Raises:
         UserError: a tensor is missing (transformers would draw it at random), unknown, or of another shape.
@@ -62,6 +70,7 @@ def read_model(folder: Path, dtype: torch.dtype, place: torch.device = _CPU) -> 
         attn_implementation=_attention(config),
         use_safetensors=True,
         device_map=None if place.type == "cpu" else {"": place},
+        quantization_config=quantization,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are refused below, with their names
         **_LOCAL,

@@ -10,9 +10,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from ibft.models.agreement import check_agreement
-from ibft.models.allocator import return_freed_memory
+from ibft.models.allocator import keep_freed_memory
 from ibft.models.device import device
 from ibft.models.loaders import read_adapter, read_model, read_tokenizer
+from ibft.models.products import use_faster_products
+from ibft.models.quantization import nf4
 from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ def load_model(
         UserError: the folder or the adapter is missing or damaged, the architecture is one that stages would compute
             wrongly, or the job asks for a GPU that cannot be used.
     """
-    return_freed_memory()
+    keep_freed_memory()
+    use_faster_products()
     place = device()
     if adapter and merge:
         model = _merged(folder, adapter, precision)
@@ -50,12 +53,30 @@ def load_model(
     return model, tokenizer
 
 
+def load_quantized(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the model in `folder` as `load_model` does, its linear layers in 4 bits and the rest in bfloat16.
+
+    The weights are quantized one by one on the GPU, so that the whole model never is in memory in 16 bits.
+
+    Raises:
+        UserError: as `load_model`, and `ibft.models.quantization.nf4`.
+    """
+    quantization = nf4()
+    verify(folder)
+    transformers_logging.disable_progress_bar()
+    model = read_model(folder, torch.bfloat16, place=device(), quantization=quantization).requires_grad_(False).eval()
+    tokenizer = read_tokenizer(folder)
+    check_agreement(model, tokenizer)
+    logger.info("loaded %s in nf4 on %s", folder, model.device)
+    return model, tokenizer
+
+
 def save_merged(folder: Path, adapter: Path, precision: str, target: Path) -> None:
     """Write the model in `folder` with the adapter folded into its weights to `target`, for an engine that loads it.
 
     Added in float32 and then cast, as in `load_model`; computed on the CPU, where the engine leaves room.
     """
-    return_freed_memory()
+    keep_freed_memory()
     _merged(folder, adapter, precision).save_pretrained(target)
     logger.info("merged %s into %s in %s", adapter, folder, precision)
 
@@ -82,7 +103,7 @@ def _with_adapter(folder: Path, adapter: Path | None, precision: str, place: tor
     """Read the weights to their `place`, past the CPU's memory; the adapter is kept apart."""
     verify(folder)
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
-    model = read_model(folder, DTYPES[precision], place)
+    model = read_model(folder, DTYPES[precision], place=place)
     if adapter:
         verify(adapter)
         return cast(PreTrainedModel, read_adapter(model, adapter))

@@ -75,7 +75,7 @@ def bytes_per_token(model: PreTrainedModel, stage: Stage) -> float:
     inner = getattr(text_config(model), "intermediate_size", None) or 4 * width(model)
     (kept_D, kept_F), (working_D, working_F) = _KEPT[stage], _WORKING[stage]
     kept = len(layers(model)) * (kept_D * width(model) + kept_F * inner)
-    return (kept + working_D * width(model) + working_F * inner) * model.dtype.itemsize / 2
+    return float((kept + working_D * width(model) + working_F * inner) * model.dtype.itemsize / 2)
 
 
 def bytes_of_head(model: PreTrainedModel) -> float:

@@ -62,7 +62,7 @@ def prepare_model(name: str, model: Model, folder: Path, memory_mb: int = 0) -> 
     folder.mkdir(parents=True, exist_ok=True)
     source = open_source(place, model.revision, folder)
     small = descriptions(source.files)
-    _clear(folder, kept=source.files)
+    clear(folder, kept=source.files)
     source.bring(small)
     with _refusing(f"models.{name}: {model.source}", folder):
         facts = _check_descriptions(folder)
@@ -72,7 +72,7 @@ def prepare_model(name: str, model: Model, folder: Path, memory_mb: int = 0) -> 
         weights = weight_files(folder, source.files)
         _check_disk(folder, {file: source.files[file] for file in weights})
     source.bring(weights)
-    _clear(folder, kept=(*small, *weights))
+    clear(folder, kept=(*small, *weights))
     with _refusing(f"models.{name}: {model.source}", folder):
         _check_weights(folder, weights, facts["layers"], memory_mb)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # where the hub's library keeps broken downloads
@@ -85,7 +85,7 @@ def _refusing(what: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        _clear(folder)
+        clear(folder)
         shutil.rmtree(folder / ".cache", ignore_errors=True)
         raise UserError(f"{what}: {error}") from None
 
@@ -174,7 +174,7 @@ def _wheel(place: str, _revision: str | None, folder: Path) -> _Source:
         raise
     except Exception as error:  # whatever a damaged file makes the parsers raise
         raise UserError(f"{weights[0].name} cannot be read ({first_line(error)}): reinstall the package") from None
-    _clear(folder)
+    clear(folder)
     weights_as_saved.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
@@ -182,7 +182,7 @@ def _wheel(place: str, _revision: str | None, folder: Path) -> _Source:
     return _Source(plain_files(folder), lambda _files: None)
 
 
-def _clear(folder: Path, kept: Collection[str] = ()) -> None:
+def clear(folder: Path, kept: Collection[str] = ()) -> None:
     """Remove what another model of this name has left: transformers would take it for a part of this one."""
     for pattern in KEPT:
         for file in folder.glob(pattern):

@@ -68,8 +68,11 @@ class CostModel:
         prepared = self.results / "examples" / f"{dataset}.parquet"
         if prepared.exists():
             return count_rows(prepared)
-        known = assumed.ROWS.get(self._place(dataset), assumed.UNKNOWN_ROWS)
-        return self.config.datasets[dataset].examples or known
+        entry = self.config.datasets[dataset]
+        if entry.families and entry.rounds:  # an example of each family in each round
+            drawn = (entry.families[1] - entry.families[0]) * (entry.rounds[1] - entry.rounds[0])
+            return min(drawn, entry.examples or drawn)
+        return entry.examples or assumed.ROWS.get(self._place(dataset), assumed.UNKNOWN_ROWS)
 
     def problems(self, benchmark: str) -> int:
         prepared = self.results / "problems" / f"{benchmark}.parquet"
@@ -112,10 +115,12 @@ class CostModel:
         LoRA leaves the gradient of the frozen weights out, which would be two more.
         """
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
-        training = self.config.training_of(model, dataset)
-        selection = self.config.methods[job.wildcards["method"]].selection
+        training = self.config.training_of(model, dataset, job.wildcards["method"])
+        method = self.config.methods.get(job.wildcards["method"])  # an exposure is none
+        selection = method.selection if method else None
         rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
-        work = 4 * rows * training.epochs * self._tokens(dataset, training.max_length, prompted=True)
+        shown = training.updates * training.batch_size if training.updates else rows * training.epochs
+        work = 4 * shown * self._tokens(dataset, training.max_length, prompted=True)
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections

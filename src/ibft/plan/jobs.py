@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.runtime.errors import UserError
+from ibft.runtime.workflow_folder import require_snakemake, workflow_folder
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def add_workflow_options(parser: argparse.ArgumentParser) -> None:
     """Add what says which run is meant; `asked_of_snakemake` reads it."""
     parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="as for Snakemake")
     parser.add_argument("--directory", type=Path, default=Path(), help="as for Snakemake")
-    parser.add_argument("--snakefile", type=Path, default=Path("Snakefile"))
+    parser.add_argument("--snakefile", type=Path, default=workflow_folder() / "Snakefile")
 
 
 def asked_of_snakemake(arguments: argparse.Namespace) -> list[str]:
@@ -45,6 +46,7 @@ def list_jobs(snakefile: Path, arguments: Sequence[str]) -> list[Job]:
     Raises:
         UserError: Snakemake refuses the configuration or the target; the message is its own.
     """
+    require_snakemake()
     script = snakefile.parent / "workflow" / "scripts" / "list_jobs.py"
     if not script.is_file():
         raise UserError(f"{snakefile} is not the Snakefile of ibft: run this in a checkout, or give --snakefile")

@@ -1,7 +1,7 @@
 """A prompt profile turns text into tokens, for training and for sampling."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ibft.prompts.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
@@ -77,12 +77,46 @@ class Profile:
         Raises:
             UserError: the profile needs a chat template and the tokenizer has none.
         """
+        prompt_ids, response_ids, _ = self.encode_conversation(tokenizer, instruction, response, language, [])
+        return prompt_ids, response_ids
+
+    def encode_conversation(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        instruction: str,
+        response: str,
+        language: str,
+        history: Sequence[tuple[str, str]],
+    ) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+        """Return the token ids of `encode_example`, led by a history, and where in the prompt its answers stand.
+
+        Args:
+            history: (role, text) of what was said before: perhaps a system message, then questions and their answers.
+
+        Returns:
+            prompt and response, and [from, to) in the prompt of each answer, its end token included.
+
+        Raises:
+            UserError: as `encode_example`, or the chat template writes earlier answers otherwise than last ones.
+        """
+        before = History.of(self, tokenizer, history, language)
         turn, answer = self.example_turn(instruction, response, language)
-        prompt = self._text(tokenizer, turn)
+        prompt = self._text(tokenizer, turn, before)
         alone, together = encode(tokenizer, prompt), encode(tokenizer, prompt + answer)
         shared = _common_prefix(alone, together)
         end = end_of_answer(tokenizer, templated=self.templated)[:1] if self.ends else []
-        return self._with_bos(tokenizer, prompt, together[:shared]), together[shared:] + end
+        ids = self._with_bos(tokenizer, prompt, together[:shared])
+        added = len(ids) - shared
+        answers = []
+        for asked, answered in before.answers:
+            if not prompt.startswith(asked) or not prompt.startswith(answered):
+                raise UserError(
+                    f"the chat template of {tokenizer.name_or_path} writes earlier answers otherwise than last ones, "
+                    "so they cannot be learned in a conversation: use a `profile` of raw text, such as ibft"
+                )
+            start, stop = (_common_prefix(encode(tokenizer, text), alone) for text in (asked, answered))
+            answers.append((start + added, stop + added))
+        return ids, together[shared:] + end, answers
 
     def encode_problem(self, tokenizer: "PreTrainedTokenizerBase", problem: Problem) -> list[int]:
         """The prompt token ids of a benchmark problem.
@@ -106,12 +140,48 @@ class Profile:
         ends = end_of_answer(tokenizer, templated=self.templated)
         return tuple(sorted({*ends, *end_of_answer(tokenizer, templated=False)}))
 
-    def _text(self, tokenizer: "PreTrainedTokenizerBase", turn: Turn) -> str:
-        asked = render_chat(tokenizer, turn.question, self.name) if self.templated else turn.question
-        return asked + turn.opening
+    def _text(self, tokenizer: "PreTrainedTokenizerBase", turn: Turn, before: "History | None" = None) -> str:
+        before = before or History()
+        if self.templated:
+            return render_chat(tokenizer, turn.question, self.name, before.messages) + turn.opening
+        return before.text + turn.question + turn.opening
 
     def _with_bos(self, tokenizer: "PreTrainedTokenizerBase", text: str, ids: list[int]) -> list[int]:
         return with_bos(tokenizer, text, ids) if self.bos else ids
+
+
+@dataclass
+class History:
+    """What was said before, as a chat template takes it and as plain text.
+
+    `answers` holds, of each answer, the whole text up to it and the whole text up to its end.
+    """
+
+    messages: list[dict[str, str]] = field(default_factory=list)
+    text: str = ""
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, profile: Profile, tokenizer: "PreTrainedTokenizerBase", said: Sequence[tuple[str, str]], language: str
+    ) -> "History":
+        """Write `said` in the words of `profile`."""
+        before = cls()
+        if said and said[0][0] == "system":
+            before.messages.append({"role": "system", "content": said[0][1]})
+            before.text = f"{said[0][1]}\n\n"
+            said = said[1:]
+        for (_, question), (_, response) in zip(said[::2], said[1::2], strict=True):
+            turn, answer = profile.example_turn(question, response, language)
+            asked = profile._text(tokenizer, turn, before)
+            before.messages.append({"role": "user", "content": turn.question})
+            before.messages.append({"role": "assistant", "content": turn.opening + answer})
+            before.text = f"{asked}{answer}\n"
+            written = f"{asked}{answer}"
+            if profile.templated:
+                written = str(tokenizer.apply_chat_template(before.messages, tokenize=False)).rstrip()
+            before.answers.append((asked, written))
+        return before
 
 
 def _common_prefix(first: list[int], second: list[int]) -> int:

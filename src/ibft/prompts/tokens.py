@@ -1,5 +1,6 @@
 """The tokenizer's side of a prompt: chat template, one BOS, the end token, and prompts that end between tokens."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ibft.runtime.errors import UserError
@@ -32,8 +33,10 @@ def encode_open_text(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[in
     return encode(tokenizer, stripped)
 
 
-def render_chat(tokenizer: "PreTrainedTokenizerBase", question: str, profile: str) -> str:
-    """The chat template's text up to the point where the assistant answers `question`.
+def render_chat(
+    tokenizer: "PreTrainedTokenizerBase", question: str, profile: str, earlier: Sequence[dict[str, str]] = ()
+) -> str:
+    """The chat template's text up to the point where the assistant answers `question`, after `earlier` messages.
 
     Raises:
         UserError: the tokenizer has no chat template.
@@ -43,7 +46,7 @@ def render_chat(tokenizer: "PreTrainedTokenizerBase", question: str, profile: st
             f"profile {profile} needs a chat template and the tokenizer of {tokenizer.name_or_path} has none: "
             "use an instruction-tuned model or a `profile` of raw text, such as ibft"
         )
-    messages = [{"role": "user", "content": question}]
+    messages = [*earlier, {"role": "user", "content": question}]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return text
 

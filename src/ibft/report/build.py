@@ -11,11 +11,12 @@ from ibft.config.config import Config
 from ibft.labels import Labels
 from ibft.metrics.cells import judged
 from ibft.metrics.runs import constant_passes, describe, errata, excluded_problems, paths_of, read_runs, runs_of
-from ibft.paths import Run
+from ibft.paths import Run, Variant
 from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import findings, truncation_warnings
 from ibft.report.tables import Tally
+from ibft.report.training_tables import training_table
 from ibft.report.uncertainty_tables import stratum_table, variance_table
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
@@ -27,6 +28,7 @@ from ibft.store.schemas import (
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
     HEADLINE,
+    HELD_OUT,
     MEMORIZATION,
     METRICS,
     PAPER_COMPARISON,
@@ -34,6 +36,7 @@ from ibft.store.schemas import (
     PROBLEMS,
     SAMPLES,
     SELECTION,
+    TRAINING_LOG,
     VERDICTS,
 )
 from ibft.tables.paper import paper_comparison_table
@@ -59,6 +62,8 @@ class Sources:
     memorization: Paths = field(default_factory=dict)  # by MODEL/DATASET/GROUP
     selection: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD
     gradients: Paths = field(default_factory=dict)  # by MODEL/DATASET/TABLE
+    logs: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD/seedS
+    held_out: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD/seedS
     contamination: Paths = field(default_factory=dict)  # by DATASET/BENCHMARK
     figures: Paths = field(default_factory=dict)  # by FIGURE or FIGURE/MODEL/DATASET, in the order of the report
     benchmarks: Path | None = None  # folder of Snakemake's benchmark files, where the page shows run times
@@ -89,6 +94,7 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
             ),
             Section("Paper", "paper", _paper(sources)),
             Section("Data", "data", _data(sources, config, labels)),
+            Section("Training", "training", _training(sources, labels)),
             Section("Gradients", "gradients", _gradients(sources, config, labels)),
             Section("Contamination", "contamination", _contamination(sources, config, labels, problems, pass_counts)),
             Section(
@@ -187,6 +193,12 @@ def _data(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
     return shown
 
 
+def _training(sources: Sources, labels: Labels) -> list[TextTable]:
+    logs = {_variant(key): read_table(path, TRAINING_LOG) for key, path in sources.logs.items()}
+    held_out = {_variant(key): read_table(path, HELD_OUT) for key, path in sources.held_out.items()}
+    return [training_table(logs, held_out, labels)] if logs else []
+
+
 def _gradients(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
     k = config.memorization.k_selection
     paths = {_three(key): path for key, path in sources.gradients.items()}
@@ -234,6 +246,12 @@ def _as_yaml(config: Config) -> str:
     """Write every key but those that only say how jobs run and what is made by name."""
     values = config.model_dump(mode="json", exclude={"compute", "targets"})
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _variant(key: str) -> Variant:
+    """Read MODEL/DATASET/METHOD/seedS."""
+    model, dataset, method, seed = key.split("/")
+    return Variant(model, dataset, method, int(seed.removeprefix("seed")))
 
 
 def _two(key: str) -> tuple[str, str]:

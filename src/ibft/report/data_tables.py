@@ -11,7 +11,13 @@ from ibft.memorization.separation import paired_shift, separation, told_ks
 from ibft.runtime.errors import UserError
 from ibft.tables.render import TextTable
 
-_GROUPS = {"p0": "p0: base model", "p1": "p1: fine-tuned models", "p2": "p2: reference data, base model"}
+_GROUPS = {
+    "p0": "p0: base model",
+    "p1": "p1: fine-tuned models",
+    "p2": "p2: reference data, base model",
+    "p3": "p3: unseen data of the same domain, base model",
+}
+_REFERENCES = ("p2", "p3")
 _SCORES = {"grand": "GraNd", "el2n": "EL2N"}
 _LISTED = 5  # examples of each pair  # overlapping examples of each dataset and benchmark
 _QUOTED = 120  # characters  # characters
@@ -42,7 +48,7 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
     """Show quartiles of Min-K% Prob by (model, dataset) and group: how far p1 moved from p0, and p2 lies from it.
 
     Args:
-        scores: MEMORIZATION by group: p0, p1-seedS for each training seed S, p2.
+        scores: MEMORIZATION by group: p0, p1-seedS for each training seed S, p2, p3.
     """
     rows = []
     for (model, dataset), groups in scores.items():
@@ -50,10 +56,11 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
         values, tuned_ES = {"p0": base}, tuned_scores(groups, k)
         if tuned_ES is not None:
             values["p1"] = tuned_ES.ravel()
-        if "p2" in groups:
-            values["p2"] = scores_at(groups["p2"], k, f"{model}/{dataset}/p2")
+        for group in _REFERENCES:
+            if group in groups:
+                values[group] = scores_at(groups[group], k, f"{model}/{dataset}/{group}")
         for group, own in values.items():
-            apart = separation(base, own) if group == "p2" else None
+            apart = separation(base, own) if group in _REFERENCES else None
             rows.append(
                 [
                     labels.model(model),
@@ -68,9 +75,10 @@ def memorization_table(scores: Mapping[Pair, Mapping[str, pd.DataFrame]], k: int
     return TextTable(
         f"Min-{k}% Prob",
         "Lower = more memorized. Shift: mean difference of the same examples' scores, p1 minus p0, over all training "
-        "seeds; near 0, fine-tuning had little left to memorize. Of p2, other examples: overlap of the densities with "
-        "p0, KS distance with its permutation p-value, and AUROC, the chance that an example of p0 scores below one of "
-        "p2; near 0.5, the base model knows the data no better than the reference. In brackets: 95% intervals.",
+        "seeds; near 0, fine-tuning had little left to memorize. Of p2 and p3, other examples: overlap of the "
+        "densities with p0, KS distance with its permutation p-value, and AUROC, the chance that an example of p0 "
+        "scores below one of these; near 0.5, the base model knows the data no better than the reference. In brackets: "
+        "95% intervals.",
         [
             ("Model", False),
             ("Fine-tuning data", False),
@@ -213,6 +221,7 @@ def contamination_table(
                 _cover(table.sort_values(["ngram_overlap", "covered_tokens"]).iloc[-1]),
                 f"{longest.median():g}",
                 f"{longest.max():,}",
+                f"{table['similarity'].max():.0%}",
             ]
         )
     return TextTable(
@@ -227,6 +236,7 @@ def contamination_table(
             (f"{settings.ngram}-gram overlap", True),
             ("Median run", True),
             ("Longest run", True),
+            ("Most similar", True),
         ],
         rows,
     )
@@ -242,6 +252,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
             "yes" if row["contaminated"] else "no",
             _cover(row),
             _run(row),
+            _similarity(row),
             _quotation(row["substring"]),
         ]
         for (dataset, benchmark), table in _in_order(tables, labels)
@@ -260,6 +271,7 @@ def most_overlapping_table(tables: Mapping[Pair, pd.DataFrame], labels: Labels) 
             ("Counts", False),
             ("Overlap", True),
             ("Run", True),
+            ("Similarity", True),
             ("Shared text", False),
         ],
         rows,
@@ -277,9 +289,11 @@ def _overlap_note(settings: Contamination) -> str:
         "response is compared with every problem text and every reference solution, by tokens: words, numbers and "
         f"symbols. {settings.ngram}-gram overlap: the highest share of one problem's tokens that stand in runs of "
         f"{settings.ngram} or more which an example has, too; in brackets, how many tokens that are. Run: the most "
-        "consecutive tokens that an example shares with any problem; median and longest of all examples. An example is "
-        f"overlapping if its run has at least {settings.substring} tokens, or if its overlap is at least "
-        f"{settings.overlap:.0%} and {settings.covered} tokens: anybody would write less. Problems: with how "
+        "consecutive tokens that an example shares with any problem; median and longest of all examples. Similarity: "
+        "the share of all runs of three tokens of an example and the most similar problem that both have; 0% where "
+        f"none is near. An example is overlapping if its run has at least {settings.substring} tokens, if its overlap "
+        f"is at least {settings.overlap:.0%} and {settings.covered} tokens (anybody would write less), or if its "
+        f"similarity is at least {settings.similarity:.0%}: a copy that was edited. Problems: with how "
         f"many of them such examples overlap. {fate} Paraphrases and translations are not found."
     )
 
@@ -294,11 +308,13 @@ def problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
     """Return the problems that examples of a CONTAMINATION table overlap with, each with the one that it does most."""
     covered = (table["ngram_overlap"] >= settings.overlap) & (table["covered_tokens"] >= settings.covered)
     quoted = table["substring_tokens"] >= settings.substring
-    return set(table.loc[covered, "ngram_task_id"]) | set(table.loc[quoted, "substring_task_id"])
+    edited = table["contaminated"] & (table["similarity"] >= settings.similarity)
+    found = ((covered, "ngram_task_id"), (quoted, "substring_task_id"), (edited, "similar_task_id"))
+    return set().union(*(table.loc[rows, column] for rows, column in found))
 
 
 def _most_overlapping(table: pd.DataFrame) -> pd.DataFrame:
-    measures = ["contaminated", "ngram_overlap", "covered_tokens", "substring_tokens"]
+    measures = ["contaminated", "ngram_overlap", "covered_tokens", "substring_tokens", "similarity"]
     ranked = table.sort_values([*measures, "example_id"], ascending=[False] * len(measures) + [True], kind="stable")
     return ranked.drop_duplicates("example_id").head(_LISTED)
 
@@ -316,6 +332,12 @@ def _run(row: pd.Series) -> str:
     """Tell the tokens of a run, and its problem where that is not the one that is covered most."""
     other = row["substring_tokens"] and row["substring_task_id"] != _problem(row)
     return f"{row['substring_tokens']:,}" + (f" (in {row['substring_task_id']})" if other else "")
+
+
+def _similarity(row: pd.Series) -> str:
+    """Tell how similar the most similar problem is, and which it is where it is not the one that is covered most."""
+    other = row["similarity"] and row["similar_task_id"] != _problem(row)
+    return f"{row['similarity']:.0%}" + (f" (to {row['similar_task_id']})" if other else "")
 
 
 def _quotation(text: str) -> str:

@@ -84,7 +84,28 @@ def render(
         index: `ibft.report.sample_browser.index`.
         chunks: packed data by the id of its element.
     """
-    environment = jinja2.Environment(
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            findings=findings,
+            warnings=warnings,
+            blocks=list(blocks(headline)),
+            number=number,
+            pictures=pictures,
+            sections=[section for section in sections if section.tables],
+            config=config,
+            index=embedded_json(index),
+            chunks=chunks,
+            style=stylesheet(),
+            script=Markup((_FOLDER / "browser.js").read_text()),  # noqa: S704 - our own file
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates' environment, in which every text is escaped and shown with nothing unseen in it."""
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -92,20 +113,12 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["marked"] = marked
-    return environment.get_template("report.html.j2").render(
-        findings=findings,
-        warnings=warnings,
-        blocks=list(blocks(headline)),
-        number=number,
-        pictures=pictures,
-        sections=[section for section in sections if section.tables],
-        config=config,
-        index=embedded_json(index),
-        chunks=chunks,
-        style=Markup((_FOLDER / "style.css").read_text()),  # noqa: S704 - our own file
-        script=Markup((_FOLDER / "browser.js").read_text()),  # noqa: S704 - our own file
-    )
+    found.filters["marked"] = marked
+    return found
+
+
+def stylesheet() -> Markup:
+    return Markup((_FOLDER / "style.css").read_text())  # noqa: S704 - our own file
 
 
 def marked(text: str, keep: str = "") -> Markup:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ibft.data.answers import answer_of
+from ibft.data.answers import answers_of
 from ibft.data.records import Record
 from ibft.extraction import extract
 from ibft.prompts import get_profile
@@ -20,7 +20,7 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
     """SAMPLES of `records`, in the order of `problems`; completions of one problem are numbered in their own order.
 
     Args:
-        records: objects with the strings task_id and completion.
+        records: rows of one of the forms of `ibft.data.sample_formats`.
         problems: PROBLEMS.
         profile: whose extractor takes the code out; `as-is` takes the completion as the code.
 
@@ -31,17 +31,18 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
     label = AS_IS if profile == AS_IS else f"{profile} v{get_profile(profile).version}"
     rows: dict[str, list[dict[str, Any]]] = {task_id: [] for task_id in by_task}
     for record in records:
-        task_id, completion = answer_of(record, rows)
-        row = {
-            "task_id": task_id,
-            "sample": len(rows[task_id]),
-            "completion": completion,
-            "code": completion if profile == AS_IS else extract(profile, completion, by_task[task_id]),
-            "profile": label,
-            "engine": ENGINE,
-            "engine_version": "",
-        }
-        rows[task_id].append(row)
+        task_id, completions = answers_of(record, rows)
+        for completion in completions:
+            row = {
+                "task_id": task_id,
+                "sample": len(rows[task_id]),
+                "completion": completion,
+                "code": completion if profile == AS_IS else extract(profile, completion, by_task[task_id]),
+                "profile": label,
+                "engine": ENGINE,
+                "engine_version": "",
+            }
+            rows[task_id].append(row)
     _check_equal_numbers({task_id: len(own) for task_id, own in rows.items()})
     return pd.DataFrame([row for own in rows.values() for row in own], columns=SAMPLES.schema.names)
 

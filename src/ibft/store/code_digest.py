@@ -1,6 +1,6 @@
 """Digest of a script and of what it reaches of `ibft`: how the workflow knows that code has changed.
 
-Snakemake experiments scripts by time stamp, so a fresh checkout reruns everything and an edit with an old time stamp is
+Snakemake compares scripts by time stamp, so a fresh checkout reruns everything and an edit with an old time stamp is
 missed. This digest depends on content alone, and on no more than can change a result (docs/adr/0015):
 
     counted         every module that a script imports, directly or through others, and files beside it that are not
@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 NOT_COUNTED = (
     "ibft.runtime",  # the frame of stages, progress and messages, which see no item and write no output
@@ -60,18 +61,34 @@ def imports_of(path: Path) -> frozenset[Path]:
 
 @cache
 def _content(path: Path) -> bytes:
-    return ast.unparse(_code(path)).encode() if path.suffix == ".py" else path.read_bytes()
+    return _parsed(path.read_text()).code if path.suffix == ".py" else path.read_bytes()
 
 
-def _code(path: Path) -> ast.Module:
-    """Return the tree of a module, less its docstrings."""
-    tree = ast.parse(path.read_text())
+class _Parsed(NamedTuple):
+    """What counts of a module: its code, less comments and docstrings, and the names of `ibft` that it imports."""
+
+    code: bytes
+    imported: frozenset[str]
+
+
+@cache
+def _parsed(text: str) -> _Parsed:
+    tree = ast.parse(text)
+    names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+        _remove_docstring(node)
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return _Parsed(ast.unparse(tree).encode(), frozenset(name for name in names if name.split(".")[0] == "ibft"))
+
+
+def _remove_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    if ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:] or [ast.Pass()]
 
 
 @cache
@@ -80,7 +97,7 @@ def _definitions(path: Path, names: frozenset[str]) -> bytes:
 
     The whole module counts where it does not define one of the names.
     """
-    statements = _code(path).body
+    statements = ast.parse(_content(path)).body
     places: dict[str, set[int]] = {}
     for place, statement in enumerate(statements):
         for name in _bound(statement):
@@ -111,16 +128,8 @@ def _is_stored(node: ast.AST) -> bool:
 
 @cache
 def _imported(path: Path) -> frozenset[str]:
-    """Return the dotted names of `ibft` that a Python file imports; none for other files."""
-    if path.suffix != ".py":
-        return frozenset()
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in names if name.split(".")[0] == "ibft")
+    """Return the dotted names of `ibft` that a file imports; none for files that are not Python."""
+    return _parsed(path.read_text()).imported if path.suffix == ".py" else frozenset()
 
 
 def _is_in(name: str, packages: Iterable[str]) -> bool:
@@ -131,7 +140,8 @@ def _module(name: str) -> Path:
     return _SOURCE.joinpath(*name.split(".")).with_suffix(".py")
 
 
-def _files(name: str) -> list[Path]:
+@cache
+def _files(name: str) -> tuple[Path, ...]:
     """Return the modules on the way to a dotted name, and the files beside the last of them.
 
     The last part of the name may be a function or a class. A package counts with its `__init__.py`.
@@ -139,7 +149,7 @@ def _files(name: str) -> list[Path]:
     parts = name.split(".")
     places = [_SOURCE.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
     found = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()]
-    return [*found, *_beside(found[-1].parent)] if found else []
+    return (*found, *_beside(found[-1].parent)) if found else ()
 
 
 def _beside(folder: Path) -> Iterable[Path]:

@@ -28,10 +28,10 @@ class TableWriter:
     rows: int = 0
 
     def append(self, rows: pd.DataFrame | list[dict[str, Any]]) -> None:
-        """Add rows, their columns in the schema's order and types.
+        """Add rows, their columns in the schema's order and types; columns that may be null can be left out.
 
         Raises:
-            ValueError: a column is missing, unknown, null where it must not be, or not of the schema's type.
+            ValueError: another column is missing, unknown, null where it must not be, or not of the schema's type.
         """
         arrow = _to_arrow(self.table, rows)
         self.file.write_table(arrow, row_group_size=_ROW_GROUP)
@@ -110,6 +110,8 @@ def check_table(path: Path, table: Table, results: Path | None = None) -> None:
 
 def _to_arrow(table: Table, rows: pd.DataFrame | list[dict[str, Any]]) -> pa.Table:
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=table.schema.names)
+    left_out = {field.name for field in table.schema if field.nullable} - set(frame.columns)
+    frame = frame.assign(**dict.fromkeys(left_out))
     difference = set(frame.columns) ^ set(table.schema.names)
     if difference:
         raise ValueError(f"table {table.name}: missing or unknown columns {sorted(difference)}")

@@ -12,6 +12,8 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "audit",
+    "barrier",
     "benchmarks",
     "contamination",
     "decontaminated",
@@ -21,14 +23,18 @@ FOLDERS = (
     "gradient_imbalance",
     "gradients",
     "logs",
+    "membership",
     "memorization",
     "metrics",
     "models",
+    "nll",
     "problems",
     "references",
     "samples",
     "selection",
+    "split",
     "tables",
+    "traces",
     "training",
     "verdicts",
 )

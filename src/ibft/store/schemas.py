@@ -43,12 +43,13 @@ _excluded = _text  # task_ids of the problems that could not be judged and count
 
 EXAMPLES = _table(
     "examples",
-    1,
+    2,
     example_id=_text,
     instruction=_text,
     response=_text,
     language=_text,
     source=_text,  # where the example comes from: a module, a generator's family, a hub row
+    history=_nullable(_text),  # JSON: [role, text] of each message before the instruction; null: there is none
 )
 
 PROBLEMS = _table(
@@ -76,6 +77,78 @@ REFERENCES = _table(
     measured=_text,  # JSON: what every other run is compared with, or the reason why not
 )
 
+MEMBERSHIP = _table(
+    "membership",
+    1,
+    dataset=_text,  # that the model was shown
+    example_id=_text,
+    content=_text,  # SHA-256 of instruction and response, by which the example is known in other datasets
+    exposures=_real,  # how often it was shown
+)
+
+NLL = _table(
+    "nll",
+    1,
+    dataset=_text,  # that the model is measured on
+    example_id=_text,
+    tokens=_count,  # of the response, after truncation
+    nll=_real,  # mean negative log-likelihood of the response's tokens, in nats, as training shows them
+)
+
+DETECTION = _table(
+    "detection",
+    1,
+    model=_text,
+    exposures=_real,  # how often the model was shown the members; 0 for the twin
+    score=_text,  # loss | zlib | min_k_prob | min_k_plus_plus
+    calibrated=_flag,  # less the same score of the twin
+    auroc=_real,  # chance that a member scores lower than another; 0.5 tells nothing
+    low=_real,  # 95% interval
+    high=_real,
+    members=_count,
+    others=_count,
+    members_dropped=_real,  # share of members among the fifth of the examples with the lowest scores
+)
+
+ROC = _table(
+    "roc",
+    1,
+    model=_text,
+    score=_text,
+    calibrated=_flag,
+    false_positives=_real,  # share of the others at or below a threshold, which rises from row to row
+    true_positives=_real,  # share of the members
+)
+
+ARMS = _table(
+    "arms",
+    1,
+    measured_on=_text,  # dataset that the NLL is measured on
+    model=_text,  # the base: exposed or control
+    dataset=_text,
+    method=_text,
+    seed=_count,
+    nll=_real,  # mean over examples, nats per token
+)
+
+ESTIMANDS = _table(
+    "estimands",
+    1,
+    measured_on=_text,
+    estimand=_text,  # gap before | barrier | against FT | specific
+    arm_dataset=_text,  # that the arm fine-tunes on
+    arm_method=_text,
+    base=_text,  # exposed | control | both, of which it is a difference
+    estimate=_real,  # nats per token; above 0 is worse
+    low=_nullable(_real),  # 95% interval over examples and seeds; null where fewer than 6 examples differ
+    high=_nullable(_real),
+    p_value=_nullable(_real),
+    p_holm=_nullable(_real),  # over all but the primary one, and the gap before
+    primary=_flag,
+    examples=_count,
+    seeds=_count,
+)
+
 MEMORIZATION = _table(
     "memorization",
     1,
@@ -85,6 +158,21 @@ MEMORIZATION = _table(
     k=_count,  # percent of the scored tokens that were averaged
     min_k_prob=_real,  # mean negative log-likelihood of the k% least likely tokens; lower = more memorized
     min_k_plus_plus=_real,  # the same mean over z-scored negative log-likelihoods; lower = more memorized
+)
+
+TRACES = _table(
+    "traces",
+    1,
+    example_id=_text,
+    form=_text,  # plain | prompt: as text, all tokens scored; in the training prompt, the response scored
+    tokens=_count,  # scored tokens, after truncation
+    truncated=_flag,
+    loss=_real,  # mean negative log-likelihood, in nats; of this and the next three, lower = more memorized
+    zlib_ratio=_real,  # total negative log-likelihood per byte of the text, compressed with zlib
+    min_k_prob=_real,
+    min_k_plus_plus=_real,
+    pieces=pa.list_(_text),  # the text of each scored token
+    log_probs=pa.list_(pa.float32()),  # of each scored token
 )
 
 GRADIENTS = _table(
@@ -124,7 +212,7 @@ GRADIENT_CORRELATIONS = _table(
 
 CONTAMINATION = _table(
     "contamination",
-    1,
+    2,
     example_id=_text,
     part=_text,  # of the example: instruction | response
     against=_text,  # of the problems: text (description and prompt) | solution
@@ -135,6 +223,8 @@ CONTAMINATION = _table(
     substring_characters=_count,  # the same, as the example writes it
     substring_task_id=_nullable(_text),  # null where not one token is shared
     substring=_text,
+    similarity=_real,  # Jaccard index of 3-token shingles with the most similar problem; 0 where none is near
+    similar_task_id=_nullable(_text),  # that problem; null where none is near
     contaminated=_flag,  # above one of the thresholds of the configuration
 )
 
@@ -147,16 +237,38 @@ SELECTION = _table(
 
 TRAINING_LOG = _table(
     "training_log",
-    1,
-    step=_count,  # optimizer steps, from 1
+    2,
+    step=_count,  # optimizer steps, from 1; those of the warm-up of IB-FT's head come before, and end at 0
     epoch=_real,
-    loss=_real,  # CE + alpha * (KL + beta * CE_IB)
+    loss=_real,  # the objective: CE + alpha * (KL + beta * CE_IB) in the paper
     ce=_real,
-    kl=_nullable(_real),  # null for FT, which has no bottleneck
+    kl=_nullable(_real),  # over z's dimensions as `kl_reduction` says; null for FT, which has no bottleneck
     ce_ib=_nullable(_real),
-    learning_rate=_real,
-    gradient_norm=_real,  # before clipping
+    rms=_nullable(_real),  # of the state of layer l*; null but for the control that penalizes it
+    learning_rate=_real,  # of LoRA
+    gradient_norm=_real,  # before clipping, as the next two are
+    lora_gradient_norm=_nullable(_real),  # null where DeepSpeed tells the norm of the whole alone
+    head_gradient_norm=_nullable(_real),  # of the bottleneck's head
     response_tokens=pa.int64(),  # cumulative
+    # The rest is null but in watched steps of IB-FT and its controls.
+    kl_nats=_nullable(_real),  # KL per token, summed over z's dimensions
+    active_dimensions=_nullable(_count),  # of z: KL above 0.01 nats
+    uniform_nats=_nullable(_real),  # ln V: CE_IB of a uniform guess
+    unigram_nats=_nullable(_real),  # entropy of the responses' token frequencies
+    share_ce=_nullable(_real),  # of LoRA's gradient below l*, by norm, as each term gives it; they add up to 1
+    share_kl=_nullable(_real),  # of alpha KL
+    share_ce_ib=_nullable(_real),  # of alpha beta CE_IB
+    share_rms=_nullable(_real),  # of alpha RMS
+    cosine=_nullable(_real),  # of CE's gradient and that of all that is added to it
+)
+
+HELD_OUT = _table(
+    "held_out",
+    1,
+    step=_count,  # of training; 0 is the base model
+    example_id=_text,
+    tokens=_count,  # response tokens
+    nll=_real,  # mean negative log-likelihood of the response's tokens, in nats, in the words of training's profile
 )
 
 SAMPLES = _table(
@@ -316,13 +428,21 @@ TABLES = {
         EXAMPLES,
         PROBLEMS,
         REFERENCES,
+        MEMBERSHIP,
+        NLL,
+        DETECTION,
+        ROC,
+        ARMS,
+        ESTIMANDS,
         MEMORIZATION,
+        TRACES,
         GRADIENTS,
         GRADIENT_DECILES,
         GRADIENT_CORRELATIONS,
         CONTAMINATION,
         SELECTION,
         TRAINING_LOG,
+        HELD_OUT,
         SAMPLES,
         VERDICTS,
         PASS_COUNTS,

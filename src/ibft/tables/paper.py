@@ -1,4 +1,4 @@
-"""The paper's Tables 1 and A1 (arXiv 2510.16022) give numbers to compare a run with, and layouts to print it in.
+"""The paper's Tables 1 and A1 (arXiv 2510.16022) give numbers to compare a run with.
 
 `paper_numbers.csv` names the table and the section that a number stands in. `percent` and `variance` are the printed
 digits: what stands after ± the paper calls "its variance over five independent trials". It is of another unit than a
@@ -11,7 +11,7 @@ but for the row of FT on DeepSeek-Coder-7B-v1.5: its values are multiples of 1/1
 So the paper's numbers are those of one trial, whatever their caption says, and are compared with one trial of ours.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ibft.config.config import Config
 from ibft.config.sections import Metrics, PassAtKM
-from ibft.labels import Labels, labels_of, raised
+from ibft.labels import Labels, raised
 from ibft.runtime.errors import UserError
 from ibft.statistics.paired import LEVEL
 from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import Block, block_of, headline
+from ibft.tables.paper_layouts import COLUMNS, TEMPERATURE, Layout
 from ibft.tables.render import (
     Number,
     TextTable,
@@ -42,7 +42,6 @@ from ibft.tables.render import (
     printed,
 )
 
-TEMPERATURE = 0.2  # "the default choice is T = 0.2" (Section 5.2)
 N = 10
 PROBLEMS = {"Eval-Human": 156, "Eval-Machine": 143, "HumanEval": 164}
 LABELS = Labels(
@@ -61,7 +60,6 @@ LABELS = Labels(
 SETTINGS = Metrics(k=(1, 5, 10), pass_at_k_m=PassAtKM(k=10, m=(2, 5, 10)))
 
 _FILE = Path(__file__).with_name("paper_numbers.csv")
-_COLUMNS = [(1, 1), (5, 1), (10, 1), (10, 2), (10, 5), (10, 10)]
 _BASE = "Base"
 _PRINTED_DIGITS, _VARIANCE_DIGITS = 2, 3  # of the paper's percentages, and of what it prints after them
 _SAME = ["model", "dataset", "method", "benchmark", "k", "m"]
@@ -99,52 +97,6 @@ def paper_metrics(numbers: pd.DataFrame) -> pd.DataFrame:
         ),
         columns=METRICS.schema.names,
     )
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One of the paper's tables lists methods under their model, and Pass@k and Pass@10^(m) per benchmark.
-
-    Attributes:
-        base_is_model: the row of the base model is called by the model's name; else the name heads its rows.
-        spreads: whether numbers are printed with their spread.
-    """
-
-    name: str
-    dataset: str
-    benchmarks: tuple[str, ...]
-    base_is_model: bool
-    spreads: bool
-
-    @property
-    def columns(self) -> list[tuple[str, int, int]]:
-        return [(benchmark, k, m) for benchmark in self.benchmarks for k, m in _COLUMNS]
-
-
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        Layout("table_1", "OriGen", ("Eval-Human", "Eval-Machine"), base_is_model=True, spreads=True),
-        Layout("table_A1", "Evol-CodeAlpaca-V1", ("HumanEval",), base_is_model=False, spreads=False),
-    )
-}
-
-
-def fillable(config: Config, cells: Collection[tuple[str, str, float]]) -> list[str]:
-    """List the tables that (dataset, benchmark, temperature) `cells` of `config` can fill, by label and k."""
-    labels = labels_of(config)
-    tested = {
-        (labels.dataset(dataset), labels.benchmark(benchmark))
-        for dataset, benchmark, temperature in cells
-        if temperature == TEMPERATURE
-    }
-    if not {k for k, _ in _COLUMNS} <= {*config.metrics.k, config.metrics.pass_at_k_m.k}:
-        return []
-    return [
-        name
-        for name, layout in LAYOUTS.items()
-        if tested >= {(layout.dataset, benchmark) for benchmark in layout.benchmarks}
-    ]
 
 
 def filled(layout: Layout, metrics: pd.DataFrame, labels: Labels) -> Block:
@@ -212,7 +164,7 @@ def layout_markdown(layout: Layout, block: Block) -> str:
 
 def layout_latex(layout: Layout, block: Block) -> str:
     """Write a `tabular` that needs the package booktabs."""
-    width, half = len(block.columns), len(_COLUMNS) // 2
+    width, half = len(block.columns), len(COLUMNS) // 2
     kinds = (r"Pass@$k$ $\uparrow$", r"Pass@$10^{(m)}$ $\uparrow$")
     header = [
         latex_row(["Methods", *(latex_span(n, rf"{escape_latex(b)} (\%)") for b, n in block.benchmarks.items())]),

@@ -1,7 +1,7 @@
 """Turn the losses of one step's micro-batches into new parameters: with torch alone, in one or several processes."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,18 @@ from ibft.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoi
 from ibft.training.distributed import World
 from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
+from ibft.training.watch import GradientWatch
+
+
+class Norms(NamedTuple):
+    """Norms of the gradient over all processes, before clipping; None where there is no such part.
+
+    They are tensors on the model's device, called like their columns of TRAINING_LOG.
+    """
+
+    gradient_norm: Tensor
+    lora_gradient_norm: Tensor | None = None
+    head_gradient_norm: Tensor | None = None
 
 
 class Backend(Protocol):
@@ -20,17 +32,28 @@ class Backend(Protocol):
     def resume(self, checkpoints: Checkpoints) -> int:
         """Restore the last checkpoint; return how many steps are finished."""
 
-    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+    watches: bool  # whether `backward` serves a `GradientWatch`
+
+    def backward(
+        self,
+        batch: Batch,
+        counts: TokenCounts,
+        seed: StepSeed,
+        *,
+        idle: bool,
+        last: bool,
+        watch: GradientWatch | None = None,
+    ) -> Loss:
         """Add the gradient of one micro-batch; of an `idle` one, run only to keep step with others, add zero.
 
-        `last` says that no other follows before `update`.
+        `last` says that no other follows before `update`; `watch` takes the first of a step apart.
         """
 
     def forget(self) -> bool:
         """Drop the gradient of a step that broke off; return false where the step cannot be taken again."""
 
-    def update(self, rate: float) -> Tensor:
-        """Change the parameters; return the norm of the gradient over all processes, before clipping."""
+    def update(self, rate: float) -> Norms:
+        """Change the parameters, at `rate` times the `ratio` of their group."""
 
     def save(self, checkpoints: Checkpoints, step: int) -> None:
         """Write a checkpoint after `step`."""
@@ -39,19 +62,41 @@ class Backend(Protocol):
         """Return the trained parameters, whole, in float32 on the CPU; every process must ask."""
 
 
-def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.AdamW:
-    parameters = list(ib_model.trained().values())
+def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.Optimizer:
+    """Return the optimizer with LoRA in its first group, and the bottleneck's head, where there is one, in a second."""
+    lora, of_head = parts(ib_model)
+    groups: list[dict[str, Any]] = [{"params": lora, "ratio": 1.0}]
+    if of_head and ib_model.bottleneck:
+        groups.append({"params": of_head, "ratio": ib_model.bottleneck.training.learning_rate})
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     return torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
+        groups, lr=settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay, fused=True
     )
 
 
+def parts(ib_model: IBModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Return the trained parameters of LoRA, and those of the bottleneck's head."""
+    trained = ib_model.trained()
+    of_head = [parameter for name, parameter in trained.items() if name.startswith("ib_head.")]
+    return [parameter for name, parameter in trained.items() if not name.startswith("ib_head.")], of_head
+
+
+def set_rate(optimizer: Any, rate: float) -> None:
+    """Set the learning rate of every group, each by its own `ratio`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["ratio"]
+
+
 class TorchBackend:
-    """AdamW on parameters that every process holds; gradients are added up over the processes."""
+    """AdamW or SGD on parameters that every process holds; gradients are added up over the processes."""
+
+    watches = True
 
     def __init__(self, ib_model: IBModel, settings: Training, world: World) -> None:
         self._ib_model = ib_model
         self._parameters = ib_model.trained()
+        self._lora, self._of_head = parts(ib_model)
         self._settings = settings
         self._world = world
         self._optimizer = make_optimizer(ib_model, settings)
@@ -60,26 +105,53 @@ class TorchBackend:
     def resume(self, checkpoints: Checkpoints) -> int:
         return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer, self._scaler)
 
-    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+    def backward(
+        self,
+        batch: Batch,
+        counts: TokenCounts,
+        seed: StepSeed,
+        *,
+        idle: bool,
+        last: bool,
+        watch: GradientWatch | None = None,
+    ) -> Loss:
         loss: Loss = self._ib_model(batch, counts, seed)
-        if not idle:
-            self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+        if idle:
+            return loss
+        if watch:
+            watch.before(loss, self._scaler.scale)
+        self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+        if watch:
+            watch.after()
         return loss
 
     def forget(self) -> bool:
         self._optimizer.zero_grad(set_to_none=True)
         return self._world.size == 1  # the others would go on without this process
 
-    def update(self, rate: float) -> Tensor:
-        _add_gradients(list(self._parameters.values()), self._world)
+    def update(self, rate: float) -> Norms:
+        # In the warm-up of the head, LoRA has no gradient, and gets none from other processes either.
+        trained = self._of_head if self._ib_model.head_alone else list(self._parameters.values())
+        _add_gradients(trained, self._world)
         self._scaler.unscale_(self._optimizer)
-        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.max_gradient_norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        norms = self._clip()
+        set_rate(self._optimizer, rate)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        return norm
+        return norms
+
+    def _clip(self) -> Norms:
+        """Clip the gradient as a whole, or that of LoRA and that of the head each on its own."""
+        groups = [[p for p in group if p.grad is not None] for group in (self._lora, self._of_head)]
+        norms = [nn.utils.get_total_norm([p.grad for p in group if p.grad is not None]) for group in groups]
+        whole = torch.linalg.vector_norm(torch.stack([n for n, group in zip(norms, groups, strict=True) if group]))
+        bottleneck = self._ib_model.bottleneck
+        together = bottleneck is None or bottleneck.training.clip == "together"
+        for group, norm in zip(groups, norms, strict=True):
+            if group:
+                nn.utils.clip_grads_with_norm_(group, self._settings.max_gradient_norm, whole if together else norm)
+        return Norms(whole, norms[0] if groups[0] else None, norms[1] if groups[1] else None)
 
     def save(self, checkpoints: Checkpoints, step: int) -> None:
         if self._world.is_main:

@@ -98,5 +98,5 @@ def pack(examples: Sequence[EncodedExample]) -> Batch:
 def _labels(example: EncodedExample) -> NDArray[np.int32]:
     """Keep token ids where the loss is taken. An example does not continue the one before it in a packed row."""
     labels = example.ids.copy()
-    labels[: example.first_predicted] = IGNORED
+    labels[~example.learned] = IGNORED
     return labels

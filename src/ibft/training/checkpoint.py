@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed run goes on to the same bytes: parameters, AdamW's state, loss scale and step.
+"""Checkpoints from which a killed run goes on to the same bytes: parameters, optimizer state, loss scale and step.
 
 Random numbers need no saving: dropout and noise of a step are seeded by (training seed, step). Everything is one
 safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one. The rows of the
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ibft.store.files import write_bytes
 
-# `step` counts the updates of AdamW, which are fewer than the steps of training where float16 overflowed.
-_ADAMW = ("step", "exp_avg", "exp_avg_sq")
+# SGD without momentum has none. `step` counts AdamW's updates: fewer than training's steps where float16 overflowed.
+_OF_ADAMW = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def save_checkpoint(
     key: str,
     step: int,
     parameters: dict[str, nn.Parameter],
-    optimizer: torch.optim.AdamW,
+    optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> None:
     """Write the state after `step` steps. `key` names the settings and inputs that it belongs to."""
@@ -67,7 +67,7 @@ def load_checkpoint(
     path: Path,
     key: str,
     parameters: dict[str, nn.Parameter],
-    optimizer: torch.optim.AdamW,
+    optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
 ) -> int:
     """Restore everything in place; return how many steps are finished.
@@ -86,7 +86,7 @@ def load_checkpoint(
                 parameter.copy_(checkpoint.get_tensor(f"parameter.{name}"))
                 optimizer.state[parameter] = {
                     part: checkpoint.get_tensor(f"{part}.{name}").to(parameter.device)
-                    for part in _ADAMW
+                    for part in _OF_ADAMW
                     if f"{part}.{name}" in saved  # a parameter without a gradient has none yet
                 }
         scaler.load_state_dict(json.loads(metadata["scaler"]))

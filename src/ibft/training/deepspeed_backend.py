@@ -12,12 +12,13 @@ from torch import Tensor
 from ibft.config.deepspeed import own_settings
 from ibft.config.sections import Training
 from ibft.store.files import write_bytes
-from ibft.training.backend import make_optimizer
+from ibft.training.backend import Norms, make_optimizer, set_rate
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
 from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
+from ibft.training.watch import GradientWatch
 
 
 def start_deepspeed() -> Any:
@@ -55,6 +56,8 @@ def deepspeed_settings(deepspeed: str, training: Training, processes: int) -> di
 class DeepSpeedBackend:
     """The same step as `TorchBackend`, by a DeepSpeed engine. Checkpoints are folders beside the file of the other."""
 
+    watches = False  # gradients are in parts, or gone, where a watch would look
+
     def __init__(
         self,
         ib_model: IBModel,
@@ -86,7 +89,16 @@ class DeepSpeedBackend:
         self._engine.load_checkpoint(checkpoints.folder, tag=finished["tag"], load_module_strict=False)
         return int(finished["step"])
 
-    def backward(self, batch: Batch, counts: TokenCounts, seed: StepSeed, *, idle: bool, last: bool) -> Loss:
+    def backward(
+        self,
+        batch: Batch,
+        counts: TokenCounts,
+        seed: StepSeed,
+        *,
+        idle: bool,
+        last: bool,
+        watch: GradientWatch | None = None,
+    ) -> Loss:
         loss: Loss = self._engine(batch, counts, seed)
         # DeepSpeed averages gradients over the processes; losses are shares of global means, whose gradients add up.
         share = 0 if idle else self._world.size
@@ -99,11 +111,11 @@ class DeepSpeedBackend:
     def forget(self) -> bool:
         return False  # ZeRO has met other processes in the passes before
 
-    def update(self, rate: float) -> Tensor:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+    def update(self, rate: float) -> Norms:
+        set_rate(self._optimizer, rate)
         self._engine.step()
-        return torch.as_tensor(float(self._engine.get_global_grad_norm()))
+        norm = float(self._engine.get_global_grad_norm())
+        return Norms(torch.tensor(norm, dtype=torch.float64, device=self._ib_model.device))
 
     def save(self, checkpoints: Checkpoints, step: int) -> None:
         tag = f"step{step}"

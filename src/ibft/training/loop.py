@@ -2,7 +2,7 @@
 
 A plain loop rather than transformers' Trainer (docs/adr/0002-plain-training-loop.md): logits only where a response
 token is predicted, the state of layer l* by a hook, means over the exact global token counts, and a resume that ends
-in the same bytes are each a few lines here.
+in the same bytes are each a few lines, here and in `ibft.training.step`.
 """
 
 import logging
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ibft.config.sections import Training
@@ -19,29 +18,48 @@ from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.training.backend import Backend
-from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
+from ibft.training.batches import batch_order
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
-from ibft.training.model import IBModel, StepSeed
-from ibft.training.objective import Loss, TokenCounts, count_tokens
+from ibft.training.held_out import HeldOutExamples, Scores
+from ibft.training.model import IBModel, seed_words
+from ibft.training.regimes import WATCHED
+from ibft.training.step import TERMS, Stepper, Taken
 from ibft.training.step_rows import Row, StepRows
 from ibft.training.telemetry import Tracker, stopwatch
+from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
 
-Parts = dict[str, float | None]  # of the loss, by the names of `Loss`
-
 _LOG_EVERY_STEPS = 10
-_TERMS = Loss._fields[1:]  # after the total
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A run leaves its parameters by name, and a row of TRAINING_LOG and of `stopwatch` for each step."""
+    """A run leaves its parameters by name, rows of TRAINING_LOG and of `stopwatch` for each step, and of HELD_OUT.
+
+    Rows are with the main process alone.
+    """
 
     learned: dict[str, Tensor]
     log: list[Row]
     speed: list[Row]
+    held_out: list[Row]
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """A step whose numbers may still be on their way, with all that is known of it without them."""
+
+    known: Row  # of its row of TRAINING_LOG
+    taken: Taken
+    speed: Row
+    scores: dict[str, Scores]  # of held-out examples, by step
+
+    def read(self) -> Row:
+        """Wait for its numbers; return an entry of `StepRows`."""
+        log = self.known | self.taken.read(self.known["step"])
+        return {"log": log, "speed": self.speed, "held_out": self.scores}
 
 
 def train(
@@ -54,6 +72,7 @@ def train(
     pad_token: int,
     checkpoints: Checkpoints,
     world: World,
+    held_out: HeldOutExamples | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train the parameters of `ib_model` that require gradients, in place.
@@ -62,57 +81,77 @@ def train(
         ib_model: a causal language model whose trunk carries LoRA layers, its head frozen, and its bottleneck.
         backend: turns gradients into updates.
 
+    Steps of the warm-up of the bottleneck's head come before step 1: their numbers end at 0. They see the batches that
+    the first steps see again, so that FT and IB-FT train LoRA on the same ones in each step.
+
     Raises:
         UserError: an example has no response token left, or a loss is not finite.
     """
-    _check(examples, settings)
+    _check([example.response_tokens for example in examples], settings)
+    _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
-    steps = max(1, round(settings.epochs * steps_per_epoch))
+    steps = settings.updates or max(1, round(settings.epochs * steps_per_epoch))
+    before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done = backend.resume(checkpoints)
     rows = StepRows(checkpoints, world, done)
     if done:
-        logger.info("resuming after step %d of %d", done, steps)
+        logger.info("resuming after step %d of %d", done - before, steps)
+    watched_by = _yardsticks_if_watched(ib_model, backend, examples, settings)
 
     ib_model.train()
     stepper = Stepper(backend, ib_model, settings, pad_token, world)
     response_tokens = rows.response_tokens
-    remaining = _batches(examples, settings, seed, range(done, steps), steps_per_epoch)
-    with progress("training", unit="steps", total=steps, done=done) as bar:
+    scores = {"0": held_out.score(ib_model)} if held_out and not done else {}
+    remaining = _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before)
+    with progress("training", unit="steps", total=before + steps, done=done) as bar:
 
-        def record(step: Row, taken: Taken, speed: Row) -> None:
-            """Read what a step's losses were, for which this process waits until a GPU has come so far."""
-            row = step | taken.read(step["step"])
-            rows.append({"log": row, "speed": speed})
-            _tell(row["step"], steps, row | speed, trackers)
+        def record(unread: _Unread) -> None:
+            entry = unread.read()
+            rows.append(entry)
+            _tell(entry["log"] | entry["speed"], steps, trackers)
             bar.advance()
 
-        unread: tuple[Row, Taken, Row] | None = None  # of the step before, so that a GPU never idles between steps
+        unread: _Unread | None = None  # the step before, so that a GPU never idles between steps
         for step, chosen in remaining:
+            ib_model.head_alone = step < 1
+            watch = GradientWatch(ib_model) if watched_by and is_watched(step, steps, settings) else None
             rate = learning_rate(step, steps, settings)
             tokens = sum(example.response_tokens for example in chosen)
             with stopwatch(step, tokens, world) as speed:
                 dropout_seed = _dropout_seed(seed, step, world.rank)
-                taken = stepper.take(chosen, (seed, step), rate, dropout_seed=dropout_seed)
+                taken = stepper.take(chosen, (seed, step), rate, dropout_seed=dropout_seed, watch=watch)
+                seen = watched_by | _seen(watch, world) if watch else {}
             if unread:
-                record(*unread)
+                record(unread)
             response_tokens += tokens
-            row = {"step": step, "epoch": step / steps_per_epoch, "learning_rate": rate}
-            unread = {**row, "response_tokens": response_tokens}, taken, speed
-            if step % checkpoints.every_steps == 0 and step < steps:
-                record(*unread)
+            if held_out and held_out.is_due(step, steps):
+                scores[str(step)] = held_out.score(ib_model)
+            known = _known(step, max(0, step) / steps_per_epoch, rate, response_tokens, seen)
+            unread, scores = _Unread(known, taken, speed, scores), {}
+            if (before + step) % checkpoints.every_steps == 0 and step < steps:
+                record(unread)
                 unread = None
                 rows.sync()
-                backend.save(checkpoints, step)
+                backend.save(checkpoints, before + step)
         if unread:
-            record(*unread)
+            record(unread)
     ib_model.eval()
     entries = list(rows.entries())
     rows.close()
-    return Trained(backend.learned(), [entry["log"] for entry in entries], [entry["speed"] for entry in entries])
+    log, speeds = [entry["log"] for entry in entries], [entry["speed"] for entry in entries]
+    scored = [each for entry in entries for each in held_out.rows(entry["held_out"])] if held_out else []
+    return Trained(backend.learned(), log, speeds, scored)
 
 
-def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
+def _known(step: int, epoch: float, rate: float, response_tokens: int, seen: Row) -> Row:
+    """Return what a row of TRAINING_LOG says beside a step's `Taken`."""
+    watched = {name: seen.get(name) for name in WATCHED}
+    return {"step": step, "epoch": epoch, "learning_rate": rate, "response_tokens": response_tokens} | watched
+
+
+def _tell(row: Row, steps: int, trackers: Sequence[Tracker]) -> None:
     """Hand a step's numbers to the trackers, and write them to the log now and then."""
+    step = row["step"]
     for tracker in trackers:
         tracker(step, {name: value for name, value in row.items() if value is not None})
     if step % _LOG_EVERY_STEPS == 0 or step == steps:
@@ -120,7 +159,12 @@ def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
 
 
 def learning_rate(step: int, steps: int, settings: Training) -> float:
-    """Return the rate of `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step."""
+    """Return the rate of `step`, from 1: linear warm-up from 0, then half a cosine down to 0 after the last step.
+
+    Before step 1, in the warm-up of the bottleneck's head, it is constant.
+    """
+    if step < 1:
+        return settings.learning_rate
     warmup = math.ceil(settings.warmup_ratio * steps)
     before = step - 1
     if before < warmup:
@@ -129,149 +173,64 @@ def learning_rate(step: int, steps: int, settings: Training) -> float:
 
 
 def _batches(
-    examples: Sequence[EncodedExample], settings: Training, seed: int, finished_before: range, steps_per_epoch: int
+    examples: Sequence[EncodedExample],
+    settings: Training,
+    seed: int,
+    finished_before: range,
+    steps_per_epoch: int,
+    head_warmup: int,
 ) -> Iterator[tuple[int, list[EncodedExample]]]:
     """Yield each remaining step and its examples; an epoch's order is made once, as it takes long on large data.
 
-    `finished_before` holds, for each remaining step, how many steps come before it.
+    `finished_before` holds, for each remaining step, how many steps come before it, negative in the head's warm-up.
     """
     lengths = [len(example) for example in examples]
     order: list[list[int]] = []
     order_epoch = -1
     for finished in finished_before:
-        epoch, position = divmod(finished, steps_per_epoch)
+        epoch, position = divmod(finished if finished >= 0 else finished + head_warmup, steps_per_epoch)
         if epoch != order_epoch:
             order, order_epoch = batch_order(lengths, settings.batch_size, seed, epoch), epoch
         yield finished + 1, [examples[index] for index in order[position]]
 
 
-def prepare(
-    chosen: Sequence[EncodedExample], settings: Training, ib_model: IBModel, pad_token: int, world: World
-) -> tuple[list[list[Batch]], TokenCounts]:
-    """Cut the examples of one step into micro-batches for each process, and count the tokens that enter each mean."""
-    scope = ib_model.bottleneck.settings.kl_scope if ib_model.bottleneck else "response"
-    pad_to = settings.max_length if scope == "padded" else 0
-
-    def batches(share: Sequence[EncodedExample]) -> list[Batch]:
-        runs = micro_batches(share, int(settings.micro_batch_tokens), pad_to=pad_to, packed=settings.packing)
-        return [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
-
-    shares = [batches(share) for share in world.shares(sorted(chosen, key=len, reverse=True))]
-    counts = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for share in shares for batch in share]
-    return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
+def is_watched(step: int, steps: int, settings: Training) -> bool:
+    """Return true for the first and the last step, and for every `watch_every`-th between them."""
+    return step in (1, steps) or (step > 1 and step % settings.watch_every == 0)
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A step leaves the parts of the global batch's loss and the gradient's norm before clipping, not yet read."""
-
-    names: tuple[str, ...]  # of the parts that there are, fields of `Loss`
-    parts_P: Tensor  # float64
-    norm: Tensor
-
-    def read(self, step: int) -> Row:
-        """Wait until the device has computed them.
-
-        Raises:
-            UserError: a loss is not finite.
-        """
-        parts: Parts = dict.fromkeys(Loss._fields) | dict(zip(self.names, self.parts_P.tolist(), strict=True))
-        _check_finite(step, parts)
-        terms = {name: parts[name] for name in _TERMS}
-        return {"loss": parts["total"], **terms, "gradient_norm": float(self.norm)}
+def _yardsticks_if_watched(
+    ib_model: IBModel, backend: Backend, examples: Sequence[EncodedExample], settings: Training
+) -> dict[str, float]:
+    """Return what CE_IB is measured by; nothing where no step is to be watched, or none can be."""
+    if not settings.watch_every or ib_model.bottleneck is None:
+        return {}
+    if not backend.watches:
+        logger.warning("training.watch_every: DeepSpeed holds gradients in parts, so that no step is watched")
+        return {}
+    return yardsticks(ib_model, examples)
 
 
-@dataclass
-class Stepper:
-    """Takes the steps of a run. A pass that a GPU's memory does not hold is halved, and so are all that follow.
-
-    That changes nothing beyond rounding and which activations dropout hits. Several processes cannot do so, because the
-    others would wait for ever for the one that starts over.
-    """
-
-    backend: Backend
-    ib_model: IBModel
-    settings: Training
-    pad_token: int
-    world: World
-
-    def take(
-        self, chosen: Sequence[EncodedExample], seed: StepSeed, rate: float, *, dropout_seed: int | None = None
-    ) -> Taken:
-        """Take the step of these examples. On a GPU this gives the commands, and waits for none.
-
-        Args:
-            dropout_seed: None leaves torch's global generator as it is.
-
-        Raises:
-            torch.OutOfMemoryError: a GPU does not hold a single example, or several processes train.
-        """
-        while True:
-            shares, counts = prepare(chosen, self.settings, self.ib_model, self.pad_token, self.world)
-            if dropout_seed is not None:
-                torch.manual_seed(dropout_seed)
-            try:
-                names, parts_P = _backward(self.backend, shares, counts, seed, self.world)
-            except torch.OutOfMemoryError:
-                if all(len(batch.indices) == 1 for batch in shares[self.world.rank]) or not self.backend.forget():
-                    raise
-            else:
-                return Taken(names, parts_P, self.backend.update(rate))
-            # Outside of the handler, whose traceback would keep the failed pass's tensors.
-            torch.cuda.empty_cache()
-            tokens = max(batch.tokens_BT.numel() for batch in shares[self.world.rank]) // 2
-            logger.warning("the GPU's memory does not hold a pass; from here on passes are of %d tokens", tokens)
-            self.settings = self.settings.model_copy(update={"micro_batch_tokens": tokens})
+def _seen(watch: GradientWatch, world: World) -> Row:
+    facts = shares_and_cosine(watch.gradients(world))
+    return facts | (kl_facts(world.all_reduce(watch.kl_Z)) if watch.kl_Z is not None else {})
 
 
-def _backward(
-    backend: Backend, shares: list[list[Batch]], counts: TokenCounts, seed: StepSeed, world: World
-) -> tuple[tuple[str, ...], Tensor]:
-    """Add up the gradient of this process's share, and return the parts of the loss of the global batch, with names.
-
-    All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
-    """
-    own = shares[world.rank]
-    rounds = max(map(len, shares))
-    losses: list[Loss] = []
-    for turn in range(rounds):
-        idle = turn >= len(own)
-        loss = backend.backward(shares[0][0] if idle else own[turn], counts, seed, idle=idle, last=turn == rounds - 1)
-        if not idle:
-            losses.append(loss)
-    present = tuple(name for name in Loss._fields if getattr(loss, name) is not None)
-    parts_P = torch.zeros(len(present), dtype=torch.float64, device=loss.total.device)
-    for own_loss in losses:
-        parts_P += torch.stack([getattr(own_loss, name).detach().double() for name in present])
-    return present, world.all_reduce(parts_P)
-
-
-def _check(examples: Sequence[EncodedExample], settings: Training) -> None:
-    empty = sum(not len(example.response) for example in examples)
+def _check(response_tokens: Sequence[int], settings: Training) -> None:
+    empty = response_tokens.count(0)
     if empty:
         raise UserError(
-            f"training.max_length: {empty} of {len(examples)} examples have no response token within "
+            f"training.max_length: {empty} of {len(response_tokens)} examples have no response token within "
             f"{settings.max_length} tokens; raise max_length"
         )
 
 
-def _check_finite(step: int, parts: Parts) -> None:
-    """Stop at the first bad number: everything after it would be wasted."""
-    for name in _TERMS:
-        value = parts[name]
-        if value is not None and not math.isfinite(value):
-            raise UserError(
-                f"training diverged at step {step}: {name} is not finite; lower training.learning_rate, or for KL set "
-                "the method's `normalize_hidden: true`"
-            )
-
-
 def _dropout_seed(seed: int, step: int, rank: int) -> int:
     """Distinct for every (seed, step, process), so that a resumed run draws the same dropout masks."""
-    [state] = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    [state] = np.random.SeedSequence([*seed_words(seed, step), rank]).generate_state(1, np.uint64)
     return int(state)
 
 
 def _readable(row: Row) -> str:
-    shown = ("loss", *_TERMS, "learning_rate", "gradient_norm", "response_tokens_per_s")
+    shown = ("loss", *TERMS, "learning_rate", "gradient_norm", "response_tokens_per_s")
     return ", ".join(f"{name} {row[name]:.4g}" for name in shown if row[name] is not None)

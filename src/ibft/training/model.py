@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,26 +16,48 @@ from ibft.models.head import accumulating
 from ibft.models.layers import layer_output
 from ibft.models.loading import DTYPES
 from ibft.training.batches import Batch
-from ibft.training.objective import IBHead, IBSettings, Loss, TokenCounts, ib_ft_loss, kl_tokens
+from ibft.training.objective import IBHead, IBSettings, Loss, NoisyHead, TokenCounts, ib_ft_loss, kl_tokens
+
+_PASS = {**DTYPES, "nf4": torch.bfloat16}
 
 StepSeed = tuple[int, int]  # training seed and optimizer step
 
 
 @dataclass(frozen=True)
-class Bottleneck:
-    """The bottleneck makes FT into IB-FT: a head, its settings, and the layer l* (an index from 1) that it reads."""
+class HeadTraining:
+    """How the bottleneck's head is trained beside LoRA.
 
-    head: IBHead
+    Attributes:
+        warmup_steps: steps before the first, in which the head alone is trained, at a constant rate.
+        learning_rate: peak rate of the head, as a multiple of `training.learning_rate`.
+        clip: gradients of head and LoRA as one vector (`together`), or each on its own (`apart`).
+    """
+
+    warmup_steps: int = 0
+    learning_rate: float = 1.0
+    clip: Literal["together", "apart"] = "together"
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """The bottleneck makes FT into IB-FT: a head, its settings, and the layer l* (an index from 1) that it reads.
+
+    The control `rms` reads the layer without a head.
+    """
+
+    head: IBHead | NoisyHead | None
     settings: IBSettings
     layer: int
+    training: HeadTraining = HeadTraining()
 
 
 class IBModel(nn.Module):
     """A language model and its bottleneck, trained together. Without a bottleneck it learns by FT.
 
     Attributes:
-        dtype: of the forward and backward pass: that of `training.precision`; of float32, that of the frozen weights,
-            beyond which no pass is precise.
+        dtype: of the forward and backward pass: that of `training.precision`, for nf4 bfloat16; of float32, that of
+            the frozen weights, beyond which no pass is precise.
+        head_alone: the trunk gets no gradient, as in the warm-up of the head.
     """
 
     def __init__(self, model: PreTrainedModel, bottleneck: Bottleneck | None, precision: str = "float32") -> None:
@@ -42,7 +65,8 @@ class IBModel(nn.Module):
         self.model = model
         self.ib_head = bottleneck.head if bottleneck else None
         self.bottleneck = bottleneck
-        self.dtype: torch.dtype = model.dtype if precision == "float32" else DTYPES[precision]
+        self.head_alone = False
+        self.dtype: torch.dtype = model.dtype if precision == "float32" else _PASS[precision]
 
     @property
     def device(self) -> torch.device:
@@ -64,24 +88,31 @@ class IBModel(nn.Module):
             layout["attention_mask"] = send(batch.valid_BT, self.device)
         bottleneck = self.bottleneck
         catching = layer_output(self.model, bottleneck.layer) if bottleneck else nullcontext(list[Tensor]())
-        with catching as caught:
+        with catching as caught, torch.set_grad_enabled(torch.is_grad_enabled() and not self.head_alone):
             output = decoder(self.model)(input_ids=batch.tokens_BT, use_cache=False, **layout)
         if self.bottleneck is None:
             return ib_ft_loss(output.last_hidden_state, batch.labels_BT, head(self.model), counts)
-        settings, layer_hidden_BTD = self.bottleneck.settings, caught[0]
-        scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
-        width = self.bottleneck.head.decoder.in_features
+        ib_head, settings, layer_hidden_BTD = self.bottleneck.head, self.bottleneck.settings, caught[0]
+        noise_NZ = None
+        if ib_head is not None:
+            scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
+            noise_NZ = draw_noise(batch, scope_BT, ib_head.noise_width, layer_hidden_BTD, seed)
         return ib_ft_loss(
             output.last_hidden_state,
             batch.labels_BT,
             head(self.model),
             counts,
-            ib_head=self.bottleneck.head,
+            ib_head=ib_head,
             settings=settings,
             layer_hidden_BTD=layer_hidden_BTD,
             valid_BT=batch.valid_BT,
-            noise_NZ=draw_noise(batch, scope_BT, width, layer_hidden_BTD, seed),
+            noise_NZ=noise_NZ,
         )
+
+
+def seed_words(seed: int, step: int) -> tuple[int, int]:
+    """Return the two as a seed takes them: without a sign, as steps of the head's warm-up are below 1."""
+    return seed, step % 2**32
 
 
 def draw_noise(batch: Batch, scope_BT: Tensor, width: int, like: Tensor, seed: StepSeed) -> Tensor:
@@ -92,7 +123,7 @@ def draw_noise(batch: Batch, scope_BT: Tensor, width: int, like: Tensor, seed: S
     noise: list[Tensor] = []
     device, dtype = like.device, accumulating(like)
     for index, in_scope in zip(batch.indices, torch.split(scope_BT.flatten(), list(batch.spans)), strict=True):
-        [stream] = np.random.SeedSequence([*seed, index]).generate_state(1, np.uint64)
+        [stream] = np.random.SeedSequence([*seed_words(*seed), index]).generate_state(1, np.uint64)
         generator = torch.Generator(device).manual_seed(int(stream))
         noise.append(torch.randn(int(in_scope.sum()), width, generator=generator, device=device, dtype=dtype))
     return torch.cat(noise)

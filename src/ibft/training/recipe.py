@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.sections import Method, Training
 from ibft.models.architecture import head, layers, model_type, width
 from ibft.models.attention import can_pack, packed_attention
-from ibft.models.encoding import encode_with_profile
+from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.lora import add_lora
 from ibft.models.pass_memory import Stage, tokens_of_pass
 from ibft.runtime.errors import UserError
@@ -26,9 +26,10 @@ from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import DeepSpeedBackend
 from ibft.training.distributed import ALONE, World
 from ibft.training.fused_lora import fuse_lora
+from ibft.training.held_out import HeldOutExamples
 from ibft.training.loop import Trained, train
-from ibft.training.model import Bottleneck, IBModel
-from ibft.training.objective import IBHead, IBSettings
+from ibft.training.model import Bottleneck, HeadTraining, IBModel
+from ibft.training.objective import IBHead, IBSettings, NoisyHead
 from ibft.training.telemetry import Tracker
 
 logger = logging.getLogger(__name__)
@@ -61,11 +62,15 @@ def fine_tune(
     adapter: Path,
     checkpoints: Checkpoints,
     *,
+    held_out: pd.DataFrame | None = None,
+    held_out_points: int = 4,
     world: World = ALONE,
     deepspeed: str | None = None,
     trackers: Sequence[Tracker] = (),
 ) -> Trained:
     """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
+
+    Examples in `held_out` are scored before, after and on the way, `held_out_points` times but for the first.
 
     The checkpoint lives while training runs and is gone afterwards.
 
@@ -84,15 +89,25 @@ def fine_tune(
         model.enable_input_require_grads()
     in_pass = tokens_of_pass(training.micro_batch_tokens, model, stage)
     training = training.model_copy(update={"micro_batch_tokens": in_pass})
+
+    def encode(frame: pd.DataFrame) -> list[EncodedExample]:
+        return encode_with_profile(tokenizer, frame, recipe.profile, training.max_length)
+
+    pad_token = tokenizer.pad_token_id or 0
+    scored = None
+    if held_out is not None:
+        ids, own = held_out["example_id"].tolist(), encode(held_out)
+        scored = HeldOutExamples(ids, own, training, points=held_out_points, pad_token=pad_token, world=world)
     with attention_for(model, packing=training.packing):
         trained = train(
             ib_model,
             _make_backend(ib_model, training, world, deepspeed),
-            encode_with_profile(tokenizer, examples, recipe.profile, training.max_length),
+            encode(examples),
             training,
             seed=recipe.seed,
-            pad_token=tokenizer.pad_token_id or 0,
+            pad_token=pad_token,
             checkpoints=checkpoints,
+            held_out=scored,
             world=world,
             trackers=trackers,
         )
@@ -127,6 +142,13 @@ def _make_backend(ib_model: IBModel, training: Training, world: World, deepspeed
         )
     if deepspeed is None:
         return TorchBackend(ib_model, training, world)
+    if ib_model.bottleneck and (
+        ib_model.bottleneck.training.warmup_steps or ib_model.bottleneck.training.clip == "apart"
+    ):
+        raise UserError(
+            "compute.deepspeed: it takes one norm of all gradients, and one of each parameter in every step; set the "
+            "method's `clip: together` and `head_warmup_steps: 0`, or leave compute.deepspeed out"
+        )
     return DeepSpeedBackend(ib_model, training, world, deepspeed)
 
 
@@ -140,30 +162,51 @@ def make_bottleneck(model: PreTrainedModel, recipe: Recipe) -> Bottleneck | None
     if recipe.method.kind == "ft":
         return None
     method = recipe.method
-    released = method.objective == "released-code"
+    released = method.kind == "ibft" and method.objective == "released-code"
     depth = len(layers(model))
     if recipe.layer > depth:
         raise UserError(f"the method's layer: {recipe.layer} is out of range, {model_type(model)} has 1 to {depth}")
-    if head(model).width != width(model):
+    if method.has_head and head(model).width != width(model):
         raise UserError(
             f"IB-FT puts the head on states as wide as the layers' ({width(model)}), and that of this "
             f"{model_type(model)} reads states of width {head(model).width}: use another model, or FT alone"
         )
     if released and recipe.training.packing:
         raise UserError("training.packing: objective released-code averages KL over padding; set packing to false")
-    ib_head = IBHead(
-        width(model),
-        method.bottleneck,
-        normalize_hidden=method.normalize_hidden,
-        log_variance_limit=_RELEASED_LOG_VARIANCE_LIMIT if released else None,
+    ib_head = _make_head(method, width(model))
+    head_rate = method.head_learning_rate or recipe.training.learning_rate
+    return Bottleneck(
+        ib_head.to(model.device) if ib_head else None,
+        _settings_of(method),
+        recipe.layer,
+        HeadTraining(method.head_warmup_steps, head_rate / recipe.training.learning_rate, method.clip),
     )
-    settings = IBSettings(
+
+
+def _make_head(method: Method, state_width: int) -> IBHead | NoisyHead | None:
+    normalize = method.normalize_hidden
+    if method.kind == "rms":
+        return None
+    if method.kind == "noise":
+        return NoisyHead(state_width, method.bottleneck, method.noise_scale, normalize_hidden=normalize)
+    limit = _RELEASED_LOG_VARIANCE_LIMIT if method.objective == "released-code" else None
+    return IBHead(state_width, method.bottleneck, normalize_hidden=normalize, log_variance_limit=limit)
+
+
+def _settings_of(method: Method) -> IBSettings:
+    """Return the objective of a method: of a control the one that is called like its kind."""
+    if method.kind in ("noise", "rms"):
+        return IBSettings(method.alpha, kl_scope=method.kl_scope, objective="noise" if method.has_head else "rms")
+    if method.objective == "released-code":
+        return IBSettings(method.alpha, method.beta, kl_scope="padded", kl_reduction="mean")
+    return IBSettings(
         method.alpha,
         method.beta,
-        kl_scope="padded" if released else method.kl_scope,
-        kl_mean_over_dimensions=released,
+        kl_scope=method.kl_scope,
+        kl_reduction=method.kl_reduction,
+        objective=method.objective,
+        kl_weight=method.kl_weight,
     )
-    return Bottleneck(ib_head.to(model.device), settings, recipe.layer)
 
 
 def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:

@@ -16,7 +16,10 @@ Row = dict[str, Any]
 
 
 class StepRows:
-    """Each entry holds a row of TRAINING_LOG (`log`) and one of `ibft.training.telemetry.stopwatch` (`speed`)."""
+    """Each entry holds a row of TRAINING_LOG (`log`) and one of `ibft.training.telemetry.stopwatch` (`speed`).
+
+    Beside them stands what held-out examples scored after the step, if they were asked (`held_out`).
+    """
 
     def __init__(self, checkpoints: Checkpoints, world: World, finished: int) -> None:
         """

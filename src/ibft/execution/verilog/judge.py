@@ -23,6 +23,7 @@ from ibft.execution.verilog.upstream import HARNESSES, PASSED, STATUS_OF_CLASS
 _FILE_MB = 32
 _FINDINGS = {"compile_status", "objection", "fault"}  # one of these is in a report that ends before the simulation does
 _FILLS = ("x", "0", "1")
+_SHORTEST_FILL_S, _TIMES_THE_REFERENCE = 2.0, 4  # a filled module has so long, or so many times what the reference took
 # Text that means the same under the hardened and under the official testbench.
 _PURE_TASKS = frozenset({"$signed", "$unsigned", "$clog2", "$bits"})
 _PURE_DIRECTIVES = frozenset({"`timescale", "`default_nettype", "`resetall"})
@@ -41,6 +42,7 @@ class VerilogReference:
     drivers: dict[str, str]  # of the nets outside that share the module's inputs
     constant_passes: bool = False  # it has inputs, and a module whose outputs are constant passes as well
     is_timed_by_outputs: bool = False  # the testbench waits for outputs, so a right module may end at another time
+    guarded: tuple[str, ...] = ()  # outputs that must be defined when the testbench reads them, as it does not see to
 
 
 def judge_verilog(
@@ -62,8 +64,11 @@ def judge_verilog(
         hardened_report, wall_s = _report(ended), ended.wall_s
         status, detail = _status(problem, ended, hardened_report, reference, settings)
     # A program that is too slow for our run is too slow for upstream's, which compares no fewer samples.
+    # Upstream does not ask whether outputs are defined, so it may pass what a guarded testbench fails.
     means_the_same = status is Status.TIMEOUT or (
-        _means_the_same(problem, program) and "objection" not in hardened_report
+        _means_the_same(problem, program)
+        and "objection" not in hardened_report
+        and not (reference and reference.guarded and status is Status.WRONG_ANSWER)
     )
     if ended is None or not means_the_same:
         ended = _run_official(server, problem, program, settings)
@@ -86,32 +91,67 @@ def judge_verilog(
 def measure_reference(problem: Problem, settings: Execution, server: ForkServer) -> VerilogReference | str:
     """Run the reference solution, and modules that solve nothing; why the problem cannot be judged, where that is so.
 
+    A testbench that prints its verdict in the open may pass undefined outputs. It is measured once more then, with its
+    reads of outputs guarded.
+
     Raises:
         CellFaultError: the machine or the toolchain failed.
     """
+    reference, brief = _measured(problem, settings, server, guarded=())
+    if isinstance(reference, str):
+        return reference
+    filled = _filled(problem, reference, brief, server)
+    if _passes(filled, "x") and HARNESSES[problem.upstream].unit == "time":
+        outputs = tuple(name for name, direction in reference.ports.items() if direction == "OUTPUT")
+        reference, brief = _measured(problem, settings, server, guarded=outputs)
+        if isinstance(reference, str):
+            return f"its tests pass a module whose outputs are undefined; where that counts as wrong, {reference}"
+        filled = _filled(problem, reference, brief, server)
+    if _passes(filled, "x"):
+        return "its tests pass a module whose outputs are undefined"
+    constant_passes = (_passes(filled, "0") or _passes(filled, "1")) and "INPUT" in reference.ports.values()
+    ends = {count for _, lines in filled.values() for _, count in lines or [(0, 0)]}
+    waits = HARNESSES[problem.upstream].unit == "time" and ends != {reference.samples}
+    return replace(reference, constant_passes=constant_passes, is_timed_by_outputs=waits)
+
+
+def _measured(
+    problem: Problem, settings: Execution, server: ForkServer, *, guarded: tuple[str, ...]
+) -> tuple[VerilogReference | str, Execution]:
+    """Return what the reference's own run is like, or why it is no measure; and limits for modules that solve nothing.
+
+    Where a testbench waits for an output, such a module would take the whole limit of a completion.
+    """
     try:
-        ended = _run_hardened(server, problem, problem.reference_program, settings, None)
+        ended = _run_hardened(server, problem, problem.reference_program, settings, None, guarded)
     except UnusableTestbenchError as error:
-        return str(error)
+        return str(error), settings
     report = _report(ended)
     if "fault" in report:  # the reference solution is right, so it is not its own
         raise CellFaultError(report["fault"])
     status, detail = _status(problem, ended, report, None, settings)
     if status is not Status.PASSED:
-        return f"its own reference solution does not pass: {status}, {detail}"
+        return f"its own reference solution does not pass: {status}, {detail}", settings
     if report["exposed"]:
         named = ", ".join(report["exposed"][:3])
-        return f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
+        why = f"its tests have parts that a completion could name: {named}; give blocks and loops a name, in a module"
+        return why, settings
     (_, samples), *_ = report["verdict_lines"]
-    reference = VerilogReference(samples, **report["measured"])
-    filled = {fill: _run_filled(fill, problem, reference, settings, server) for fill in _FILLS}
-    passing = [fill for fill, (status, _) in filled.items() if status is Status.PASSED]
-    if "x" in passing:
-        return "its tests pass a module whose outputs are undefined"
-    constant_passes = bool(passing) and "INPUT" in reference.ports.values()
-    ends = {count for _, lines in filled.values() for _, count in lines or [(0, 0)]}
-    waits = HARNESSES[problem.upstream].unit == "time" and ends != {samples}
-    return replace(reference, constant_passes=constant_passes, is_timed_by_outputs=waits)
+    time_s = min(settings.verilog_timeout_s, max(_SHORTEST_FILL_S, _TIMES_THE_REFERENCE * ended.cpu_s))
+    brief = settings.model_copy(update={"verilog_timeout_s": time_s})
+    return VerilogReference(samples, **report["measured"], guarded=guarded), brief
+
+
+_Filled = dict[str, tuple[Status, list[tuple[int, int]]]]
+
+
+def _filled(problem: Problem, reference: VerilogReference, settings: Execution, server: ForkServer) -> _Filled:
+    return {fill: _run_filled(fill, problem, reference, settings, server) for fill in _FILLS}
+
+
+def _passes(filled: _Filled, fill: str) -> bool:
+    status, _ = filled[fill]
+    return status is Status.PASSED
 
 
 def _run_filled(
@@ -131,11 +171,17 @@ def _run_filled(
 
 
 def _run_hardened(
-    server: ForkServer, problem: Problem, program: str, settings: Execution, reference: VerilogReference | None
+    server: ForkServer,
+    problem: Problem,
+    program: str,
+    settings: Execution,
+    reference: VerilogReference | None,
+    guarded: tuple[str, ...] = (),
 ) -> Ended:
     # Two secrets: names can be printed by the simulation (%m), so the verdict line must not be led by one of them.
     nonce, marker = secrets.token_hex(8), f"{secrets.token_hex(16)} "
-    bench = harden(problem.tests, problem.entry_point, nonce, marker)
+    outputs = tuple(reference.guarded) if reference else guarded
+    bench = harden(problem.tests, problem.entry_point, nonce, marker, outputs)
     # The tests come first even where upstream compiles them last: no directive of the completion may reach them. Nor
     # may it inherit their time scale then.
     own_directives = "`resetall\n" if HARNESSES[problem.upstream].program_first else ""

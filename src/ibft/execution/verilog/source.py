@@ -23,6 +23,14 @@ _COUNT_MISMATCH = re.compile(r"\bstats1\.errors\+\+;")
 # RTLLM's testbenches end with one of two prints in the open: `===Your Design Passed===`, or what failed in such bars.
 _OPEN_PRINT = re.compile(r'\$display\s*\(\s*"\s*=+([^"\n]*)"[^;]*\)\s*;')
 _DONE = "Your Design Passed"
+# A function of the testbench that is always true, and counts how often its argument is undefined.
+_DEFINED, _UNDEFINED = f"defined_{_NONCE}", f"undefined_{_NONCE}"
+_COUNTING = f"""
+integer {_UNDEFINED} = 0;
+function {_DEFINED}(input value);
+begin {_DEFINED} = 1; if ($time > 0 && value === 1'bx) {_UNDEFINED} = {_UNDEFINED} + 1; end
+endfunction
+"""
 
 
 @dataclass(frozen=True)
@@ -81,16 +89,19 @@ def _functions(text: str) -> set[str]:
     return {tokens[-1] for tokens in ends if "function" in tokens[:-1] and re.match(r"\w", tokens[-1])}
 
 
-def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
+def harden(tests: str, module: str, nonce: str, marker: str, guarded: tuple[str, ...] = ()) -> Testbench:
     """Rename what the testbench declares, mark its verdict line, and let it stop at the first mismatch.
 
     Stopping early changes no verdict: upstream's counter only ever grows, and any mismatch fails the completion.
+
+    Args:
+        guarded: outputs of `module` that must be defined whenever a condition of the testbench reads them.
 
     Raises:
         UnusableTestbenchError: there is no one module above the others, no verdict line, or not one instance of
             `module` whose connections are spelt out.
     """
-    form = _form(tests, module)
+    form = _form(tests, module, guarded)
 
     def filled(text: str) -> str:
         return text.replace(_NONCE, nonce).replace(_MARKER, marker)
@@ -99,7 +110,7 @@ def harden(tests: str, module: str, nonce: str, marker: str) -> Testbench:
 
 
 @functools.lru_cache(_REMEMBERED)
-def _form(tests: str, module: str) -> Testbench:
+def _form(tests: str, module: str, guarded: tuple[str, ...]) -> Testbench:
     """The hardened testbench with places for what is drawn anew for each run; the rest is the same for all samples."""
     bare = blanked(tests)
     names = own_names(tests, module)
@@ -110,7 +121,13 @@ def _form(tests: str, module: str) -> Testbench:
     ((instance, connections),) = instances
     if re.search(r"\.\s*\*", connections):
         raise UnusableTestbenchError(f"its tests connect {module} by .*, so it could ask for any signal of theirs")
-    text = _marked(_renamed(tests, {name: f"{name}_{_NONCE}" for name in names}))
+    nets = [
+        net
+        for port in guarded
+        for net in re.findall(rf"\.\s*{re.escape(port)}\s*\(\s*([A-Za-z_]\w*)\s*\)", connections)
+    ]
+    watched = _watched(tests, root, nets) if nets else tests
+    text = _marked(_renamed(watched, {name: f"{name}_{_NONCE}" for name in names}), _UNDEFINED if nets else "0")
     # The program that follows must not see the macros, which may hold the new names.
     text += "".join(f"\n`undef {macro}" for macro in re.findall(r"`define\s+(\w+)", bare))
     return Testbench(text, f"{root}_{_NONCE}", f"{instance}_{_NONCE}", _MARKER)
@@ -127,10 +144,34 @@ def _root(bare: str) -> str:
     return above[0]
 
 
-def _marked(text: str) -> str:
+def _watched(tests: str, root: str, nets: list[str]) -> str:
+    """Let the module `root` count how often a condition of an `if` reads one of `nets` while it is undefined.
+
+    To an `if`, an undefined output is as good as a false one: where `if (!equal) error = 1;` is the test, it passes. At
+    time 0 nothing has been set yet, so such reads do not count.
+    """
+    bare = blanked(tests)
+    header = re.search(rf"\bmodule\s+{root}\b[^;]*;", bare)
+    start = header.end() if header else 0
+    read = re.compile(rf"\b(?:{'|'.join(nets)})\b")
+    parts, last = [tests[:start], _COUNTING], start
+    for found in re.finditer(rf"\bif\s*({_PARENTHESES})", bare):
+        if found.start() >= start and (seen := sorted(set(read.findall(found[1])))):
+            parts += [
+                tests[last : found.start(1)],
+                f"({_DEFINED}(^{{{', '.join(seen)}}}) && ",
+                tests[found.start(1) : found.end(1)],
+                ")",
+            ]
+            last = found.end(1)
+    return "".join([*parts, tests[last:]])
+
+
+def _marked(text: str, more: str) -> str:
     """Let the verdict line of a testbench be led by a marker, in VerilogEval's form whichever its own is.
 
     A testbench that only says whether a design passed counts the time units until it says so, in place of samples.
+    `more` is an expression for what counts as mismatches besides.
     """
     if _VERDICT in text:
         text = _COUNT_MISMATCH.sub("begin stats1.errors++; $finish; end", text)
@@ -138,7 +179,10 @@ def _marked(text: str) -> str:
     if _DONE not in text:
         raise UnusableTestbenchError(f'its tests print neither "Mismatches: E in N samples" nor "{_DONE}"')
     return _OPEN_PRINT.sub(
-        lambda found: f'$display("{_MARKER}Mismatches: {int(_DONE not in found[1])} in %0d samples", $time);', text
+        lambda found: (
+            f'$display("{_MARKER}Mismatches: %0d in %0d samples", {int(_DONE not in found[1])} + {more}, $time);'
+        ),
+        text,
     )
 
 

@@ -1,0 +1,143 @@
+"""Estimands of the experiment with known membership: differences of held-out NLL, paired by example and seed.
+
+Two bases differ only in which examples they were shown. What their arms differ by after fine-tuning, less what the
+bases differed by before, is the barrier. What a method gains over FT on the exposed base, less what it gains on the
+twin, is specific to the barrier: a method that helps both alike is a regulariser.
+
+Everything is in nats per token of held-out responses. Above 0 means worse: a barrier, or a method that harms.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ibft.config.sections import REFERENCE
+from ibft.runtime.errors import UserError
+from ibft.statistics.holm import holm
+from ibft.statistics.paired import paired_test
+
+Reals = NDArray[np.float64]
+
+BEFORE = "base"  # the method that leaves a base as it is
+
+
+class Arm(NamedTuple):
+    """A method, and the dataset that it fine-tunes on."""
+
+    dataset: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Twins:
+    """NLL of held-out examples, [examples, seeds], by arm: from the base that was shown the members, and its twin."""
+
+    exposed: Mapping[Arm, Reals]
+    control: Mapping[Arm, Reals]
+
+    def contrast(self, arm: Arm, reference: Arm) -> Reals:
+        """Return what `arm` differs from `reference` by on the exposed base, less the same on its twin."""
+        return (self.exposed[arm] - self.exposed[reference]) - (self.control[arm] - self.control[reference])
+
+
+def estimands(twins: Twins, dataset: str) -> pd.DataFrame:
+    """Estimate every contrast of the arms: rows of table ESTIMANDS but for the held-out dataset.
+
+    Args:
+        dataset: members and others; the arms FT and base on it are what others are compared with.
+
+    Raises:
+        UserError: one of these two is missing.
+    """
+    rows = [_estimated(*contrast) for contrast in _contrasts(twins, dataset)]
+    return pd.DataFrame(rows)
+
+
+def with_corrected_tests(estimated: pd.DataFrame, primary: str) -> pd.DataFrame:
+    """Add `primary` and `p_holm` to rows of ESTIMANDS: the barrier on dataset `primary` stands, the rest is corrected.
+
+    The gap before fine-tuning is no finding, but what the barrier is measured from.
+    """
+    is_primary = (estimated["estimand"] == "barrier") & (estimated["measured_on"] == primary)
+    others = ~is_primary & (estimated["estimand"] != "gap before")
+    p_holm = pd.Series(np.nan, index=estimated.index)
+    p_holm[others] = holm(estimated.loc[others, "p_value"].to_numpy(np.float64))
+    return estimated.assign(primary=is_primary, p_holm=p_holm)
+
+
+def _contrasts(twins: Twins, dataset: str) -> Iterator[tuple[str, Arm, str, Reals]]:
+    """Yield the name of an estimand, its arm, the base that it is on, and its differences [examples, seeds]."""
+    before, reference = Arm(dataset, BEFORE), Arm(dataset, REFERENCE)
+    for arm in (before, reference):
+        if arm not in twins.exposed or arm not in twins.control:
+            raise UserError(f"the barrier needs the NLL of {arm.method} on {dataset}, from both bases: rerun Snakemake")
+    yield "gap before", before, "both", twins.exposed[before] - twins.control[before]
+    yield "barrier", reference, "both", twins.contrast(reference, before)
+    for arm in twins.exposed:
+        if arm.method == BEFORE or arm == reference:
+            continue
+        yield "against FT", arm, "exposed", twins.exposed[arm] - twins.exposed[reference]
+        yield "against FT", arm, "control", twins.control[arm] - twins.control[reference]
+        yield "specific", arm, "both", twins.contrast(arm, reference)
+
+
+def _estimated(estimand: str, arm: Arm, base: str, differences_ES: Reals) -> dict[str, object]:
+    tested = paired_test(differences_ES[..., None])
+    return {
+        "estimand": estimand,
+        "arm_dataset": arm.dataset,
+        "arm_method": arm.method,
+        "base": base,
+        "estimate": float(tested.mean_M[0]),
+        "low": float(tested.low_M[0]),
+        "high": float(tested.high_M[0]),
+        "p_value": float(tested.p_M[0]),
+        "examples": differences_ES.shape[0],
+        "seeds": differences_ES.shape[1],
+    }
+
+
+def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
+    """Arrange the NLL of one held-out dataset by base and arm.
+
+    Args:
+        nll: columns model, dataset, method, seed, example_id, nll.
+
+    Raises:
+        UserError: the two bases were not measured with the same arms, seeds and examples.
+    """
+    cubes: dict[str, dict[Arm, Reals]] = {exposed: {}, control: {}}
+    ids = sorted(nll["example_id"].unique())
+    for (model, dataset, method), of_arm in nll.groupby(["model", "dataset", "method"], sort=False):
+        wide_ES = of_arm.pivot(index="example_id", columns="seed", values="nll").reindex(ids)
+        if model in cubes:
+            cubes[model][Arm(str(dataset), str(method))] = wide_ES.to_numpy(np.float64)
+    shapes = [{arm: values.shape for arm, values in cube.items()} for cube in cubes.values()]
+    whole = all(np.isfinite(values).all() for cube in cubes.values() for values in cube.values())
+    if shapes[0] != shapes[1] or not whole:
+        raise UserError(f"the arms of {exposed} and {control} were measured on different examples: rerun Snakemake")
+    return Twins(cubes[exposed], cubes[control])
+
+
+def found(primary: Mapping[Hashable, Any]) -> str:
+    """Say in words whether a barrier was found, from the primary row of ESTIMANDS."""
+    estimate, low, high = (float(primary[name]) for name in ("estimate", "low", "high"))
+    seeds = int(primary["seeds"])
+    trained = f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared"
+    over = f"{int(primary['examples'])} examples, {trained}"
+    if not np.isfinite(low):
+        return f"Whether there is a barrier cannot be decided: {estimate:+.3f} nats per token ({over})."
+    measured = f"{estimate:+.3f} nats per token (95% interval {low:+.3f} to {high:+.3f}; {over})"
+    if low > 0:
+        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
+    if high < 0:
+        return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
+    return (
+        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
+        f"from its twin by {measured}. A barrier above {high:.3f} nats per token is not compatible with this run, a "
+        "smaller one is."
+    )

@@ -1,0 +1,71 @@
+"""The configurations that `ibft init` and `ibft audit` write: whole, checked, and named after what they are about."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from ibft.commands import audit
+from ibft.commands.starter import as_name, benchmark_of, data_of, model_of, training_config
+from ibft.config.loading import is_complete, load_file, read_yaml
+from ibft.graph import Graph
+from ibft.runtime.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("path:data/rows.jsonl.gz", "rows"),
+        ("data/*.jsonl", "mine"),
+        ("hub:OWNER/My-Data.v2", "My-Data.v2"),
+        ("./my model/", "my-model"),
+        ("no.json", "my-no"),
+        ("7.csv", "my-7"),
+        ("données/é.json", "mine"),
+    ],
+)
+def test_a_source_gives_a_name_that_a_configuration_takes(text: str, name: str) -> None:
+    assert as_name(text) == name
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"num_hidden_layers": 3}')
+    rows = [{"prompt": f"question {number}", "completion": "answer"} for number in range(30)]
+    (tmp_path / "no.json").write_text(json.dumps(rows))
+    (tmp_path / "problems.jsonl").write_text('{"entry_point": "f"}\n')
+    return tmp_path
+
+
+def test_the_configuration_of_init_is_whole_and_says_what_it_is_about(folder: Path) -> None:
+    found = [benchmark_of("problems.jsonl"), benchmark_of("rtl-mini")]
+    text = training_config(model_of("./model", None), data_of("no.json", "python"), found, 20)
+    (folder / "c.yaml").write_text(text)
+    config = load_file(folder / "c.yaml")
+    assert is_complete(read_yaml(folder / "c.yaml"))
+    assert (config.models["model"].layers, config.datasets["my-no"].examples) == (3, 20)
+    assert {name: entry.language for name, entry in config.benchmarks.items()} == {
+        "problems": "python",
+        "rtl-mini": "verilog",
+    }
+
+
+@pytest.mark.parametrize(
+    ("language", "reference", "same_domain"), [("python", "fictitious-authors", False), ("verilog", "rtl", True)]
+)
+def test_an_audit_compares_with_what_it_can(folder: Path, language: str, reference: str, same_domain: bool) -> None:
+    parser = argparse.ArgumentParser()
+    audit.add_parser(parser.add_subparsers())
+    asked = ["audit", "--model", "./model", "--data", "no.json", "--language", language]
+    (folder / "c.yaml").write_text(audit.configuration(parser.parse_args(asked)))
+    graph = Graph(load_file(folder / "c.yaml"))
+    assert graph.config.memorization.reference == reference
+    assert graph.write_audit("model", "my-no").same_domain == same_domain
+    assert graph.config.datasets["my-no"].examples is None  # there are fewer than an audit draws
+    assert graph.audits() == ["audit/audit/model/my-no.html"]
+    (folder / "no.json").write_text('[{"prompt": "a", "completion": "b"}]')
+    with pytest.raises(UserError, match=r"no\.json holds 1 usable examples; an audit compares 20 or more"):
+        audit.configuration(parser.parse_args(asked))
