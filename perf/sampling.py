@@ -83,7 +83,7 @@ def print_rate(way: str, cost: dict[str, float]) -> None:
 def engine_way(arguments: argparse.Namespace) -> dict[str, float]:
     use_threads(arguments.threads)
     settings = Sampling(engine=arguments.way, batch_size=arguments.batch_size)
-    engine = open_engine(settings, arguments.model, None, precision="float32", threads=arguments.threads)
+    engine = open_engine(settings, arguments.model, None, precision="float32", threads=arguments.threads, longest=4096)
     group = Group(list(prompts(engine, arguments)), decoding(engine, arguments))
     if arguments.way == "transformers":  # weights are loaded with the first prompt
         list(engine.sample([Group(group.prompts[:1], Decoding(0.0, 1.0, 1, (), ()))]))

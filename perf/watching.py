@@ -23,9 +23,10 @@ from ibft.store.schemas import EXAMPLES
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
 from ibft.training.fused_lora import fuse_lora
-from ibft.training.loop import is_watched, prepare, take_step
+from ibft.training.loop import is_watched
 from ibft.training.model import IBModel
 from ibft.training.recipe import Recipe, make_bottleneck
+from ibft.training.step import Stepper
 from ibft.training.watch import GradientWatch, shares_and_cosine
 
 BATCH = 4
@@ -47,16 +48,15 @@ def main(arguments: argparse.Namespace) -> None:
     method = Method(kind="ibft", normalize_hidden=True)
     ib_model = IBModel(model, make_bottleneck(model, Recipe(method, layer, "chat", settings, seed=0)))
     fuse_lora(model)
-    backend = TorchBackend(ib_model, settings, ALONE)
+    stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, pad_token=0, world=ALONE)
     ib_model.train()
     seconds: dict[bool, list[float]] = {False: [], True: []}
     with packed_attention(model):
         for turn in range(arguments.repeats + 1):
             chosen = examples[turn * BATCH : (turn + 1) * BATCH]
-            shares, counts = prepare(chosen, settings, ib_model, 0, ALONE)
             for watched in (False, True):
                 watch, started = GradientWatch(ib_model) if watched else None, time.process_time()
-                take_step(backend, shares, counts, (0, turn), 1e-4, ALONE, watch)
+                stepper.take(chosen, (0, turn), 1e-4, watch=watch).read(turn)
                 if watch:
                     shares_and_cosine(watch.gradients(ALONE))
                 if turn:  # the first warms up

@@ -24,7 +24,7 @@ rule trace_tokens:
             wildcards.model, wildcards.dataset
         ).as_json(),
     shell:
-        'python "$IBFT_SCRIPTS/trace_tokens.py" --job {params.job:q} --model {input.model:q}'
+        '{resources.launcher} "$IBFT_SCRIPTS/trace_tokens.py" --job {params.job:q} --model {input.model:q}'
         " --examples {input.examples:q} --threads {threads} --output {output.traces:q} --log {log:q}"
 
 

@@ -63,7 +63,7 @@ rule measure_nll:
             GRAPH.measured_on(wildcards.model, wildcards.dataset)
         ),
     shell:
-        'python "$IBFT_SCRIPTS/measure_nll.py" --job {params.job:q} --model {input.model:q}'
+        '{resources.launcher} "$IBFT_SCRIPTS/measure_nll.py" --job {params.job:q} --model {input.model:q}'
         " --adapter {input.adapter:q} --examples {params.examples} --threads {threads}"
         " --output {output.nll:q} --log {log:q}"
 

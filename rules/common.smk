@@ -63,10 +63,22 @@ scattergather:
 FIRST = 1
 ALONE = dict(model_slots=1000)  # as many as profiles/default has
 SMALL_JOB = dict(mem_mb=lambda wildcards, attempt: 2000 * attempt, runtime=60)
+
+
+# `python` on so many GPUs of this machine, which no other job has meanwhile; on none, none is seen.
+def on_gpus(count):
+    return (
+        f"python -m ibft.runtime.gpus {count} -- python"
+        if count
+        else "env CUDA_VISIBLE_DEVICES= python"
+    )
+
+
 MODEL_JOB = dict(
     mem_mb=lambda wildcards, attempt: CONFIG.compute.memory_mb * attempt,
     runtime=lambda wildcards, attempt: CONFIG.compute.runtime_min * attempt,
     gpu=CONFIG.compute.gpus,
+    launcher=on_gpus(CONFIG.compute.gpus),
     model_slots=1,
 )
 

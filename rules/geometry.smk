@@ -22,6 +22,6 @@ rule measure_geometry:
         code=code_of("measure_geometry.py"),
         job=lambda wildcards: GRAPH.measure_geometry(wildcards.model).as_json(),
     shell:
-        'python "$IBFT_SCRIPTS/measure_geometry.py" --job {params.job:q} --model {input.model:q}'
+        '{resources.launcher} "$IBFT_SCRIPTS/measure_geometry.py" --job {params.job:q} --model {input.model:q}'
         " --adapter {input.adapter:q} --examples {input.examples:q} --memorization {input.memorization:q}"
         " --threads {threads} --output {output.geometry:q} --log {log:q}"

@@ -22,7 +22,7 @@ rule score_gradients:
             GRAPH.score_gradients(wildcards.model, wildcards.dataset).as_json()
         ),
     shell:
-        'python "$IBFT_SCRIPTS/score_gradients.py" --job {params.job:q} --model {input.model:q}'
+        '{resources.launcher} "$IBFT_SCRIPTS/score_gradients.py" --job {params.job:q} --model {input.model:q}'
         " --examples {input.examples:q} --shard {wildcards.scatteritem}"
         " --threads {threads} --output {output.scores:q} --log {log:q}"
 

@@ -21,7 +21,7 @@ rule score_memorization:
         code=code_of("score_memorization.py"),
         job=lambda wildcards: GRAPH.score_memorization(wildcards.model).as_json(),
     shell:
-        'python "$IBFT_SCRIPTS/score_memorization.py" --job {params.job:q} --model {input.model:q}'
+        '{resources.launcher} "$IBFT_SCRIPTS/score_memorization.py" --job {params.job:q} --model {input.model:q}'
         " --adapter {input.adapter:q} --examples {input.examples:q} --shard {wildcards.scatteritem}"
         " --threads {threads} --output {output.scores:q} --log {log:q}"
 

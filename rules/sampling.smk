@@ -46,7 +46,7 @@ for name, experiment in CONFIG.experiments.items():
             ),
             benchmarks=list(experiment.benchmarks),
         shell:
-            'python "$IBFT_SCRIPTS/sample.py" --job {params.job:q} --model {input.model:q} --adapter {input.adapter:q}'
+            '{resources.launcher} "$IBFT_SCRIPTS/sample.py" --job {params.job:q} --model {input.model:q} --adapter {input.adapter:q}'
             " --benchmarks {params.benchmarks:q} --problems {input.problems:q}"
             " --threads {threads} --outputs {output.samples:q} --log {log:q}"
 

@@ -1,10 +1,10 @@
 # LoRA fine-tuning: FT and IB-FT, on all examples or on a selection.
 
 # A launcher decides how training runs, not what comes out: as a resource it reruns nothing, as `params` would.
-LAUNCHER = (
-    "python"
+LAUNCHER = on_gpus(GRAPH.training_gpus()) + (
+    ""
     if CONFIG.compute.processes == 1
-    else f"python -m torch.distributed.run --standalone --nproc-per-node {CONFIG.compute.processes} --"
+    else f" -m torch.distributed.run --standalone --nproc-per-node {CONFIG.compute.processes} --"
 )
 
 
@@ -30,8 +30,8 @@ rule train:
         **(
             MODEL_JOB
             | dict(
-                gpu=CONFIG.compute.gpus
-                and max(CONFIG.compute.gpus, CONFIG.compute.processes),
+                mem_mb=lambda wildcards, attempt: GRAPH.training_memory_mb() * attempt,
+                gpu=GRAPH.training_gpus(),
                 checkpoint_steps=CONFIG.compute.checkpoint_steps,
                 launcher=LAUNCHER,
                 options=shlex.join(GRAPH.training_options()),

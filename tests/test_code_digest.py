@@ -48,8 +48,8 @@ def changed_by(root: Path, file: str, old: str, new: str) -> set[str]:
 
 
 def test_an_edit_reaches_the_scripts_that_import_it_and_no_other(copy_of_the_sources: Path) -> None:
-    append(copy_of_the_sources / "src" / "ibft" / "training" / "loop.py", "\nADDED = 0\n")
-    changed = changed_by(copy_of_the_sources, "training/loop.py", "ADDED = 0", "ADDED = 1")
+    append(copy_of_the_sources / "src" / "ibft" / "training" / "step.py", "\nADDED = 0\n")
+    changed = changed_by(copy_of_the_sources, "training/step.py", "ADDED = 0", "ADDED = 1")
     assert changed == {"train.py", "score_gradients.py"}  # GraNd warms its adapters up by the same step
 
 

@@ -283,6 +283,15 @@ class Graph:
             seed=variant.seed,
         )
 
+    def training_gpus(self) -> int:
+        """Count the GPUs of a training job: at least one for each process, where jobs run on GPUs at all."""
+        compute = self.config.compute
+        return max(compute.gpus, compute.processes) if compute.gpus else 0
+
+    def training_memory_mb(self) -> int:
+        """Return the memory of a training job, each process of which holds the weights."""
+        return self.config.compute.memory_mb * self.config.compute.processes
+
     def training_options(self) -> list[str]:
         """Return the options of the training command that change no result."""
         compute = self.config.compute

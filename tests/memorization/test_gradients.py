@@ -11,9 +11,12 @@ from torch.nn.functional import cross_entropy, one_hot
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.sections import Gradients, LoRA, Training
+from ibft.gradients import grand
+from ibft.gradients.frugal import autocast_within, frugal_passes
 from ibft.gradients.grand import GradientScoring, score_gradients
 from ibft.gradients.lora_gradients import example_gradients, lora_linears
 from ibft.gradients.warm_up import fresh_adapter, warm_up
+from ibft.models.architecture import layers
 from ibft.models.encoding import EncodedExample
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
@@ -108,6 +111,51 @@ def test_warming_up_lowers_the_loss_and_parts_do_not_change_it(tiny: Tiny, texts
             errors.append(example_gradients(tiny[0], texts, "mean")[1])
     assert errors[0].mean() < start.mean() - 0.01
     torch.testing.assert_close(errors[0], errors[1], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_frugal_passes_give_the_same_and_keep_less(
+    dtype: torch.dtype, model: PreTrainedModel, texts: list[EncodedExample]
+) -> None:
+    expected = torch.stack(example_gradients(model, texts, "mean"))
+    for name, parameter in model.named_parameters():
+        if "lora_" not in name:
+            parameter.data = parameter.data.to(dtype)
+
+    def kept_and_scores() -> tuple[int, torch.Tensor]:
+        kept = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal kept
+            kept += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            hidden_BTD = model.get_decoder()(torch.arange(64)[None], use_cache=False).last_hidden_state
+        del hidden_BTD
+        return kept, torch.stack(example_gradients(model, texts, "mean"))
+
+    plain, _ = kept_and_scores()
+    with frugal_passes(model, on_cpu=True), autocast_within(model):
+        frugal, found = kept_and_scores()
+    assert frugal < plain / 4
+    torch.testing.assert_close(found, expected, rtol=1e-6 if dtype == torch.float32 else 0.05, atol=1e-6)
+    assert not any("forward" in vars(layer) for layer in layers(model))
+
+
+def test_a_batch_that_a_gpu_does_not_hold_is_scored_in_parts(
+    model: PreTrainedModel, texts: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = dict(enumerate(texts))
+    whole = grand._score_batch(model, batch, Gradients(), 4096)
+
+    def small(model: PreTrainedModel, texts: list[EncodedExample], reduction: str) -> object:
+        if len(texts) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return example_gradients(model, texts, reduction)
+
+    monkeypatch.setattr(grand, "example_gradients", small)
+    np.testing.assert_allclose(grand._score_batch(model, batch, Gradients(), 4096), whole, rtol=1e-5)
 
 
 def scoring(**settings: object) -> GradientScoring:

@@ -149,7 +149,7 @@ def ib_ft(family: str) -> float:
     ib_head = IBHead(WIDTH, BOTTLENECK, normalize_hidden=True)
     found, batch, counts = _loss(family, Bottleneck(ib_head, _SETTINGS, LAYER))
     scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, "response")
-    noise_NZ = draw_noise(batch, scope_BT, BOTTLENECK, torch.float32, _STEP)
+    noise_NZ = draw_noise(batch, scope_BT, BOTTLENECK, torch.empty(0), _STEP)
     ce, kl, ce_ib = _objective(reference(family), ib_head, noise_NZ, counts.response)
     total = ce + _SETTINGS.alpha * (kl + _SETTINGS.beta * ce_ib)
     return furthest(torch.stack([found.total, found.ce, found.kl, found.ce_ib]), torch.stack([total, ce, kl, ce_ib]))

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from ibft.config.loading import load_file
-from ibft.plan.assumptions import BYTES_PER_COMPLETION
+from ibft.plan.assumptions import BYTES_PER_COMPLETION, START_S, VLLM_START_S
+from ibft.plan.cards import known_card
 from ibft.plan.estimate import CostModel, corrections
 from ibft.plan.jobs import Job
 from ibft.plan.reasons import in_words
+from ibft.plan.schedule import critical_path, wall_seconds
 from tests.conftest import REPOSITORY
 
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -29,7 +31,7 @@ def test_training_on_fewer_examples_costs_less_in_proportion(model: CostModel) -
     origen = {"model": "codellama-7b-instruct", "dataset": "origen"}
     whole = model.cost(job("train", method="ft", **origen)).seconds
     most = model.cost(job("train", method="ft-mink-sweep-keep0.6", **origen)).seconds
-    start = 20 + 2 * 7e9 / 1e9
+    start = START_S + 2 * 7e9 / 1e9
     assert most - start == pytest.approx(0.6 * (whole - start))
 
 
@@ -40,7 +42,7 @@ def test_a_gpu_is_worth_many_cores_and_two_are_worth_twice_one(model: CostModel)
 
 def test_sampling_costs_one_start_and_every_token_of_every_benchmark_and_trial(model: CostModel) -> None:
     origen = {"model": "codellama-7b-instruct", "dataset": "origen", "temperature": "0.2"}
-    start = 20 + 2 * 7e9 / 1e9
+    start = START_S + VLLM_START_S + 2 * 7e9 / 1e9
     one, five = (
         Job("sample_origen", {**OF_A_TRAINING, **origen}, tuple(map(str, range(2 * trials))), None, "", 8, 1)
         for trials in (1, 5)
@@ -48,6 +50,79 @@ def test_sampling_costs_one_start_and_every_token_of_every_benchmark_and_trial(m
     assert model.cost(five).seconds - start == pytest.approx(5 * (model.cost(one).seconds - start))
     completions = (model.problems("eval-human") + model.problems("eval-machine")) * 10
     assert model.cost(one).disk == completions * BYTES_PER_COMPLETION
+
+
+def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tmp_path: Path) -> None:
+    config = load_file(REPOSITORY / "config" / "paper.yaml")
+    training = {"model": "codellama-7b-instruct", "dataset": "origen", "method": "ft"}
+    tokens = 3 * 222_075 * (400 + 36)
+    for card, flops in (("A100", 312e12), ("H100", 989e12)):
+        seconds = CostModel(config, tmp_path, card).cost(job("train", **training)).seconds
+        assert seconds - START_S - 14 == pytest.approx(4 * 7e9 * tokens / (0.3 * flops))
+
+
+def test_a_base_model_writes_on(model: CostModel) -> None:
+    seconds = {
+        method: model.cost(job("sample_evol", method=method, temperature="0.2")).seconds for method in ("base", "ft")
+    }
+    assert seconds["base"] > 1.5 * seconds["ft"] - START_S - VLLM_START_S - 14
+
+
+@pytest.mark.parametrize(
+    ("name", "card"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "A100"),
+        ("NVIDIA H100 PCIe", "H100 PCIe"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA L4", "L4"),
+        ("GeForce GT 710", None),
+    ],
+)
+def test_cards_are_known_by_what_the_driver_calls_them(name: str, card: str | None) -> None:
+    assert known_card(name) == card
+
+
+def chained(number: int, gpus: int, *needs: int) -> Job:
+    inputs = tuple(f"out/{need}" for need in needs)
+    return Job(f"rule{number}", {}, (f"out/{number}",), None, "", 1, gpus, inputs=inputs)
+
+
+def test_wall_time_follows_the_longest_chain_and_the_cards() -> None:
+    jobs = [chained(0, 0), *(chained(n, 1, 0) for n in range(1, 5)), chained(5, 0, 1, 2), chained(6, 0, 5)]
+    seconds = [1.0, 10.0, 10.0, 10.0, 10.0, 5.0, 2.0]
+    assert critical_path(jobs, seconds) == 18
+    assert wall_seconds(jobs, seconds, 100) == 18
+    # Two cards: the two that others wait for go first, and what follows them runs beside the other two.
+    assert wall_seconds(jobs, seconds, 2) == 21
+    assert wall_seconds(jobs, seconds, 1) == 41
+    assert wall_seconds([], [], 3) == 0
+
+
+# Seconds of a job, as the header of config/config.yaml states them, measured on one core of a Xeon.
+MEASURED = {
+    "train": ([("rtl", "ft"), ("rtl", "ibft"), ("python-stdlib", "ft")], 100 + 100 + 75),
+    "sample_verilog": ([("rtl", "base"), ("rtl", "ft"), ("rtl", "ibft")], 160 + 65 + 65),
+    "sample_python": ([("python-stdlib", "base"), ("python-stdlib", "ft"), ("python-stdlib", "ibft")], 120),
+    "score_gradients": ([("rtl", "base")], 115),
+    "score_memorization": ([("rtl", "base"), ("rtl", "ft")], 60),
+    "measure_geometry": ([("rtl", "base")], 17),
+}
+
+
+@pytest.mark.parametrize("rule", MEASURED)
+def test_a_stage_of_the_embedded_default_is_estimated_within_half_as_much_again(rule: str, tmp_path: Path) -> None:
+    model = CostModel(load_file(REPOSITORY / "config" / "config.yaml"), tmp_path)
+    pairs, measured = MEASURED[rule]
+    outputs = tuple(f"trial{n}" for n in range(2)) if rule.startswith("sample") else ("out",)
+    jobs = [Job(rule, _wildcards(dataset, method), outputs, None, "", 1, 0) for dataset, method in pairs]
+    estimated = sum(model.cost(each).seconds for each in jobs)
+    assert measured / 1.5 < estimated < measured * 1.5
+
+
+def _wildcards(dataset: str, method: str) -> dict[str, str]:
+    own = {"model": "smollm2-135m", "dataset": dataset, "method": method, "seed": "0"}
+    return own | {"scatteritem": "1-of-1", "temperature": "0.2"}
 
 
 def test_a_prepared_data_set_counts_with_its_rows(model: CostModel, tmp_path: Path) -> None:

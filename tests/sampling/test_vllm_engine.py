@@ -45,7 +45,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vllm(model: Path) -> Engine:
-    return VllmEngine(model, None, merge=False, precision="float32", threads=1)
+    return VllmEngine(model, None, merge=False, precision="float32", threads=1, longest=1024)
 
 
 @pytest.fixture(scope="module")

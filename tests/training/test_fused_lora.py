@@ -43,6 +43,29 @@ def test_half_precision_is_followed() -> None:
     assert {gradient.dtype for gradient in gradients} == {torch.float32}
 
 
+def test_half_precision_follows_each_update() -> None:
+    """Also in a second pass before the backward pass of the first."""
+    model = make_tiny_llama(64)
+    add_lora(model.requires_grad_(False), LoRA(rank=4, dropout=0.0)).train()
+    fuse_lora(model)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.1, fused=True)
+
+    def logits() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            found: Tensor = model(TOKENS_BT).logits
+        return found
+
+    before = logits()
+    torch.testing.assert_close(logits(), before, rtol=0, atol=0)
+    before.logsumexp(-1).sum().backward()
+    optimizer.step()
+    after = logits()
+    assert not torch.equal(after, before)
+    fuse_lora(model)
+    torch.testing.assert_close(logits(), after, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_gradients_with_dropout_are_the_derivatives(bias: bool) -> None:
     draw = torch.Generator().manual_seed(1)
@@ -53,7 +76,7 @@ def test_gradients_with_dropout_are_the_derivatives(bias: bool) -> None:
 
     def layer(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
         torch.manual_seed(7)
-        return _LoraLinear.apply(x, w, offset, a, b, 1.5, 0.4)
+        return _LoraLinear.apply(x, w, offset, a, b, a.detach(), b.detach(), 1.5, 0.4)
 
     assert torch.autograd.gradcheck(layer, [tensor.requires_grad_() for tensor in (x, a, b)])
 
@@ -62,6 +85,8 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     assert _draw_dropped(torch.empty(1001, 999), 0.05).double().mean().item() == pytest.approx(0.05, abs=1e-3)
     ones, zero = torch.ones(20_000, 8), torch.zeros(1, 8)
-    y = _LoraLinear.apply(ones, zero, None, torch.ones(1, 8), torch.ones(1, 1), 2.0, 0.25)
+    y = _LoraLinear.apply(
+        ones, zero, None, torch.ones(1, 8), torch.ones(1, 1), torch.ones(1, 8), torch.ones(1, 1), 2.0, 0.25
+    )
     assert y.mean().item() == pytest.approx(16, rel=0.01)
     assert set((y / (2 / 0.75)).round().int().flatten().tolist()) <= set(range(9))

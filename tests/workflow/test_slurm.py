@@ -38,7 +38,9 @@ from snakemake_executor_plugin_slurm import Executor
 Executor.next_seconds_between_status_checks = property(lambda _: {0}, lambda *_: None)
 runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
 """
+# The GPUs that SLURM gives are made up, so that jobs are not told that they were promised any.
 UNSTEADY_PYTHON = """#!/bin/sh
+unset IBFT_GPUS
 case "$1" in
     */train.py) [ -e "{0}/fail-training" ] && rm "{0}/fail-training" && exit 1 ;;
     */execute.py) [ -e "{0}/fail-judging" ] && exit 1

@@ -35,6 +35,7 @@ def described(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule": job["rule_name"],
         "wildcards": dict(job["wildcards"]),
+        "inputs": [str(path) for path in job["input"]],
         "outputs": [str(path) for path in job["output"]],
         "benchmark": str(job["benchmark"]) if job["benchmark"] else None,
         "reason": job["reason"],

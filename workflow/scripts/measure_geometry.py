@@ -16,6 +16,7 @@ from ibft.geometry.pairs import angles, distances, draw_pairs
 from ibft.geometry.states import pooled_states
 from ibft.models.encoding import encode_plain
 from ibft.models.loading import load_model, use_threads
+from ibft.models.pass_memory import tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 from ibft.store.manifests import folder_of
@@ -49,7 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
 
     model, tokenizer = load_model(arguments.model, arguments.adapter, job.precision, merge=True)
     texts = encode_plain(tokenizer, questions(drawn), drawn["response"], job.max_length)
-    states = pooled_states(model, [text.ids for text in texts], job.layer, settings.pooling, job.batch_tokens)
+    in_pass = tokens_of_pass(job.batch_tokens, model, "memorization")
+    states = pooled_states(model, [text.ids for text in texts], job.layer, settings.pooling, in_pass)
     place = pd.Series(range(len(drawn)), index=drawn["example_id"])
     most = states[place[pairs["most_memorized_id"]]]
     least = states[place[pairs["least_memorized_id"]]]

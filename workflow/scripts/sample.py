@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ibft.config.jobs import Sample, job_parser
+from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import use_threads
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
@@ -53,10 +54,15 @@ def main(arguments: argparse.Namespace) -> None:
     weights = [folder for folder in (arguments.model, arguments.adapter) if folder]
     pending: dict[str, Pending] = {}  # by the key of the journal
 
-    def start_engine() -> Engine:
+    def start_engine(longest: int) -> Engine:
         use_threads(arguments.threads)
         return open_engine(
-            asked.sampling, arguments.model, arguments.adapter, precision=asked.precision, threads=arguments.threads
+            asked.sampling,
+            arguments.model,
+            arguments.adapter,
+            precision=asked.precision,
+            threads=arguments.threads,
+            longest=longest,
         )
 
     with ExitStack() as journals:
@@ -68,7 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
             if missing := missing_trials(outputs, key):
                 journal = journals.enter_context(Journal(journal_path(outputs[0]), key))
                 pending[key] = Pending(job, problems, missing, journal)
-        sample_pending(list(pending.values()), start_engine)
+        sample_pending(list(pending.values()), read_tokenizer(arguments.model), start_engine)
         seconds = round(time.monotonic() - started, 1)
         for key, part in pending.items():
             longest = asked.sampling.max_new_tokens

@@ -1,4 +1,4 @@
-"""`ibft plan`: jobs per rule, what is cached, GPU-hours, CPU-hours and disk, and why something runs again."""
+"""`ibft plan`: jobs per rule, what is cached, GPU- and CPU-hours, disk, wall time, and why something runs again."""
 
 import argparse
 from collections import Counter
@@ -7,9 +7,13 @@ from contextlib import chdir
 from dataclasses import dataclass
 
 from ibft.config.loading import load_layers
+from ibft.plan.assumptions import CARDS, UNNAMED_CARD
+from ibft.plan.cards import card_here
 from ibft.plan.estimate import UNMEASURED, Correction, CostModel, corrections
 from ibft.plan.jobs import Job, add_workflow_options, asked_of_snakemake, list_jobs
 from ibft.plan.reasons import in_words
+from ibft.plan.schedule import critical_path, wall_seconds
+from ibft.runtime.errors import UserError
 
 FOOTNOTE = """\
 Hours and disk are of what is to run. CPU-hours count every core that a job holds. The assumptions are listed in
@@ -20,12 +24,21 @@ _COLUMNS = ("rule", "jobs", "cached", "to run", "GPU-hours", "CPU-hours", "disk"
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("plan", help="what a run would cost, and why it would run", description=__doc__)
     parser.add_argument("targets", nargs="*", help="of Snakemake, such as table1 (default: everything)")
+    parser.add_argument("--jobs", type=int, default=1, help="that run at a time, for the wall time; N GPUs run N")
+    parser.add_argument("--gpu", choices=sorted(CARDS), help=f"default: the card that is here, else {UNNAMED_CARD}")
+    parser.add_argument("--measured", action="store_true", help="compare estimates with the jobs that a run measured")
     add_workflow_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Ask Snakemake twice, for all jobs and for those that it would start now, and print both with their costs."""
+    """Ask Snakemake twice, for all jobs and for those that it would start now, and print both with their costs.
+
+    Raises:
+        UserError: `--jobs` is not positive, or Snakemake refuses the configuration or a target.
+    """
+    if arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs}: at least one job runs at a time")
     snakefile = arguments.snakefile.absolute()
     layers = [path.absolute() for path in arguments.configfile]
     asked = asked_of_snakemake(arguments)
@@ -33,10 +46,40 @@ def run(arguments: argparse.Namespace) -> None:
     to_run = list_jobs(snakefile, [*asked, "--", *arguments.targets])
     with chdir(arguments.directory):  # from where `path:` sources are looked up
         config = load_layers(layers, snakefile.parent / "config" / "config.yaml")
-    model = CostModel(config, arguments.directory)
+    card = arguments.gpu or card_here() or UNNAMED_CARD
+    model = CostModel(config, arguments.directory, card)
     corrected = corrections(model, every, arguments.directory)
+    if arguments.measured:
+        print("\n".join(["", *comparison(corrected)]))
+        return
     lines = [line_of(rule, every, to_run, model, corrected) for rule in dict.fromkeys(job.rule for job in every)]
-    print("\n".join(["", *table(lines), "", *explanation(to_run), "", FOOTNOTE]))
+    seconds = [model.cost(job).seconds * corrected.get(job.rule, UNMEASURED).factor for job in to_run]
+    duration = wall_time(to_run, seconds, arguments.jobs)
+    assumptions = FOOTNOTE + (f" GPUs: {card}." if any(job.gpus for job in every) else "")
+    print("\n".join(["", *table(lines), "", *duration, *explanation(to_run), "", assumptions]))
+
+
+def wall_time(to_run: Sequence[Job], seconds: Sequence[float], at_a_time: int) -> list[str]:
+    """Say how long the run takes; nothing where there is nothing to run."""
+    if not to_run:
+        return []
+    beside = " on GPUs, and as many others beside them," if any(job.gpus for job in to_run) else ""
+    wall, chain = wall_seconds(to_run, seconds, at_a_time) / 3600, critical_path(to_run, seconds) / 3600
+    return [
+        f"Wall time with {at_a_time} job{'s'[: at_a_time > 1]} at a time{beside} {wall:.1f} hours; the longest chain "
+        f"of jobs that wait for each other takes {chain:.1f} hours.",
+        "",
+    ]
+
+
+def comparison(corrected: Mapping[str, Correction]) -> list[str]:
+    """One line for each rule of which jobs were measured: their seconds, the estimate, and the ratio."""
+    rows = [("rule", "measured jobs", "seconds", "estimated", "estimated / measured")]
+    for rule, found in corrected.items():
+        ratio = f"{found.estimated / found.seconds:.2f}"
+        rows.append((rule, str(found.measured), f"{found.seconds:.0f}", f"{found.estimated:.0f}", ratio))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(_aligned(row, widths)).rstrip() for row in rows] if len(rows) > 1 else ["Nothing was measured."]
 
 
 @dataclass(frozen=True)

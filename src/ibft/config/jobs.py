@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from ibft.config.barrier import Barrier
 from ibft.config.messages import sentences
-from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature
+from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature, Tokens
 from ibft.config.sections import (
     REFERENCE,
     Execution,
@@ -106,7 +106,7 @@ class Train(Section):
 class MeasureNll(Section):
     profile: Profile = Field("chat", description="prompt profile")
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    batch_tokens: Tokens = Field(4096, description="tokens per forward pass, or auto")
     precision: Precision = Field("float32", description="of the weights and the forward pass")
 
 
@@ -128,7 +128,7 @@ class MeasureGeometry(Section):
     layer: Positive = Field(description="an index from 1")
     k: Positive = Field(20, description="the k of Min-K% Prob that groups")
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    batch_tokens: Tokens = Field(4096, description="tokens per forward pass, or auto")
     precision: Precision = Field("float32", description="of the weights and the forward pass")
     seed: Seed = Field(0, description="of the pairs")
 

@@ -18,6 +18,7 @@ from ibft.config.section import (
     Seed,
     Share,
     Temperature,
+    Tokens,
     TrainingPrecision,
     or_a_list,
 )
@@ -255,7 +256,9 @@ class Scoring(Section):
         "plain", description="how an example is shown to be scored; plain: its text alone, without a prompt"
     )
     max_length: Positive = 2048
-    batch_tokens: Positive = Field(4096, description="tokens per forward pass")
+    batch_tokens: Tokens = Field(
+        4096, description="tokens per forward pass; auto: batches of 65536, in passes that a GPU holds, on CPUs of 4096"
+    )
 
 
 class Memorization(Scoring):
@@ -288,7 +291,11 @@ class Gradients(Section):
     initialisations: Few = Field(2, description="adapter initialisations that the norm is averaged over")
     warmup_steps: int = Field(20, ge=0, le=1_000_000, description="FT steps before scoring; 0 scores at initialisation")
     reduction: Literal["mean", "sum"] = Field("mean", description="of the token losses of one example")
-    batch_tokens: Positive = 4096
+    batch_tokens: Tokens = Field(
+        4096,
+        description="tokens per forward and backward pass, padding included; auto: batches of 16384, in passes that a "
+        "GPU holds, on CPUs of 4096",
+    )
     shards: Few = Field(1, description="jobs that share the scoring of one dataset; another number scores again")
 
 
@@ -335,7 +342,10 @@ class Training(Section):
     weight_decay: float = Field(0.0, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     max_length: Positive = Field(2048, description="tokens per example; longer ones are cut")
-    micro_batch_tokens: Positive = Field(8192, description="tokens per forward and backward pass, padding included")
+    micro_batch_tokens: Tokens = Field(
+        8192,
+        description="tokens per forward and backward pass, padding included; auto: what a GPU holds, on CPUs 8192",
+    )
     packing: bool = Field(
         True, description="several examples in one row instead of padding; attention keeps them apart"
     )
@@ -445,7 +455,11 @@ class Compute(Section):
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Few = Field(2, description="completions judged at the same time")
     gpus: int = Field(
-        0, ge=0, le=10_000, description="of a job that runs a model; training has at least one per process"
+        0,
+        ge=0,
+        le=10_000,
+        description="of a job that runs a model, which fails without them; training has at least one per process; "
+        "with 0 no job sees a GPU",
     )
     processes: Few = Field(1, description="of a training job, each with one GPU or `threads` cores")
     deepspeed: str | None = Field(
@@ -455,5 +469,5 @@ class Compute(Section):
     )
     tensorboard: bool = Field(False, description="also write training curves as TensorBoard events")
     wandb: str | None = Field(None, description="also send training curves to this Weights & Biases project")
-    memory_mb: Positive = Field(3000, description="of a job that runs a model")
+    memory_mb: Positive = Field(3000, description="of a job that runs a model; of training, for each process")
     runtime_min: Positive = Field(60, description="of a job that runs a model")

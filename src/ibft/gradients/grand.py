@@ -17,10 +17,13 @@ import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.sections import Gradients, LoRA, Training
+from ibft.gradients.frugal import frugal_passes
 from ibft.gradients.lora_gradients import example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import WHOLE, Shard, length_batches, windows
+from ibft.models.device import in_halves
 from ibft.models.encoding import EncodedExample, encode_with_profile
+from ibft.models.pass_memory import tokens_of_batch, tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
@@ -39,15 +42,18 @@ class GradientScoring:
     learning_rate: float  # of the warm-up
     seed: int
 
-    @property
-    def warm_up(self) -> Training:
-        """FT's defaults with this stage's own batches, padded because packing would exchange the model's attention."""
+    def warm_up(self, in_pass: int) -> Training:
+        """FT's defaults with this stage's own batches, padded because packing would exchange the model's attention.
+
+        Args:
+            in_pass: tokens of a pass at most.
+        """
         return Training(
             learning_rate=self.learning_rate,
             lora=self.lora,
             max_length=self.max_length,
             batch_size=WARMUP_BATCH,
-            micro_batch_tokens=self.settings.batch_tokens,
+            micro_batch_tokens=in_pass,
             packing=False,
         )
 
@@ -124,26 +130,36 @@ def _score_initialisation(
         for row in entry["rows"]
     }
     random = np.random.default_rng([scoring.seed, initialisation])
-    with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))):
+    with fresh_adapter(model, scoring.lora, seed=int(random.integers(2**62))), frugal_passes(model):
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
-        warm_up(model, steps, scoring.warm_up)
+        in_pass = tokens_of_pass(settings.batch_tokens, model, "gradients")
+        warm_up(model, steps, scoring.warm_up(in_pass))
         what = f"GraNd {initialisation + 1}/{settings.initialisations}"
         total = max(len(finished), round(len(encoder.examples) / shard.count))
         with progress(what, unit="examples", total=total, done=len(finished)) as bar:
-            for batch in _unfinished_batches(encoder, settings.batch_tokens, finished, shard):
-                rows = _score_batch(model, batch, settings)
+            in_batch = tokens_of_batch(settings.batch_tokens, "gradients")
+            for batch in _unfinished_batches(encoder, in_batch, finished, shard):
+                rows = _score_batch(model, batch, settings, in_pass)
                 journal.append({"initialisation": initialisation, "rows": rows})
                 bar.advance(len(batch))
 
 
 def _score_batch(
-    model: PreTrainedModel, batch: dict[int, EncodedExample], settings: Gradients
+    model: PreTrainedModel, batch: dict[int, EncodedExample], settings: Gradients, in_pass: int
 ) -> list[tuple[int, int, float, float]]:
+    """Score a batch, in passes of at most `in_pass` tokens, padding included."""
     tokens = [text.response_tokens for text in batch.values()]
     if not any(tokens):
         return [(position, 0, 0.0, 0.0) for position in batch]
-    norm_B, el2n_B = example_gradients(model, list(batch.values()), settings.reduction)
-    return list(zip(batch, tokens, norm_B.tolist(), el2n_B.tolist(), strict=True))
+
+    def passed(texts: Sequence[EncodedExample]) -> list[tuple[float, float]]:
+        norm_B, el2n_B = example_gradients(model, texts, settings.reduction)
+        return list(zip(norm_B.tolist(), el2n_B.tolist(), strict=True))
+
+    texts = list(batch.values())  # the longest first, as `length_batches` leaves them
+    passes = length_batches([len(text) for text in texts], in_pass)
+    scores = [each for chosen in passes for each in in_halves(passed, [texts[index] for index in chosen])]
+    return [(position, n, *score) for position, n, score in zip(batch, tokens, scores, strict=True)]
 
 
 def _warm_up_groups(encoder: Encoder, steps: int, random: np.random.Generator) -> list[list[EncodedExample]]:

@@ -12,14 +12,15 @@ Padding stands on the right, where causal attention lets no loss depend on it: i
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ibft.gradients.frugal import autocast_within
 from ibft.models.architecture import decoder, head, model_type
-from ibft.models.batching import pad_right
+from ibft.models.batching import pad_right, send, states_at
 from ibft.models.encoding import EncodedExample
 from ibft.models.head import Head, accumulating, chunk_of, logit_chunks, subtract_one_hot_
 from ibft.runtime.errors import UserError
@@ -51,16 +52,24 @@ def example_gradients(
         UserError: a layer reads something else than every token once, so that its inputs do not give its gradient; or
             a gradient is larger than float16 can say.
     """
-    ids_BT = pad_right([text.ids for text in texts], model.device)
-    loss_BT = response_mask(texts, ids_BT)
+    ids_BT = pad_right([text.ids for text in texts], torch.device("cpu"))
+    loss_BT = response_mask(texts, ids_BT.shape[1])
     tokens_B = loss_BT.sum(1)
     weight_BT = loss_BT / tokens_B[:, None] if reduction == "mean" else loss_BT.float()
     scale = _SCALE_IN_FLOAT16 if model.dtype == torch.float16 else 1.0
+    targets_N, weight_N, example_N = (
+        send(each, model.device) for each in (ids_BT[loss_BT], scale * weight_BT[loss_BT], loss_BT.nonzero()[:, 0])
+    )
+    ids_BT = send(ids_BT, model.device)
 
-    with _squared_lora_norms(model, ids_BT) as squared_B, _differentiable_embeddings(model) as embedded:
+    with (
+        _squared_lora_norms(model, ids_BT) as squared_B,
+        _differentiable_embeddings(model) as embedded,
+        autocast_within(model),
+    ):
         hidden_BTD = decoder(model)(input_ids=ids_BT, use_cache=False).last_hidden_state
-        hidden_ND = hidden_BTD[:, :-1][loss_BT[:, 1:]]
-        of_head = head_gradient(head(model), hidden_ND.detach(), ids_BT[loss_BT], scale * weight_BT[loss_BT])
+        hidden_ND = states_at(hidden_BTD[:, :-1], loss_BT[:, 1:])
+        of_head = head_gradient(head(model), hidden_ND.detach(), targets_N, weight_N)
         torch.autograd.grad(hidden_ND, embedded, of_head.hidden_ND)
     if not squared_B.isfinite().all():
         raise UserError(
@@ -68,16 +77,16 @@ def example_gradients(
             "models.NAME.precision to bfloat16 or float32"
         )
     el2n_B = torch.zeros_like(squared_B)
-    el2n_B.index_add_(0, loss_BT.nonzero()[:, 0], of_head.error_N.double())
-    return (squared_B.sqrt() / scale).cpu(), (el2n_B / tokens_B).cpu()
+    el2n_B.index_add_(0, example_N, of_head.error_N.double())
+    return squared_B.sqrt().cpu() / scale, el2n_B.cpu() / tokens_B
 
 
-def response_mask(texts: Sequence[EncodedExample], ids_BT: Tensor) -> Tensor:
-    """Return true on the tokens that the loss is taken on: [B, T]."""
-    mask_BT = torch.zeros(ids_BT.shape, dtype=torch.bool)
+def response_mask(texts: Sequence[EncodedExample], length: int) -> Tensor:
+    """Return true on the tokens that the loss is taken on: [B, T] for a `length` of T, on the CPU."""
+    mask_BT = torch.zeros((len(texts), length), dtype=torch.bool)
     for row, text in enumerate(texts):
         mask_BT[row, : len(text)] = torch.from_numpy(text.learned)
-    return mask_BT.to(ids_BT.device)
+    return mask_BT
 
 
 @torch.no_grad()
@@ -89,7 +98,7 @@ def head_gradient(head: Head, hidden_ND: Tensor, targets_N: Tensor, weight_N: Te
     """
     gradient_ND = torch.empty_like(hidden_ND)
     error_N = hidden_ND.new_empty(len(hidden_ND), dtype=accumulating(hidden_ND))
-    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.vocabulary)):
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head)):
         slope_nV = head.slope(logits_nV)
         error_nV = subtract_one_hot_(torch.softmax(logits_nV, -1, out=logits_nV), targets_N[rows])
         error_N[rows] = torch.linalg.vector_norm(error_nV, dim=-1)
@@ -123,6 +132,31 @@ def _differentiable_embeddings(model: PreTrainedModel) -> Iterator[list[Tensor]]
         hook.remove()
 
 
+class _Watched(torch.autograd.Function):
+    """Passes an output [.., O] on; its gradient adds to `squared_B`, for the layer that reads `input_NI`."""
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, input_NI: Tensor, squared_B: Tensor) -> Tensor:
+        ctx.save_for_backward(input_NI)
+        ctx.squared_B = squared_B
+        return output.view_as(output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        [gradient], [input_NI] = gradients, ctx.saved_tensors
+        examples = len(ctx.squared_B)
+        gradient_BTO = gradient.reshape(examples, -1, gradient.shape[-1])
+        input_BTI = input_NI.to(gradient.dtype).unflatten(0, (examples, -1))
+        gradient_BOI = torch.einsum("bto,bti->boi", gradient_BTO, input_BTI)
+        norm_B = torch.linalg.vector_norm(gradient_BOI, dim=(1, 2), dtype=accumulating(gradient_BOI))
+        ctx.squared_B.add_(norm_B.double().square())
+        return gradient, None, None
+
+
+def _in_a_backward_pass() -> bool:
+    return torch._C._current_graph_task_id() != -1
+
+
 @contextmanager
 def _squared_lora_norms(model: PreTrainedModel, ids_BT: Tensor) -> Iterator[Tensor]:
     """Inside, one backward pass adds each example's squared gradient norm to the float64 tensor [B] given out."""
@@ -130,22 +164,16 @@ def _squared_lora_norms(model: PreTrainedModel, ids_BT: Tensor) -> Iterator[Tens
     squared_B = torch.zeros(examples, dtype=torch.float64, device=model.device)
     seen: set[nn.Module] = set()
 
-    def watch(linear: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def watch(linear: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         input_NI = inputs[0].detach().flatten(0, -2)
-        if linear in seen or len(input_NI) != examples * length:
+        is_again = linear in seen and not _in_a_backward_pass()  # there, layers are computed again to save memory
+        if is_again or len(input_NI) != examples * length:
             raise UserError(
                 f"GraNd of a model of type {model_type(model)} is not measured: a layer with LoRA is used twice, or on "
                 "some tokens alone; name other layers in training.lora.target_modules, or select by mink"
             )
         seen.add(linear)
-        input_BTI = input_NI.unflatten(0, (examples, length))
-
-        def contract(gradient: Tensor) -> None:
-            gradient_BTO = gradient.reshape(examples, length, -1)
-            gradient_BOI = torch.einsum("bto,bti->boi", gradient_BTO, input_BTI)
-            squared_B.add_(torch.linalg.vector_norm(gradient_BOI, dim=(1, 2)).double().square())
-
-        output.register_hook(contract)  # type: ignore[no-untyped-call]
+        return cast(Tensor, _Watched.apply(output, input_NI, squared_B))  # type: ignore[no-untyped-call]
 
     hooks = [linear.register_forward_hook(watch) for linear in lora_linears(model)]
     try:

@@ -11,8 +11,8 @@ from ibft.models.encoding import EncodedExample
 from ibft.models.lora import add_lora
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
-from ibft.training.loop import prepare, take_step
 from ibft.training.model import IBModel
+from ibft.training.step import Stepper
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def warm_up(model: PreTrainedModel, groups: Sequence[Sequence[EncodedExample]], 
     ib_model = IBModel(model, None, settings.precision)
     backend = TorchBackend(ib_model, settings, ALONE)
     ib_model.train()
+    stepper = Stepper(backend, ib_model, settings, pad_token=0, world=ALONE)
     for step, group in enumerate(groups, start=1):
-        shares, counts = prepare(group, settings, ib_model, pad_token=0, world=ALONE)
-        take_step(backend, shares, counts, (0, step), settings.learning_rate, ALONE)
+        stepper.take(group, (0, step), settings.learning_rate).read(step)
     ib_model.eval()

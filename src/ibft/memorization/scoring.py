@@ -24,9 +24,11 @@ from ibft.config.sections import Scoring
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
 from ibft.models.architecture import decoder, head, model_type
 from ibft.models.attention import can_pack, packed_arguments, packed_attention
-from ibft.models.batching import WHOLE, Shard, length_batches
+from ibft.models.batching import WHOLE, Shard, length_batches, send, states_at
+from ibft.models.device import in_halves
 from ibft.models.encoding import EncodedExample, encode_as
 from ibft.models.head import Head, accumulating, chunk_of, logit_chunks
+from ibft.models.pass_memory import tokens_of_batch, tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
@@ -81,12 +83,13 @@ def score(
     packed = can_pack(model)
     if not packed:
         logger.warning("the attention of %s cannot be kept within texts: one text at a time", model_type(model))
-    budget = settings.batch_tokens if packed else 1
+    budget = tokens_of_batch(settings.batch_tokens, "memorization") if packed else 1
+    in_pass = tokens_of_pass(settings.batch_tokens, model, "memorization")
     total = max(done, round(total / shard.count))
     attention = packed_attention(model) if packed else nullcontext()
     with attention, progress("Min-K%", unit="examples", total=total, done=done) as bar:
         for batch in _unfinished_batches(tokenizer, windows, settings, budget, journal, shard):
-            rows = [asdict(scored) for scored in _score_batch(model, batch, settings, packed)]
+            rows = [asdict(scored) for scored in _score_batch(model, batch, settings, packed, in_pass)]
             journal.append({"window": batch.window, "rows": rows})
             bar.advance(len(batch))
 
@@ -101,9 +104,11 @@ def scores(journal: Journal, ks: Sequence[int]) -> Iterator[pd.DataFrame]:
         yield _long_format(rows, ks)
 
 
-def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring, packed: bool) -> list[Score]:
-    firsts = [_first_scored(text, settings) for text in batch.texts.values()]
-    statistics = token_statistics(model, [text.ids for text in batch.texts.values()], firsts, packed)
+def _score_batch(
+    model: PreTrainedModel, batch: WindowBatch, settings: Scoring, packed: bool, in_pass: int
+) -> list[Score]:
+    texts = [(text.ids, _first_scored(text, settings)) for text in batch.texts.values()]
+    statistics = statistics_in_passes(model, texts, packed, in_pass)
     return [
         Score(
             position=position,
@@ -117,6 +122,23 @@ def _score_batch(model: PreTrainedModel, batch: WindowBatch, settings: Scoring, 
     ]
 
 
+def statistics_in_passes(
+    model: PreTrainedModel, texts: Sequence[tuple[NDArray[np.int32], int]], packed: bool, in_pass: int
+) -> list[TokenStatistics]:
+    """Return the `token_statistics` of a batch, in passes of at most `in_pass` tokens.
+
+    Args:
+        texts: token ids of each text, and the first token that is scored; the longest first, as `length_batches`
+            leaves them.
+    """
+
+    def passed(chosen: Sequence[tuple[NDArray[np.int32], int]]) -> list[TokenStatistics]:
+        return token_statistics(model, [ids for ids, _ in chosen], [first for _, first in chosen], packed)
+
+    passes = length_batches([len(ids) for ids, _ in texts], in_pass)
+    return [each for chosen in passes for each in in_halves(passed, [texts[index] for index in chosen])]
+
+
 @torch.inference_mode()
 def token_statistics(
     model: PreTrainedModel, texts: Sequence[NDArray[np.int32]], first_scored: Sequence[int], packed: bool
@@ -125,15 +147,16 @@ def token_statistics(
 
     Texts are packed into one row inside `packed_attention`; outside it, there must be just one.
     """
-    ids_T = torch.from_numpy(np.concatenate(texts).astype(np.int64)).to(model.device)
+    ids_T = torch.from_numpy(np.concatenate(texts).astype(np.int64))
     lengths = [len(text) for text in texts]
     scored_T = torch.cat([torch.arange(n) >= first for n, first in zip(lengths, first_scored, strict=True)])
-    scored_T = scored_T.to(model.device)
 
     layout = packed_arguments(lengths, model.device) if packed else {}
-    hidden_TD = decoder(model)(input_ids=ids_T[None], use_cache=False, **layout).last_hidden_state[0]
-    hidden_ND = hidden_TD[:-1][scored_T[1:]]  # the state at t - 1 predicts token t
-    statistics_3N = head_statistics(head(model), hidden_ND, ids_T[scored_T]).cpu().double().numpy()
+    ids_1T = send(ids_T[None], model.device)
+    hidden_TD = decoder(model)(input_ids=ids_1T, use_cache=False, **layout).last_hidden_state[0]
+    hidden_ND = states_at(hidden_TD[:-1], scored_T[1:])  # the state at t - 1 predicts token t
+    targets_N = send(ids_T[scored_T], model.device)
+    statistics_3N = head_statistics(head(model), hidden_ND, targets_N).cpu().double().numpy()
     ends = np.cumsum([length - first for length, first in zip(lengths, first_scored, strict=True)])
     return [TokenStatistics(*part_3n) for part_3n in np.split(statistics_3N, ends[:-1], axis=1)]
 
@@ -144,7 +167,7 @@ def head_statistics(head: Head, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
     Products with the head are computed in its own precision and reduced in float32 (float64 for a float64 head).
     """
     statistics_3N = hidden_ND.new_empty((3, len(targets_N)), dtype=accumulating(hidden_ND))
-    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head.vocabulary)):
+    for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head)):
         statistics_3N[:, rows] = _moments(logits_nV, targets_N[rows])
     return statistics_3N
 

@@ -20,10 +20,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from ibft.config.jobs import TraceTokens
 from ibft.data.conversations import questions
 from ibft.memorization.min_k import TokenStatistics, min_k_plus_plus, min_k_prob
-from ibft.memorization.scoring import token_statistics
+from ibft.memorization.scoring import statistics_in_passes
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.batching import length_batches
 from ibft.models.encoding import EncodedExample, encode_plain, encode_with_profile
+from ibft.models.pass_memory import tokens_of_batch, tokens_of_pass
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
 from ibft.store.schemas import TRACES
@@ -46,14 +47,15 @@ def trace(
     An example without a token to score in a form, as where its prompt fills the maximal length, has no row of it.
     """
     packed = can_pack(model)
+    in_pass = tokens_of_pass(job.scoring.batch_tokens, model, "memorization")
     finished = sum(len(entry["positions"]) for entry in journal.entries())
     batches = list(_batches(tokenizer, examples, job, packed))[sum(1 for _ in journal.entries()) :]
     attention = packed_attention(model) if packed else nullcontext()
     total = finished + sum(len(batch) for _, batch in batches)
     with attention, progress("tokens", unit="texts", total=total, done=finished) as bar:
         for form, texts in batches:
-            firsts = [_first_scored(form, text) for text in texts]
-            measured = token_statistics(model, [text.ids for text in texts], firsts, packed)
+            scored = [(text.ids, _first_scored(form, text)) for text in texts]
+            measured = statistics_in_passes(model, scored, packed, in_pass)
             rows = [
                 _row(tokenizer, form, str(examples["example_id"].iloc[text.index]), text, tokens, job)
                 for text, tokens in zip(texts, measured, strict=True)
@@ -75,6 +77,7 @@ def _batches(
 ) -> Iterator[tuple[str, list[EncodedExample]]]:
     """Yield texts that pass through the model together; they depend on the input, never on what is finished."""
     settings = job.scoring
+    budget = tokens_of_batch(settings.batch_tokens, "memorization") if packed else 1
     plain = encode_plain(tokenizer, questions(examples), examples["response"], settings.max_length)
     for form in FORMS:
         if form == "plain":
@@ -82,7 +85,7 @@ def _batches(
         else:
             texts = encode_with_profile(tokenizer, examples, job.profile, settings.max_length)
         scored = [text for text in texts if _first_scored(form, text) < len(text)]
-        for positions in length_batches([len(text) for text in scored], settings.batch_tokens if packed else 1):
+        for positions in length_batches([len(text) for text in scored], budget):
             yield form, [scored[position] for position in positions]
 
 

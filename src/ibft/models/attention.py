@@ -1,22 +1,26 @@
 """Rows that hold several texts without padding, each attending to itself alone.
 
-FlashAttention's varlen kernels do so on a GPU that has them. Everywhere else the row is split at the borders and each
-text gets causal attention of its own. So a text's numbers do not depend on what it shares a row with: the kernels of
-padded attention cut their sums by the padded length.
+PyTorch's own FlashAttention for rows of several lengths (varlen) does so on a GPU that has it. Everywhere else the row
+is split at the borders and each text gets causal attention of its own. So a text's numbers do not depend on what it
+shares a row with: the kernels of padded attention cut their sums by the padded length.
 """
 
+import importlib
+import importlib.util
+import inspect
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
-from transformers.utils import is_flash_attn_2_available
 
 from ibft.models.architecture import decoder, text_config
+from ibft.models.batching import send
 from ibft.models.wording import first_line
 
 logger = logging.getLogger(__name__)
@@ -28,8 +32,9 @@ TOLERANCE = {
     torch.float16: 0.01,
 }  # of the largest value
 
-_FLASH, _PER_TEXT = "flash_attention_2", "ibft_per_text"
-_NAMES = {_FLASH: "FlashAttention varlen", _PER_TEXT: "SDPA, text by text"}
+_PACKED = "ibft_packed"  # the name that transformers knows our attention by
+_VARLEN = "torch.nn.attention.varlen"
+_WIDEST = 256  # head that FlashAttention knows
 _TRIAL_LENGTHS = (5, 8)
 
 
@@ -62,7 +67,7 @@ def _keeps_texts_apart(model: PreTrainedModel) -> bool:
     with torch.random.fork_rng():  # new LoRA layers draw dropout
         alone_TD = trunk(input_ids=ids_1T[:, first:], use_cache=False).last_hidden_state[0]
         try:
-            with attention_of(model, _packed_implementation(model)):
+            with attention_of(model, _PACKED):
                 layout = packed_arguments(_TRIAL_LENGTHS, model.device)
                 packed_TD = trunk(input_ids=ids_1T, use_cache=False, **layout).last_hidden_state[0]
         except Exception as error:  # whatever the code of a family raises that knows no packed rows
@@ -75,15 +80,10 @@ def _keeps_texts_apart(model: PreTrainedModel) -> bool:
 @contextmanager
 def packed_attention(model: PreTrainedModel) -> Iterator[None]:
     """Inside, `model`, for which `can_pack` holds, reads packed rows with `packed_arguments`, and those alone."""
-    implementation = _packed_implementation(model)
-    logger.info("packed rows, attention by %s", _NAMES[implementation])
-    with attention_of(model, implementation):
+    can = model.device.type == "cuda" and has_varlen(model.device)
+    logger.info("packed rows, attention by %s", "varlen in half precision" if can else "SDPA, text by text")
+    with attention_of(model, _PACKED):
         yield
-
-
-def _packed_implementation(model: PreTrainedModel) -> str:
-    flash = model.device.type == "cuda" and model.dtype != torch.float32 and is_flash_attn_2_available()
-    return _FLASH if flash else _PER_TEXT
 
 
 @contextmanager
@@ -99,17 +99,27 @@ def attention_of(model: PreTrainedModel, implementation: str) -> Iterator[None]:
 
 def packed_arguments(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
     """Tell a decoder of the texts of these lengths that one row holds: positions restart at each."""
-    ends = torch.tensor((0, *lengths), device=device).cumsum(0).to(torch.int32)
+    ends = send(torch.tensor((0, *lengths)).cumsum(0).to(torch.int32), device)
     return {
-        "position_ids": torch.cat([torch.arange(length, device=device) for length in lengths])[None],
+        "position_ids": send(torch.cat([torch.arange(length) for length in lengths])[None], device),
         "cu_seq_lens_q": ends,
         "cu_seq_lens_k": ends,
         "max_length_q": max(lengths),
         "max_length_k": max(lengths),
+        "text_lengths": tuple(lengths),  # on the CPU, so that no layer waits for a GPU to tell them
     }
 
 
-def _attend_per_text(
+@cache
+def has_varlen(device: torch.device) -> bool:
+    """Return true if PyTorch's varlen attention runs on this GPU: from Ampere on, and from PyTorch 2.12 or so on."""
+    if torch.cuda.get_device_capability(device) < (8, 0) or importlib.util.find_spec(_VARLEN) is None:
+        return False
+    known = inspect.signature(importlib.import_module(_VARLEN).varlen_attn).parameters
+    return {"window_size", "enable_gqa", "num_splits"} <= set(known)
+
+
+def _attend_packed(
     _module: nn.Module,
     query_1HTD: Tensor,
     key_1HTD: Tensor,
@@ -117,12 +127,53 @@ def _attend_per_text(
     _mask: None,
     *,
     cu_seq_lens_q: Tensor,
+    text_lengths: tuple[int, ...],
     scaling: float,
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Causal SDPA on each text of the row, in the form of transformers' attention functions: out_1THD."""
-    lengths = cu_seq_lens_q.diff().tolist()
+    """Causal attention within each text of the row, in the form of transformers' attention functions: out_1THD."""
+    if (
+        query_1HTD.device.type != "cpu"
+        and query_1HTD.dtype.itemsize == 2
+        and query_1HTD.shape[-1] <= _WIDEST
+        and not dropout
+        and has_varlen(query_1HTD.device)
+    ):
+        query_THD, key_THD, value_THD = (each[0].transpose(0, 1) for each in (query_1HTD, key_1HTD, value_1HTD))
+        return _varlen(query_THD, key_THD, value_THD, cu_seq_lens_q, max(text_lengths), scaling)[None], None
+    return _attend_per_text(query_1HTD, key_1HTD, value_1HTD, text_lengths, scaling, dropout), None
+
+
+def _varlen(
+    query_THD: Tensor, key_THD: Tensor, value_THD: Tensor, ends: Tensor, longest: int, scaling: float
+) -> Tensor:
+    """One call for all texts; without splits, so that a text's numbers do not depend on the others' lengths."""
+    out_THD: Tensor = importlib.import_module(_VARLEN).varlen_attn(
+        query_THD,
+        key_THD,
+        value_THD,
+        ends,
+        ends,
+        longest,
+        longest,
+        scale=scaling,
+        window_size=(-1, 0),
+        enable_gqa=True,
+        num_splits=1,
+    )
+    return out_THD
+
+
+def _attend_per_text(
+    query_1HTD: Tensor,
+    key_1HTD: Tensor,
+    value_1HTD: Tensor,
+    text_lengths: Sequence[int],
+    scaling: float,
+    dropout: float,
+) -> Tensor:
+    lengths = list(text_lengths)
     attended = [
         functional.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scaling, dropout_p=dropout, enable_gqa=True
@@ -134,7 +185,7 @@ def _attend_per_text(
             strict=True,
         )
     ]
-    return torch.cat(attended, dim=2).transpose(1, 2).contiguous(), None
+    return torch.cat(attended, dim=2).transpose(1, 2).contiguous()
 
 
-AttentionInterface.register(_PER_TEXT, _attend_per_text)
+AttentionInterface.register(_PACKED, _attend_packed)

@@ -83,4 +83,20 @@ def pad_right(rows: Sequence[NDArray[np.int32]], device: torch.device) -> Tensor
     ids_BT = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     for row, ids in zip(ids_BT, rows, strict=True):
         row[: len(ids)] = ids
-    return torch.from_numpy(ids_BT).to(device)
+    return send(torch.from_numpy(ids_BT), device)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return `tensor`, of the CPU, on `device`; a GPU takes it in its turn, and nobody waits for that."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def states_at(states: Tensor, mask: Tensor) -> Tensor:
+    """Return the states [N, ...] where `mask` is true, which covers the leading dimensions.
+
+    With the mask on the CPU their number is known there, and a GPU that has the states is not waited for.
+    """
+    places_N = mask.flatten().nonzero()[:, 0]
+    if states.device != mask.device:
+        places_N = send(places_N, states.device)
+    return states.flatten(0, mask.ndim - 1)[places_N]

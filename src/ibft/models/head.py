@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHUNK_BYTES = 64 * 2**20  # of float32 logits that exist at a time
+# Of float32 logits that exist at a time, by the kind of device: caches of a CPU like few, a GPU's kernels many.
+CHUNK_BYTES = {"cpu": 64 * 2**20}
+CHUNK_BYTES_ELSEWHERE = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +57,10 @@ class Head:
         return gradient_nD if self.scale == 1 else gradient_nD * self.scale
 
 
-def chunk_of(vocabulary: int) -> int:
-    """Return how many rows of logits fit into `CHUNK_BYTES`, at least one."""
-    return max(1, CHUNK_BYTES // (4 * vocabulary))
+def chunk_of(head: Head) -> int:
+    """Return how many rows of logits exist at a time where none are kept, at least one."""
+    size = CHUNK_BYTES.get(head.weight_VD.device.type, CHUNK_BYTES_ELSEWHERE)
+    return max(1, size // (4 * head.vocabulary))
 
 
 def accumulating(states: Tensor) -> torch.dtype:

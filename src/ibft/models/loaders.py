@@ -28,6 +28,7 @@ from ibft.models.wording import listed, shown
 from ibft.runtime.errors import UserError
 
 _RETRAIN = "delete it and rerun Snakemake, which trains it anew"
+_CPU = torch.device("cpu")
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -48,13 +49,14 @@ def read_model(
     folder: Path,
     dtype: torch.dtype,
     *,
-    place: str | torch.device = "cpu",
+    place: torch.device = _CPU,
     quantization: BitsAndBytesConfig | None = None,
 ) -> PreTrainedModel:
     """Return the model of a folder with exactly the tensors that its architecture has.
 
     Args:
-        place: the device that it is on; of `meta`, names and shapes are compared, and no tensor is read.
+        place: the device that tensors are read to, one by one, so that a GPU's model never lies in the CPU's memory.
+            On the meta device, names and shapes are compared and no tensor is read.
         quantization: of the linear layers' weights, while they are read.
 
     Raises:
@@ -67,7 +69,7 @@ def read_model(
         dtype=dtype,
         attn_implementation=_attention(config),
         use_safetensors=True,
-        device_map=None if place == "cpu" else {"": place},
+        device_map=None if place.type == "cpu" else {"": place},
         quantization_config=quantization,
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are refused below, with their names

@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from ibft.models.agreement import check_agreement
 from ibft.models.allocator import keep_freed_memory
+from ibft.models.device import device
 from ibft.models.loaders import read_adapter, read_model, read_tokenizer
 from ibft.models.products import use_faster_products
 from ibft.models.quantization import nf4
@@ -18,6 +19,7 @@ from ibft.store.manifests import verify
 
 logger = logging.getLogger(__name__)
 
+_CPU = torch.device("cpu")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -34,13 +36,17 @@ def load_model(
             update is lost when it is added to half-precision weights.
 
     Raises:
-        UserError: the folder or the adapter is missing or damaged, or the architecture is one that stages would
-            compute wrongly.
+        UserError: the folder or the adapter is missing or damaged, the architecture is one that stages would compute
+            wrongly, or the job asks for a GPU that cannot be used.
     """
     keep_freed_memory()
     use_faster_products()
-    model = _merged(folder, adapter, precision) if adapter and merge else _with_adapter(folder, adapter, precision)
-    model = cast_parameters(model.to(device()), DTYPES[precision]).requires_grad_(False).eval()
+    place = device()
+    if adapter and merge:
+        model = _merged(folder, adapter, precision)
+    else:
+        model = _with_adapter(folder, adapter, precision, place)
+    model = cast_parameters(model.to(place), DTYPES[precision]).requires_grad_(False).eval()
     tokenizer = read_tokenizer(folder)
     check_agreement(model, tokenizer)
     logger.info("loaded %s%s in %s on %s", folder, f" with {adapter}" if adapter else "", precision, model.device)
@@ -93,20 +99,15 @@ def cast_parameters(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedMod
     return model
 
 
-def _with_adapter(folder: Path, adapter: Path | None, precision: str) -> PreTrainedModel:
-    """On the CPU; the adapter is kept apart."""
+def _with_adapter(folder: Path, adapter: Path | None, precision: str, place: torch.device = _CPU) -> PreTrainedModel:
+    """Read the weights to their `place`, past the CPU's memory; the adapter is kept apart."""
     verify(folder)
     transformers_logging.disable_progress_bar()  # weights load in a second; the bars only clutter logs
-    model = read_model(folder, DTYPES[precision])
+    model = read_model(folder, DTYPES[precision], place=place)
     if adapter:
         verify(adapter)
         return cast(PreTrainedModel, read_adapter(model, adapter))
     return model
-
-
-def device() -> torch.device:
-    """Return the first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def use_threads(threads: int) -> None:

@@ -25,9 +25,14 @@ class Cost:
 class CostModel:
     """Estimates for the jobs of one configuration, whose results lie below `folder`, Snakemake's working directory."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, card: str = assumed.UNNAMED_CARD) -> None:
+        """
+        Args:
+            card: a GPU, one of `ibft.plan.assumptions.CARDS`.
+        """
         self.config = config
         self.results = folder / config.results
+        self.card = assumed.CARDS[card]
 
     def cost(self, job: Job) -> Cost:
         """Estimate the cost of `job` by the assumptions alone."""
@@ -64,11 +69,10 @@ class CostModel:
         if prepared.exists():
             return count_rows(prepared)
         entry = self.config.datasets[dataset]
-        place = entry.source.partition(":")[2]
         if entry.families and entry.rounds:  # an example of each family in each round
             drawn = (entry.families[1] - entry.families[0]) * (entry.rounds[1] - entry.rounds[0])
             return min(drawn, entry.examples or drawn)
-        return entry.examples or assumed.ROWS.get(place, assumed.UNKNOWN_ROWS)
+        return entry.examples or assumed.ROWS.get(self._place(dataset), assumed.UNKNOWN_ROWS)
 
     def problems(self, benchmark: str) -> int:
         prepared = self.results / "problems" / f"{benchmark}.parquet"
@@ -88,35 +92,44 @@ class CostModel:
     def _score_memorization(self, job: Job) -> Cost:
         """One forward pass over the shard: two operations per parameter and token."""
         rows = self.rows(job.wildcards["dataset"]) / _parts(job)
-        work = 2 * rows * self._tokens(self.config.memorization.max_length)
+        work = 2 * rows * self._tokens(job.wildcards["dataset"], self.config.memorization.max_length)
         disk = rows * assumed.BYTES_PER_SCORE * len(self.config.memorization.k)
         return Cost(self._passes(job, work), disk)
 
     def _score_gradients(self, job: Job) -> Cost:
-        """Forward and backward for each initialisation, and the warm-up: six operations per parameter and token."""
+        """Forward and backward for each initialisation, and the warm-up, as in training.
+
+        On a GPU layers are computed again in the backward pass, to save memory: half as much more.
+        """
         settings = self.config.gradients
         rows = self.rows(job.wildcards["dataset"]) / _parts(job)
         training = self.config.training_of(job.wildcards["model"], job.wildcards["dataset"])
         scored = settings.initialisations * (rows + settings.warmup_steps * training.batch_size)
-        return Cost(self._passes(job, 6 * scored * self._tokens(training.max_length)), rows * assumed.BYTES_PER_SCORE)
+        tokens = scored * self._tokens(job.wildcards["dataset"], training.max_length, prompted=True)
+        work = (6 if job.gpus else 4) * tokens
+        return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
 
     def _train(self, job: Job) -> Cost:
-        """Forward and backward over the kept examples in every epoch: six operations per parameter and token."""
+        """Forward and backward over the kept examples in every epoch: four operations per parameter and token.
+
+        LoRA leaves the gradient of the frozen weights out, which would be two more.
+        """
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
         training = self.config.training_of(model, dataset, job.wildcards["method"])
         method = self.config.methods.get(job.wildcards["method"])  # an exposure is none
         selection = method.selection if method else None
         rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
         shown = training.updates * training.batch_size if training.updates else rows * training.epochs
-        work = 6 * shown * self._tokens(training.max_length)
+        work = 4 * shown * self._tokens(dataset, training.max_length, prompted=True)
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections
-        return Cost(self._passes(job, work), adapter)
+        return Cost(self._passes(job, work, trained=True), adapter)
 
     def _measure_geometry(self, job: Job) -> Cost:
-        measured = 2 * min(self.config.geometry.pairs, self.rows(job.wildcards["dataset"]))
-        work = 2 * measured * self._tokens(self.config.memorization.max_length)
+        settings = self.config.geometry
+        measured = 2 * min(settings.pairs, settings.group * self.rows(job.wildcards["dataset"]))
+        work = 2 * measured * self._tokens(job.wildcards["dataset"], self.config.memorization.max_length)
         return Cost(self._passes(job, work), assumed.SMALL_FILE)
 
     def _sample(self, job: Job) -> Cost:
@@ -125,20 +138,27 @@ class CostModel:
         benchmarks = self.config.experiment_of(model, dataset).benchmarks
         trials = len(job.outputs) / len(benchmarks)
         completions = trials * sum(self._completions(model, dataset, benchmark) for benchmark in benchmarks)
-        return self._decoding(job, model, completions, completions * self._completion_tokens(model, dataset))
+        is_base = self.config.methods[job.wildcards["method"]].kind == "base"
+        tokens = completions * self._completion_tokens(model, dataset, is_base=is_base)
+        return self._decoding(job, model, completions, tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
         """As many tokens at a time as the batch holds."""
-        speed = (assumed.GPU_DECODING if job.gpus else assumed.CORE_DECODING) / self.parameters(model)
-        seconds = self._start(model) + tokens / (speed * (job.gpus or job.threads))
+        work = assumed.GPU_DECODING * self.card.bandwidth if job.gpus else assumed.CORE_DECODING
+        uses_vllm = job.gpus and self.config.sampling.engine != "transformers"
+        start = self._start(model) + (assumed.VLLM_START_S if uses_vllm else 0)
+        seconds = start + tokens * self.parameters(model) / (work * (job.gpus or job.threads))
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
     def _completions(self, model: str, dataset: str, benchmark: str) -> int:
         """Count the completions of one trial."""
         return self.problems(benchmark) * self.config.sampling_of(model, dataset).n
 
-    def _completion_tokens(self, model: str, dataset: str) -> int:
-        return min(assumed.TOKENS_PER_COMPLETION, self.config.sampling_of(model, dataset).max_new_tokens)
+    def _completion_tokens(self, model: str, dataset: str, *, is_base: bool) -> float:
+        known = assumed.TOKENS_OF_DATASET.get(self._place(dataset))
+        tokens = known * assumed.RESPONSE_SHARE if known else assumed.TOKENS_PER_COMPLETION
+        longest = self.config.sampling_of(model, dataset).max_new_tokens
+        return min(tokens * (assumed.BASE_TIMES if is_base else 1), longest)
 
     def _execute(self, job: Job) -> Cost:
         model, dataset, method, benchmark = (job.wildcards[n] for n in ("model", "dataset", "method", "benchmark"))
@@ -149,9 +169,12 @@ class CostModel:
         seconds = assumed.SMALL_JOB_S + completions / (assumed.JUDGED_PER_SECOND * job.threads)
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
-    def _passes(self, job: Job, work: float) -> float:
+    def _passes(self, job: Job, work: float, *, trained: bool = False) -> float:
         """Seconds for `work` operations per parameter of the job's model."""
-        speed = assumed.GPU_FLOPS * job.gpus if job.gpus else assumed.CORE_FLOPS * job.threads
+        if job.gpus:
+            speed = self.card.flops * job.gpus * (assumed.TRAINING_SHARE if trained else assumed.SCORING_SHARE)
+        else:
+            speed = job.threads * (assumed.CORE_TRAINING_FLOPS if trained else assumed.CORE_SCORING_FLOPS)
         return self._start(job.wildcards["model"]) + work * self.parameters(job.wildcards["model"]) / speed
 
     def _start(self, model: str) -> float:
@@ -162,9 +185,14 @@ class CostModel:
         entry = self.config.models[model]
         return self.parameters(model) * (2 if entry.source.startswith("hub:") else 4)
 
-    @staticmethod
-    def _tokens(max_length: int) -> int:
-        return min(assumed.TOKENS_PER_EXAMPLE, max_length)
+    def _tokens(self, dataset: str, max_length: int, *, prompted: bool = False) -> int:
+        """Tokens of an example; `prompted`, with those of the prompt around it."""
+        known = assumed.TOKENS_OF_DATASET.get(self._place(dataset), assumed.TOKENS_PER_EXAMPLE)
+        return min(known + (assumed.TOKENS_OF_PROFILE if prompted else 0), max_length)
+
+    def _place(self, dataset: str) -> str:
+        """What follows hub:, generated: or path: in the source of a data set."""
+        return self.config.datasets[dataset].source.partition(":")[2]
 
 
 def _parts(job: Job) -> int:
@@ -174,13 +202,18 @@ def _parts(job: Job) -> int:
 
 @dataclass(frozen=True)
 class Correction:
-    """Measured seconds over estimated seconds of the jobs of one rule, and how many were measured."""
+    """What the measured jobs of one rule took, and what they were estimated to take, in seconds."""
 
-    factor: float
     measured: int
+    seconds: float
+    estimated: float
+
+    @property
+    def factor(self) -> float:
+        return self.seconds / self.estimated if self.measured else 1.0
 
 
-UNMEASURED = Correction(1.0, 0)
+UNMEASURED = Correction(0, 0.0, 0.0)
 
 
 def corrections(model: CostModel, jobs: Iterable[Job], folder: Path) -> Mapping[str, Correction]:
@@ -191,7 +224,7 @@ def corrections(model: CostModel, jobs: Iterable[Job], folder: Path) -> Mapping[
         if seconds is not None:
             sums[job.rule].append((seconds, model.cost(job).seconds))
     return {
-        rule: Correction(sum(found for found, _ in pairs) / sum(estimated for _, estimated in pairs), len(pairs))
+        rule: Correction(len(pairs), sum(found for found, _ in pairs), sum(estimated for _, estimated in pairs))
         for rule, pairs in sums.items()
     }
 

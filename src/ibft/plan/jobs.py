@@ -25,6 +25,7 @@ class Job:
     threads: int
     gpus: int
     command: str = ""
+    inputs: tuple[str, ...] = ()
 
 
 def add_workflow_options(parser: argparse.ArgumentParser) -> None:
@@ -61,4 +62,5 @@ def list_jobs(snakefile: Path, arguments: Sequence[str]) -> list[Job]:
 
 def _job(line: str) -> Job:
     fields = json.loads(line)
-    return Job(**{**fields, "outputs": tuple(fields["outputs"]), "gpus": int(fields["gpus"])})
+    paths = {name: tuple(fields[name]) for name in ("inputs", "outputs")}
+    return Job(**{**fields, **paths, "gpus": int(fields["gpus"])})

@@ -85,6 +85,12 @@ def shortage(error: Exception) -> str | None:
         what, remedy = _SHORTAGES[error.errno]
         where = f" ({error.filename})" if error.filename else ""
         return f"{what}{where}: {remedy} and run the same command again; it continues from here"
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU; this module imports no torch
+        return (
+            "the GPU's memory is used up, by passes of one text at a time: use a GPU with more, lower max_length, "
+            "train with training.gradient_checkpointing: true, or split training over GPUs (compute.deepspeed); more "
+            "compute.memory_mb does not help. The same command continues from here"
+        )
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
         return (
             "the memory of this machine or job is used up: give the job more (compute.memory_mb on a cluster) or lower "

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerBase
+
 from ibft.prompts import Problem, get_profile
 from ibft.runtime.progress import progress
 from ibft.sampling.engine import Engine, Group, Prompt
@@ -48,10 +50,16 @@ class _Asked:
     prompt: Prompt
 
 
-def sample_pending(pending: Sequence[Pending], start_engine: Callable[[], Engine]) -> None:
+def sample_pending(
+    pending: Sequence[Pending], tokenizer: PreTrainedTokenizerBase, start_engine: Callable[[int], Engine]
+) -> None:
     """Append to the journal of each of `pending` one entry per problem and trial that it lacks.
 
     The engine is started only if anything is missing.
+
+    Args:
+        tokenizer: the model's.
+        start_engine: takes the tokens of the longest prompt and its completion together.
 
     Raises:
         UserError: a profile cannot ask for a problem.
@@ -61,12 +69,12 @@ def sample_pending(pending: Sequence[Pending], start_engine: Callable[[], Engine
     if not unfinished:
         logger.info("all %d samples are drawn already", total)
         return
-    engine = start_engine()
     groups, asked = [], []
     for part, missing in unfinished:
-        group, prompts = _group(part.job, missing, engine)
+        group, prompts = _group(part.job, missing, tokenizer)
         groups.append(group)
         asked.append(prompts)
+    engine = start_engine(max(map(_longest, groups)))
     left = sum(len(prompt.seeds) for group in groups for prompt in group.prompts)
     tokens, started = 0, time.monotonic()
     with progress("sampling", unit="samples", total=total, done=total - left) as bar:
@@ -83,20 +91,25 @@ def sample_pending(pending: Sequence[Pending], start_engine: Callable[[], Engine
     logger.info("%d tokens, %.0f tokens/s", tokens, tokens / (time.monotonic() - started))
 
 
+def _longest(group: Group) -> int:
+    """Count the tokens of the longest prompt of a group and its completion together."""
+    return max(len(prompt.token_ids) for prompt in group.prompts) + group.decoding.max_new_tokens
+
+
 def _group(
-    job: SamplingJob, missing: Sequence[tuple[Problem, list[int]]], engine: Engine
+    job: SamplingJob, missing: Sequence[tuple[Problem, list[int]]], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Group, dict[str, _Asked]]:
     """Return the engine's input for the `missing` part of a job, and the same by task_id."""
     profile, settings = get_profile(job.asked.profile), job.asked.sampling
     if profile.keeps_trailing_whitespace:
         logger.info("profile %s was published with prompts that end in whitespace, and keeps it", profile.name)
     asked = {
-        problem.task_id: _Asked(problem, trials, prompt_for(problem, profile, engine.tokenizer, job, trials))
+        problem.task_id: _Asked(problem, trials, prompt_for(problem, profile, tokenizer, job, trials))
         for problem, trials in missing
     }
     decoding = decoding_for(
         profile,
-        engine.tokenizer,
+        tokenizer,
         missing[0][0].language,
         temperature=job.asked.temperature,
         top_p=settings.top_p,

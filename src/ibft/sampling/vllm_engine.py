@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ibft.models.loaders import read_tokenizer, start_vllm
+from ibft.models.loaders import read_config, read_tokenizer, start_vllm
 from ibft.models.loading import save_merged
+from ibft.runtime.gpus import asked_gpus
 from ibft.sampling.engine import Completion, Decoding, FinishReason, Group, Prompt
 from ibft.sampling.text import continuation_text
 from ibft.store.manifests import verify
@@ -55,10 +56,14 @@ class VllmEngine:
 
     name = "vllm"
 
-    def __init__(self, model: Path, adapter: Path | None, *, merge: bool, precision: str, threads: int) -> None:
+    def __init__(
+        self, model: Path, adapter: Path | None, *, merge: bool, precision: str, threads: int, longest: int
+    ) -> None:
         """
         Args:
             adapter: stays beside the weights; or, with `merge`, is folded into them before vLLM reads them.
+            longest: tokens of the longest prompt and its completion together. vLLM would else keep room for the
+                model's own limit, which a GPU's memory may not hold.
         """
         for folder in filter(None, (model, adapter)):
             verify(folder)
@@ -70,7 +75,8 @@ class VllmEngine:
         self._lora = _lora_request(beside) if beside else None
         self._sampling_params = vllm.SamplingParams
         self._tokens_prompt = vllm.TokensPrompt
-        settings = ({} if torch.cuda.is_available() else _ON_CPU) | (_room_for(beside) if beside else {})
+        settings = (_on_gpus() if torch.cuda.is_available() else _ON_CPU) | (_room_for(beside) if beside else {})
+        settings |= _room_for_texts(model, longest)
         with _weights(model, adapter if merge else None, precision) as weights:
             self._engine = start_vllm(weights, precision, **settings).llm_engine
 
@@ -126,6 +132,17 @@ class VllmEngine:
         reason: FinishReason = "length" if output.finish_reason == "length" else "stop"
         log_likelihood = sum(choices[token].logprob for token, choices in zip(token_ids, output.logprobs, strict=True))
         return Completion(prompt.task_id, sample, text, token_ids, reason, float(log_likelihood))
+
+
+def _on_gpus() -> dict[str, Any]:
+    """Split the weights over the GPUs that the job asks for."""
+    return {"tensor_parallel_size": max(1, asked_gpus())}
+
+
+def _room_for_texts(model: Path, longest: int) -> dict[str, Any]:
+    """Return vLLM's setting for texts of `longest` tokens; none where that is beyond the model's own limit."""
+    limit = getattr(read_config(model).get_text_config(), "max_position_embeddings", None)
+    return {"max_model_len": longest} if limit is not None and longest <= limit else {}
 
 
 def _set_environment(threads: int) -> None:

@@ -16,7 +16,9 @@ exactly, so a resumed stage ends with the same bytes as an undisturbed one.
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -65,6 +67,17 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Record `entry`, which must be JSON-able, and hand it to the operating system before returning."""
         self._write(entry)
+
+    def cut(self, entries: int) -> None:
+        """Drop all but the first `entries`."""
+        with self.path.open("rb") as lines:
+            kept = sum(len(line) for line in islice(lines, 1 + entries))
+        self._stream.truncate(kept)
+        self.finished = min(self.finished, entries)
+
+    def sync(self) -> None:
+        """Return when what was appended would survive a loss of power."""
+        os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         self._stream.close()

@@ -14,22 +14,23 @@ from ibft.training.model import IBModel, StepSeed
 from ibft.training.objective import Loss, TokenCounts
 from ibft.training.watch import GradientWatch
 
-Rows = list[dict[str, Any]]
-
 
 class Norms(NamedTuple):
-    """Norms of the gradient over all processes, before clipping; None where there is no such part."""
+    """Norms of the gradient over all processes, before clipping; None where there is no such part.
 
-    gradient: float
-    lora: float | None = None
-    head: float | None = None
+    They are tensors on the model's device, called like their columns of TRAINING_LOG.
+    """
+
+    gradient_norm: Tensor
+    lora_gradient_norm: Tensor | None = None
+    head_gradient_norm: Tensor | None = None
 
 
 class Backend(Protocol):
     """The optimizer of a run, with the state that it keeps: `TorchBackend` here, `DeepSpeedBackend` with ZeRO."""
 
-    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
-        """Restore the last checkpoint; return the finished steps and the rows that were saved with it."""
+    def resume(self, checkpoints: Checkpoints) -> int:
+        """Restore the last checkpoint; return how many steps are finished."""
 
     watches: bool  # whether `backward` serves a `GradientWatch`
 
@@ -48,10 +49,13 @@ class Backend(Protocol):
         `last` says that no other follows before `update`; `watch` takes the first of a step apart.
         """
 
+    def forget(self) -> bool:
+        """Drop the gradient of a step that broke off; return false where the step cannot be taken again."""
+
     def update(self, rate: float) -> Norms:
         """Change the parameters, at `rate` times the `ratio` of their group."""
 
-    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int) -> None:
         """Write a checkpoint after `step`."""
 
     def learned(self) -> dict[str, Tensor]:
@@ -98,7 +102,7 @@ class TorchBackend:
         self._optimizer = make_optimizer(ib_model, settings)
         self._scaler = torch.amp.GradScaler(ib_model.device.type, enabled=ib_model.dtype == torch.float16)
 
-    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
+    def resume(self, checkpoints: Checkpoints) -> int:
         return load_checkpoint(checkpoints.path, checkpoints.key, self._parameters, self._optimizer, self._scaler)
 
     def backward(
@@ -120,6 +124,10 @@ class TorchBackend:
         if watch:
             watch.after()
         return loss
+
+    def forget(self) -> bool:
+        self._optimizer.zero_grad(set_to_none=True)
+        return self._world.size == 1  # the others would go on without this process
 
     def update(self, rate: float) -> Norms:
         # In the warm-up of the head, LoRA has no gradient, and gets none from other processes either.
@@ -143,14 +151,11 @@ class TorchBackend:
         for group, norm in zip(groups, norms, strict=True):
             if group:
                 nn.utils.clip_grads_with_norm_(group, self._settings.max_gradient_norm, whole if together else norm)
-        gradient, lora, of_head = torch.stack([whole, *(norm.to(whole.device) for norm in norms)]).tolist()
-        return Norms(gradient, lora if groups[0] else None, of_head if groups[1] else None)
+        return Norms(whole, norms[0] if groups[0] else None, norms[1] if groups[1] else None)
 
-    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int) -> None:
         if self._world.is_main:
-            save_checkpoint(
-                checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, self._scaler, rows
-            )
+            save_checkpoint(checkpoints.path, checkpoints.key, step, self._parameters, self._optimizer, self._scaler)
         self._world.barrier()
 
     def learned(self) -> dict[str, Tensor]:

@@ -1,14 +1,14 @@
-"""Checkpoints from which a killed run goes on to the same bytes: parameters, optimizer state, loss scale, step, rows.
+"""Checkpoints from which a killed run goes on to the same bytes: parameters, optimizer state, loss scale and step.
 
 Random numbers need no saving: dropout and noise of a step are seeded by (training seed, step). Everything is one
-safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one.
+safetensors file, replaced atomically, so that a kill in the middle of a save leaves the previous one. The rows of the
+steps lie beside it, in a journal (`ibft.training.step_rows`).
 """
 
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -34,8 +34,14 @@ class Checkpoints:
         """DeepSpeed keeps its part in this folder."""
         return self.path.with_suffix("")
 
+    @property
+    def rows(self) -> Path:
+        """The journal of `ibft.training.step_rows`."""
+        return self.path.with_suffix(".rows.journal")
+
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+        self.rows.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -46,7 +52,6 @@ def save_checkpoint(
     parameters: dict[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
-    rows: list[dict[str, Any]],
 ) -> None:
     """Write the state after `step` steps. `key` names the settings and inputs that it belongs to."""
     tensors: dict[str, Tensor] = {}
@@ -54,7 +59,7 @@ def save_checkpoint(
         tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
         for part, value in optimizer.state[parameter].items():
             tensors[f"{part}.{name}"] = value.cpu().contiguous()
-    metadata = {"key": key, "step": str(step), "scaler": json.dumps(scaler.state_dict()), "rows": json.dumps(rows)}
+    metadata = {"key": key, "step": str(step), "scaler": json.dumps(scaler.state_dict())}
     write_bytes(path, save(tensors, metadata=metadata))
 
 
@@ -64,17 +69,17 @@ def load_checkpoint(
     parameters: dict[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
-) -> tuple[int, list[dict[str, Any]]]:
-    """Restore everything in place; return the finished steps and the rows that were saved with them.
+) -> int:
+    """Restore everything in place; return how many steps are finished.
 
     A missing file, or one of other settings or inputs (another `key`), means a start from step 0.
     """
     if not path.exists():
-        return 0, []
+        return 0
     with safe_open(path, "pt") as checkpoint:
         metadata = checkpoint.metadata()
         if metadata["key"] != key:
-            return 0, []
+            return 0
         saved = set(checkpoint.keys())
         with torch.no_grad():
             for name, parameter in parameters.items():
@@ -85,4 +90,4 @@ def load_checkpoint(
                     if f"{part}.{name}" in saved  # a parameter without a gradient has none yet
                 }
         scaler.load_state_dict(json.loads(metadata["scaler"]))
-    return int(metadata["step"]), json.loads(metadata["rows"])
+    return int(metadata["step"])

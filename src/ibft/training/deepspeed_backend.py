@@ -6,12 +6,13 @@ import shutil
 import warnings
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.sections import Training
 from ibft.store.files import write_bytes
-from ibft.training.backend import Norms, Rows, make_optimizer, set_rate
+from ibft.training.backend import Norms, make_optimizer, set_rate
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
@@ -78,15 +79,15 @@ class DeepSpeedBackend:
             model=ib_model, optimizer=make_optimizer(ib_model, training), config=settings, dist_init_required=False
         )
 
-    def resume(self, checkpoints: Checkpoints) -> tuple[int, Rows]:
+    def resume(self, checkpoints: Checkpoints) -> int:
         note = checkpoints.folder / "finished.json"
         if not note.exists():
-            return 0, []
+            return 0
         finished = json.loads(note.read_text())
         if finished["key"] != checkpoints.key or finished["processes"] != self._world.size:
-            return 0, []
+            return 0
         self._engine.load_checkpoint(checkpoints.folder, tag=finished["tag"], load_module_strict=False)
-        return finished["step"], finished["rows"]
+        return int(finished["step"])
 
     def backward(
         self,
@@ -107,12 +108,16 @@ class DeepSpeedBackend:
             self._engine.step()
         return loss
 
+    def forget(self) -> bool:
+        return False  # ZeRO has met other processes in the passes before
+
     def update(self, rate: float) -> Norms:
         set_rate(self._optimizer, rate)
         self._engine.step()
-        return Norms(float(self._engine.get_global_grad_norm()))
+        norm = float(self._engine.get_global_grad_norm())
+        return Norms(torch.tensor(norm, dtype=torch.float64, device=self._ib_model.device))
 
-    def save(self, checkpoints: Checkpoints, step: int, rows: Rows) -> None:
+    def save(self, checkpoints: Checkpoints, step: int) -> None:
         tag = f"step{step}"
         self._engine.save_checkpoint(checkpoints.folder, tag=tag, save_latest=False, exclude_frozen_parameters=True)
         self._world.barrier()
@@ -122,7 +127,6 @@ class DeepSpeedBackend:
                 "processes": self._world.size,
                 "tag": tag,
                 "step": step,
-                "rows": rows,
             }
             write_bytes(checkpoints.folder / "finished.json", json.dumps(note).encode())
             for older in checkpoints.folder.glob("step*"):

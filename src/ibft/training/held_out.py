@@ -13,6 +13,7 @@ from torch import Tensor
 from ibft.config.sections import Training
 from ibft.models.architecture import decoder, head
 from ibft.models.attention import packed_arguments
+from ibft.models.batching import send, states_at
 from ibft.models.encoding import EncodedExample
 from ibft.models.head import chunk_of, logit_chunks
 from ibft.training.batches import Batch, collate, micro_batches, pack
@@ -41,7 +42,7 @@ class HeldOutExamples:
         self.tokens = [example.response_tokens for example in examples]
         self._points = points
         self._world = world
-        runs = micro_batches(examples, settings.micro_batch_tokens, packed=settings.packing)
+        runs = micro_batches(examples, int(settings.micro_batch_tokens), packed=settings.packing)
         self._batches = [pack(run) if settings.packing else collate(run, pad_token) for run in runs]
 
     def is_due(self, step: int, steps: int) -> bool:
@@ -81,12 +82,12 @@ def nll_by_example(ib_model: IBModel, batch: Batch) -> Tensor:
     model = ib_model.model
     layout = packed_arguments(batch.spans, ib_model.device) if batch.packed else {}
     predicts_BT = predicts_response(batch.labels_BT)
-    targets_N = batch.labels_BT[:, 1:][predicts_BT[:, :-1]]
+    targets_N = send(batch.labels_BT[:, 1:][predicts_BT[:, :-1]], ib_model.device)
     with torch.autocast(ib_model.device.type, ib_model.dtype, ib_model.dtype.itemsize == 2):
         output = decoder(model)(input_ids=batch.tokens_BT, use_cache=False, **layout)
-        hidden_ND = output.last_hidden_state[predicts_BT]
+        hidden_ND = states_at(output.last_hidden_state, predicts_BT)
         nll_N = torch.empty(len(targets_N), dtype=torch.float64, device=ib_model.device)
-        for rows, logits_nV in logit_chunks(head(model), hidden_ND, chunk_of(head(model).vocabulary)):
+        for rows, logits_nV in logit_chunks(head(model), hidden_ND, chunk_of(head(model))):
             target_n = logits_nV.gather(1, targets_N[rows, None])[:, 0]
             nll_N[rows] = (logits_nV.logsumexp(-1) - target_n).double()
     counts = [int(own.sum()) for own in torch.split(predicts_BT.flatten(), list(batch.spans))]

@@ -11,17 +11,18 @@ from torch import Tensor
 
 from ibft.models.head import Head, accumulating, logit_chunks, subtract_one_hot_
 
-CHUNK_TOKENS = 256
+CHUNK_TOKENS = {"cpu": 256}
+CHUNK_TOKENS_ELSEWHERE = 1024
 
 
-def linear_cross_entropy(hidden_ND: Tensor, head: Head, targets_N: Tensor, *, chunk: int = CHUNK_TOKENS) -> Tensor:
+def linear_cross_entropy(hidden_ND: Tensor, head: Head, targets_N: Tensor, *, chunk: int | None = None) -> Tensor:
     """Sum over N of -log softmax(head(hidden))[target], differentiable in `hidden_ND` alone.
 
     Args:
         hidden_ND: states at the positions that predict `targets_N`.
         head: frozen (its gradient is not computed).
         targets_N: token ids.
-        chunk: how many of the N logit rows exist at a time.
+        chunk: how many of the N logit rows exist at a time; None: as many as suit the device.
 
     Returns:
         A float32 (float64 for float64 states) scalar. Products with the head are in the states' precision.
@@ -31,6 +32,7 @@ def linear_cross_entropy(hidden_ND: Tensor, head: Head, targets_N: Tensor, *, ch
     """
     if head.weight_VD.requires_grad or (head.bias_V is not None and head.bias_V.requires_grad):
         raise ValueError("linear_cross_entropy needs a frozen head; it does not compute the gradient of its weights")
+    chunk = chunk or CHUNK_TOKENS.get(hidden_ND.device.type, CHUNK_TOKENS_ELSEWHERE)
     return cast(Tensor, _LinearCrossEntropy.apply(hidden_ND, head, targets_N, chunk))  # type: ignore[no-untyped-call]
 
 

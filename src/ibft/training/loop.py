@@ -2,51 +2,64 @@
 
 A plain loop rather than transformers' Trainer (docs/adr/0002-plain-training-loop.md): logits only where a response
 token is predicted, the state of layer l* by a hook, means over the exact global token counts, and a resume that ends
-in the same bytes are each a few lines here.
+in the same bytes are each a few lines, here and in `ibft.training.step`.
 """
 
 import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ibft.config.sections import Training
 from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
-from ibft.training.backend import Backend, Norms
-from ibft.training.batches import Batch, batch_order, collate, micro_batches, pack
+from ibft.training.backend import Backend
+from ibft.training.batches import batch_order
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import World
-from ibft.training.held_out import HeldOutExamples
-from ibft.training.model import IBModel, StepSeed, seed_words
-from ibft.training.objective import Loss, TokenCounts, count_tokens
+from ibft.training.held_out import HeldOutExamples, Scores
+from ibft.training.model import IBModel, seed_words
 from ibft.training.regimes import WATCHED
+from ibft.training.step import TERMS, Stepper, Taken
+from ibft.training.step_rows import Row, StepRows
 from ibft.training.telemetry import Tracker, stopwatch
 from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
-Parts = dict[str, float | None]  # of the loss, by the names of `Loss`
-
 _LOG_EVERY_STEPS = 10
-_TERMS = Loss.terms()
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A run leaves its parameters by name, rows of TRAINING_LOG and of `stopwatch` for each step, and of HELD_OUT."""
+    """A run leaves its parameters by name, rows of TRAINING_LOG and of `stopwatch` for each step, and of HELD_OUT.
+
+    Rows are with the main process alone.
+    """
 
     learned: dict[str, Tensor]
     log: list[Row]
     speed: list[Row]
     held_out: list[Row]
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """A step whose numbers may still be on their way, with all that is known of it without them."""
+
+    known: Row  # of its row of TRAINING_LOG
+    taken: Taken
+    speed: Row
+    scores: dict[str, Scores]  # of held-out examples, by step
+
+    def read(self) -> Row:
+        """Wait for its numbers; return an entry of `StepRows`."""
+        log = self.known | self.taken.read(self.known["step"])
+        return {"log": log, "speed": self.speed, "held_out": self.scores}
 
 
 def train(
@@ -79,41 +92,66 @@ def train(
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = settings.updates or max(1, round(settings.epochs * steps_per_epoch))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
-    done, rows = backend.resume(checkpoints)
+    done = backend.resume(checkpoints)
+    rows = StepRows(checkpoints, world, done)
     if done:
         logger.info("resuming after step %d of %d", done - before, steps)
     watched_by = _yardsticks_if_watched(ib_model, backend, examples, settings)
 
     ib_model.train()
-    response_tokens = rows[-1]["log"]["response_tokens"] if rows else 0
-    at_first = {"0": held_out.score(ib_model)} if held_out and not rows else {}
+    stepper = Stepper(backend, ib_model, settings, pad_token, world)
+    response_tokens = rows.response_tokens
+    scores = {"0": held_out.score(ib_model)} if held_out and not done else {}
     remaining = _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before)
     with progress("training", unit="steps", total=before + steps, done=done) as bar:
+
+        def record(unread: _Unread) -> None:
+            entry = unread.read()
+            rows.append(entry)
+            _tell(entry["log"] | entry["speed"], steps, trackers)
+            bar.advance()
+
+        unread: _Unread | None = None  # the step before, so that a GPU never idles between steps
         for step, chosen in remaining:
             ib_model.head_alone = step < 1
             watch = GradientWatch(ib_model) if watched_by and is_watched(step, steps, settings) else None
-            shares, counts = prepare(chosen, settings, ib_model, pad_token, world)
-            with stopwatch(step, counts.response, world) as speed:
-                torch.manual_seed(_dropout_seed(seed, step, world.rank))
-                rate = learning_rate(step, steps, settings)
-                parts, norms = take_step(backend, shares, counts, (seed, step), rate, world, watch)
+            rate = learning_rate(step, steps, settings)
+            tokens = sum(example.response_tokens for example in chosen)
+            with stopwatch(step, tokens, world) as speed:
+                dropout_seed = _dropout_seed(seed, step, world.rank)
+                taken = stepper.take(chosen, (seed, step), rate, dropout_seed=dropout_seed, watch=watch)
                 seen = watched_by | _seen(watch, world) if watch else {}
-
-            response_tokens += counts.response
-            row = _log_row(step, max(0, step) / steps_per_epoch, parts, rate, norms, response_tokens, seen)
-            scores = {str(step): held_out.score(ib_model)} if held_out and held_out.is_due(step, steps) else {}
-            rows.append({"log": row, "speed": speed, "held_out": ({} if rows else at_first) | scores})
-            _tell(step, steps, row | speed, trackers)
+            if unread:
+                record(unread)
+            response_tokens += tokens
+            if held_out and held_out.is_due(step, steps):
+                scores[str(step)] = held_out.score(ib_model)
+            known = _known(step, max(0, step) / steps_per_epoch, rate, response_tokens, seen)
+            unread, scores = _Unread(known, taken, speed, scores), {}
             if (before + step) % checkpoints.every_steps == 0 and step < steps:
-                backend.save(checkpoints, before + step, rows)
-            bar.advance()
+                record(unread)
+                unread = None
+                rows.sync()
+                backend.save(checkpoints, before + step)
+        if unread:
+            record(unread)
     ib_model.eval()
-    scored = [each for row in rows for each in held_out.rows(row["held_out"])] if held_out else []
-    return Trained(backend.learned(), [row["log"] for row in rows], [row["speed"] for row in rows], scored)
+    entries = list(rows.entries())
+    rows.close()
+    log, speeds = [entry["log"] for entry in entries], [entry["speed"] for entry in entries]
+    scored = [each for entry in entries for each in held_out.rows(entry["held_out"])] if held_out else []
+    return Trained(backend.learned(), log, speeds, scored)
 
 
-def _tell(step: int, steps: int, row: Row, trackers: Sequence[Tracker]) -> None:
+def _known(step: int, epoch: float, rate: float, response_tokens: int, seen: Row) -> Row:
+    """Return what a row of TRAINING_LOG says beside a step's `Taken`."""
+    watched = {name: seen.get(name) for name in WATCHED}
+    return {"step": step, "epoch": epoch, "learning_rate": rate, "response_tokens": response_tokens} | watched
+
+
+def _tell(row: Row, steps: int, trackers: Sequence[Tracker]) -> None:
     """Hand a step's numbers to the trackers, and write them to the log now and then."""
+    step = row["step"]
     for tracker in trackers:
         tracker(step, {name: value for name, value in row.items() if value is not None})
     if step % _LOG_EVERY_STEPS == 0 or step == steps:
@@ -156,22 +194,6 @@ def _batches(
         yield finished + 1, [examples[index] for index in order[position]]
 
 
-def prepare(
-    chosen: Sequence[EncodedExample], settings: Training, ib_model: IBModel, pad_token: int, world: World
-) -> tuple[list[list[Batch]], TokenCounts]:
-    """Cut the examples of one step into micro-batches for each process, and count the tokens that enter each mean."""
-    scope = ib_model.bottleneck.settings.kl_scope if ib_model.bottleneck else "response"
-    pad_to = settings.max_length if scope == "padded" else 0
-
-    def batches(share: Sequence[EncodedExample]) -> list[Batch]:
-        runs = micro_batches(share, settings.micro_batch_tokens, pad_to=pad_to, packed=settings.packing)
-        return [pack(run) if settings.packing else collate(run, pad_token, pad_to) for run in runs]
-
-    shares = [batches(share) for share in world.shares(sorted(chosen, key=len, reverse=True))]
-    counts = [count_tokens(batch.labels_BT, batch.valid_BT, scope) for share in shares for batch in share]
-    return shares, TokenCounts(sum(count.response for count in counts), sum(count.kl for count in counts))
-
-
 def is_watched(step: int, steps: int, settings: Training) -> bool:
     """Return true for the first and the last step, and for every `watch_every`-th between them."""
     return step in (1, steps) or (step > 1 and step % settings.watch_every == 0)
@@ -194,57 +216,6 @@ def _seen(watch: GradientWatch, world: World) -> Row:
     return facts | (kl_facts(world.all_reduce(watch.kl_Z)) if watch.kl_Z is not None else {})
 
 
-def take_step(
-    backend: Backend,
-    shares: list[list[Batch]],
-    counts: TokenCounts,
-    seed: StepSeed,
-    rate: float,
-    world: World,
-    watch: GradientWatch | None = None,
-) -> tuple[Parts, Norms]:
-    """Update the parameters once; return the parts of the global batch's loss and the gradient's norms before clipping.
-
-    Args:
-        shares, counts: as `prepare` returns them.
-
-    Raises:
-        UserError: a loss is not finite.
-    """
-    parts = _backward(backend, shares, counts, seed, world, watch)
-    _check_finite(seed[1], parts)
-    return parts, backend.update(rate)
-
-
-def _backward(
-    backend: Backend,
-    shares: list[list[Batch]],
-    counts: TokenCounts,
-    seed: StepSeed,
-    world: World,
-    watch: GradientWatch | None,
-) -> Parts:
-    """Add up the gradient of this process's share, and return the parts of the loss of the global batch.
-
-    All processes run equally many micro-batches, as ZeRO meets in each of them: who has fewer repeats one idly.
-    """
-    own = shares[world.rank]
-    rounds = max(map(len, shares))
-    losses: list[Loss] = []
-    for turn in range(rounds):
-        idle = turn >= len(own)
-        batch, last = shares[0][0] if idle else own[turn], turn == rounds - 1
-        loss = backend.backward(batch, counts, seed, idle=idle, last=last, watch=watch if turn == 0 else None)
-        if not idle:
-            losses.append(loss)
-    if watch:
-        watch.add_kl(losses, loss)
-    present = [name for name in ("total", *_TERMS) if getattr(loss, name) is not None]
-    sums = [sum(getattr(loss, name).item() for loss in losses) for name in present]
-    added = world.all_reduce(torch.tensor(sums, dtype=torch.float64, device=loss.total.device))
-    return dict.fromkeys(("total", *_TERMS)) | dict(zip(present, added.tolist(), strict=True))
-
-
 def _check(response_tokens: Sequence[int], settings: Training) -> None:
     empty = response_tokens.count(0)
     if empty:
@@ -254,38 +225,12 @@ def _check(response_tokens: Sequence[int], settings: Training) -> None:
         )
 
 
-def _check_finite(step: int, parts: Parts) -> None:
-    """Stop at the first bad number: everything after it would be wasted."""
-    for name in _TERMS:
-        value = parts[name]
-        if value is not None and not math.isfinite(value):
-            raise UserError(
-                f"training diverged at step {step}: {name} is not finite; lower training.learning_rate, or for KL set "
-                "the method's `normalize_hidden: true`"
-            )
-
-
 def _dropout_seed(seed: int, step: int, rank: int) -> int:
     """Distinct for every (seed, step, process), so that a resumed run draws the same dropout masks."""
     [state] = np.random.SeedSequence([*seed_words(seed, step), rank]).generate_state(1, np.uint64)
     return int(state)
 
 
-def _log_row(step: int, epoch: float, parts: Parts, rate: float, norms: Norms, response_tokens: int, seen: Row) -> Row:
-    return {
-        "step": step,
-        "epoch": epoch,
-        "loss": parts["total"],
-        **{name: parts[name] for name in _TERMS},
-        "learning_rate": rate,
-        "gradient_norm": norms.gradient,
-        "lora_gradient_norm": norms.lora,
-        "head_gradient_norm": norms.head,
-        "response_tokens": response_tokens,
-        **{name: seen.get(name) for name in WATCHED},
-    }
-
-
 def _readable(row: Row) -> str:
-    shown = ("loss", *_TERMS, "learning_rate", "gradient_norm", "response_tokens_per_s")
+    shown = ("loss", *TERMS, "learning_rate", "gradient_norm", "response_tokens_per_s")
     return ", ".join(f"{name} {row[name]:.4g}" for name in shown if row[name] is not None)

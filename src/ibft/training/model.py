@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from ibft.models.architecture import decoder, head
 from ibft.models.attention import packed_arguments
+from ibft.models.batching import send
 from ibft.models.head import accumulating
 from ibft.models.layers import layer_output
 from ibft.models.loading import DTYPES
@@ -84,7 +85,7 @@ class IBModel(nn.Module):
     def _loss(self, batch: Batch, counts: TokenCounts, seed: StepSeed) -> Loss:
         layout = packed_arguments(batch.spans, self.device) if batch.packed else {}
         if batch.states_of_padding:
-            layout["attention_mask"] = batch.valid_BT
+            layout["attention_mask"] = send(batch.valid_BT, self.device)
         bottleneck = self.bottleneck
         catching = layer_output(self.model, bottleneck.layer) if bottleneck else nullcontext(list[Tensor]())
         with catching as caught, torch.set_grad_enabled(torch.is_grad_enabled() and not self.head_alone):
@@ -95,7 +96,7 @@ class IBModel(nn.Module):
         noise_NZ = None
         if ib_head is not None:
             scope_BT = kl_tokens(batch.labels_BT, batch.valid_BT, settings.kl_scope)
-            noise_NZ = draw_noise(batch, scope_BT, ib_head.noise_width, accumulating(layer_hidden_BTD), seed)
+            noise_NZ = draw_noise(batch, scope_BT, ib_head.noise_width, layer_hidden_BTD, seed)
         return ib_ft_loss(
             output.last_hidden_state,
             batch.labels_BT,
@@ -114,14 +115,15 @@ def seed_words(seed: int, step: int) -> tuple[int, int]:
     return seed, step % 2**32
 
 
-def draw_noise(batch: Batch, scope_BT: Tensor, width: int, dtype: torch.dtype, seed: StepSeed) -> Tensor:
-    """eps_NZ for the tokens in scope, from one stream per (training seed, step, example).
+def draw_noise(batch: Batch, scope_BT: Tensor, width: int, like: Tensor, seed: StepSeed) -> Tensor:
+    """eps_NZ for the tokens in scope, from one stream per (training seed, step, example), on the device of `like`.
 
     So it does not depend on which examples share a micro-batch, a row or a process.
     """
-    noise = []
+    noise: list[Tensor] = []
+    device, dtype = like.device, accumulating(like)
     for index, in_scope in zip(batch.indices, torch.split(scope_BT.flatten(), list(batch.spans)), strict=True):
         [stream] = np.random.SeedSequence([*seed_words(*seed), index]).generate_state(1, np.uint64)
-        generator = torch.Generator(scope_BT.device).manual_seed(int(stream))
-        noise.append(torch.randn(int(in_scope.sum()), width, generator=generator, device=scope_BT.device, dtype=dtype))
+        generator = torch.Generator(device).manual_seed(int(stream))
+        noise.append(torch.randn(int(in_scope.sum()), width, generator=generator, device=device, dtype=dtype))
     return torch.cat(noise)

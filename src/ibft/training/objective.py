@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ibft.models.batching import send, states_at
 from ibft.models.head import Head, accumulating
 from ibft.training.linear_cross_entropy import linear_cross_entropy
 
@@ -209,7 +210,8 @@ def ib_ft_loss(
 
     Args:
         last_hidden_BTD: the decoder's output after its final norm, which the head reads.
-        labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1.
+        labels_BT: token ids, `IGNORED` where the token is prompt or padding; position t predicts label t + 1. Left on
+            the CPU, like `valid_BT`, they let a GPU work without being waited for.
         head: the frozen head of the model.
         counts: response and KL tokens of the global batch (`count_tokens` of each micro-batch, added up).
         ib_head: the bottleneck; of objective `noise` a `NoisyHead`; None for FT and `rms`.
@@ -223,20 +225,22 @@ def ib_ft_loss(
     """
     predicts_BT = predicts_response(labels_BT)
     targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
-    ce = linear_cross_entropy(last_hidden_BTD[predicts_BT], head, targets_N) / counts.response
+    if targets_N.device != last_hidden_BTD.device:
+        targets_N = send(targets_N, last_hidden_BTD.device)
+    ce = linear_cross_entropy(states_at(last_hidden_BTD, predicts_BT), head, targets_N) / counts.response
     if settings is None and ib_head is None:
         return Loss.of({"ce": ce}, {})
     if settings is None or layer_hidden_BTD is None or valid_BT is None:
         raise ValueError("IB-FT needs settings, layer_hidden_BTD, valid_BT and noise_NZ")
     scope_BT = kl_tokens(labels_BT, valid_BT, settings.kl_scope)
-    hidden_ND = layer_hidden_BTD[scope_BT]
+    hidden_ND = states_at(layer_hidden_BTD, scope_BT)
     if settings.objective == "rms":
         return Loss.of({"ce": ce, "rms": root_mean_square(hidden_ND).sum() / counts.kl}, settings.weights)
     if noise_NZ is None:
         raise ValueError(f"objective {settings.objective} needs noise_NZ")
     predicting_N = predicts_BT[scope_BT]
     if isinstance(ib_head, NoisyHead):
-        decoded_ND = ib_head.decode(hidden_ND[predicting_N], noise_NZ[predicting_N])
+        decoded_ND = ib_head.decode(*(states_at(each, predicting_N) for each in (hidden_ND, noise_NZ)))
         ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
         return Loss.of({"ce": ce, "ce_ib": ce_ib}, settings.weights)
     if ib_head is None:
@@ -244,7 +248,7 @@ def ib_ft_loss(
     mean_NZ, log_variance_NZ = ib_head.encode(hidden_ND)
     kl_Z = kl_to_standard_normal(mean_NZ, log_variance_NZ).sum(0) / counts.kl
     kl = kl_Z.sum() if settings.kl_reduction == "sum" else kl_Z.mean()
-    decoded_ND = ib_head.decode(mean_NZ[predicting_N], log_variance_NZ[predicting_N], noise_NZ[predicting_N])
+    decoded_ND = ib_head.decode(*(states_at(each, predicting_N) for each in (mean_NZ, log_variance_NZ, noise_NZ)))
     ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
     return Loss.of({"ce": ce, "kl": kl, "ce_ib": ce_ib}, settings.weights, kl_Z.detach())
 

@@ -18,6 +18,7 @@ from ibft.models.architecture import head, layers, model_type, width
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.lora import add_lora
+from ibft.models.pass_memory import Stage, tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.store.files import write_bytes
 from ibft.training.backend import Backend, TorchBackend
@@ -77,6 +78,7 @@ def fine_tune(
         UserError: a name in `training.lora.target_modules` is that of no linear layer, or the adapter learned nothing.
     """
     training = recipe.training
+    stage: Stage = "training_checkpointed" if training.gradient_checkpointing else "training"
     torch.manual_seed(recipe.seed)
     with_lora = add_lora(model, training.lora)
     ib_model = IBModel(model, make_bottleneck(model, recipe), training.precision)
@@ -85,6 +87,8 @@ def fine_tune(
     if training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
+    in_pass = tokens_of_pass(training.micro_batch_tokens, model, stage)
+    training = training.model_copy(update={"micro_batch_tokens": in_pass})
 
     def encode(frame: pd.DataFrame) -> list[EncodedExample]:
         return encode_with_profile(tokenizer, frame, recipe.profile, training.max_length)

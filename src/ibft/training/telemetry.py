@@ -54,13 +54,12 @@ def open_trackers(tensorboard: Path | None, wandb: str | None, settings: dict[st
 def stopwatch(step: int, response_tokens: int, world: World) -> Iterator[dict[str, Any]]:
     """A row that is complete on leaving. Tokens are those of all processes, memory is this one's.
 
-    `resident_mib` is after the step, `gpu_peak_mib` up to it; without a GPU the latter is None.
+    `resident_mib` is after the step, `gpu_peak_mib` up to it; without a GPU the latter is None. A GPU is still at work
+    when a step's commands are given: it is waited for one step later, so that times are right on the whole.
     """
     row: dict[str, Any] = {"step": step}
     started = time.perf_counter()
     yield row
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     seconds = time.perf_counter() - started
     row |= {
         "seconds": seconds,

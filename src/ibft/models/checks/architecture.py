@@ -128,7 +128,7 @@ def check_fit(folder: Path, not_floating: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         UserError: a tensor is missing, unknown, of another shape, or holds integers in place of weights.
     """
-    model = read_model(folder, torch.float32, place="meta")
+    model = read_model(folder, torch.float32, place=torch.device("meta"))
     _check_integers(model, not_floating)
     return {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 
