@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from ibft.models.encoding import EncodedExample
 
@@ -36,7 +36,7 @@ class Shape:
         )
         torch.manual_seed(0)
         with device:
-            model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="sdpa")
+            model: PreTrainedModel = LlamaForCausalLM._from_config(config, dtype=dtype, attn_implementation="sdpa")
         return model.requires_grad_(False).eval()
 
     def parameters(self) -> int:

@@ -43,7 +43,7 @@ def test_only_the_methods_that_an_experiment_names_are_sampled(shipped: Graph) -
     assert {(run.model, run.method) for run in shipped.runs(ALL)} == {
         (model, method) for model in ("exposed", "control") for method in ("ft", "ibft")
     }
-    assert len(shipped.nll_of_arms()) == 2 * (1 + 5 * 3) + 2 * (1 + 3)
+    assert len(shipped.nll_of_arms()) == 2 * (1 + 6 * 3) + 2 * (1 + 3)
 
 
 def test_members_are_looked_for_in_every_base_that_was_shown_them_and_in_the_twin(shipped: Graph) -> None:
