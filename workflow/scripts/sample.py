@@ -24,7 +24,7 @@ from ibft.sampling.job import SamplingJob, missing_trials, write_trials
 from ibft.sampling.sample import Pending, sample_pending
 from ibft.sampling.start import engine_identity, open_engine
 from ibft.store.journal import Journal, journal_path
-from ibft.store.manifests import folder_of
+from ibft.store.manifests import folder_of, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,6 +74,7 @@ def main(arguments: argparse.Namespace) -> None:
             if missing := missing_trials(outputs, key):
                 journal = journals.enter_context(Journal(journal_path(outputs[0]), key))
                 pending[key] = Pending(job, problems, missing, journal)
+        verify(arguments.model)
         sample_pending(list(pending.values()), read_tokenizer(arguments.model), start_engine)
         seconds = round(time.monotonic() - started, 1)
         for key, part in pending.items():
