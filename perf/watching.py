@@ -1,4 +1,4 @@
-"""What a watched step of IB-FT costs more than a plain one: the same batches, in turns, in one process.
+"""A watched step of IB-FT is compared with a plain one: the same batches, in turns, in one process.
 
 python perf/watching.py --model results/models/smollm2-135m --examples results/examples/rtl.parquet
 

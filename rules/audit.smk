@@ -1,4 +1,4 @@
-# How much of a dataset a model knows already, before anything is trained: `snakemake audit`, or `ibft audit`.
+# An audit estimates how much of a dataset a model knows, before anything is trained: `snakemake audit`, `ibft audit`.
 
 
 rule trace_tokens:

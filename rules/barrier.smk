@@ -1,7 +1,7 @@
 # A barrier in vitro: bases that were shown a known part of the data, and what fine-tuning reaches from each.
 
 
-# What a model was shown is trained like every variant, by the rule `train`, and then becomes a part of its weights.
+# The rule `train` trains the exposure as it does every variant; this one merges the adapter into the base's weights.
 rule expose_model:
     input:
         model=lambda wildcards: GRAPH.results.model(

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 FOLDERS = ("rules", "workflow/scripts", "profiles", "config", "envs")
-# What only extras install is made absent.
+# This makes absent what only extras install.
 CORE = """
 import sys
 from importlib.machinery import PathFinder

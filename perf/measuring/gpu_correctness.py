@@ -1,4 +1,4 @@
-"""Are the numbers right on this device? Each check returns what it found, and whether that is within bounds."""
+"""Each check compares numbers of this device with a reference, and returns whether they are within bounds."""
 
 import os
 import socket
@@ -90,7 +90,7 @@ def gradients(model: PreTrainedModel, texts: list[EncodedExample]) -> Tensor:
 
 
 def apart(found: Tensor, expected: Tensor) -> float:
-    """How far two vectors point apart: 1 - cosine."""
+    """Return 1 - cosine of two vectors."""
     return 1 - float(cosine_similarity(found.double().flatten(), expected.double().flatten(), dim=0))
 
 

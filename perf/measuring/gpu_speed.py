@@ -1,4 +1,4 @@
-"""How fast are the real steps on this device, at the paper's sizes, and does a step wait for it?"""
+"""These measurements time the real steps on this device, at the paper's sizes, and count how often one waits for it."""
 
 import importlib
 import importlib.util
@@ -87,7 +87,7 @@ def stepping(
 
 
 def waits(shape: Shape, device: torch.device) -> Found:
-    """How often a step waits for the device, and how many kernels it starts."""
+    """Count how often a step waits for the device, and how many kernels it starts."""
     model = shape.model(device)
     with stepping(model, "ibft", texts(4 * LENGTH, LENGTH)) as step:
         step()
@@ -205,7 +205,7 @@ class Bench:
         return self.padded_peft(tokens)
 
     def auto_sizes(self) -> Found:
-        """What `auto` chooses with this model loaded and nothing else on the device."""
+        """Return the sizes that `auto` chooses with this model loaded and nothing else on the device."""
         stages = get_args(Stage)
         return {"sizes": {stage: tokens_of_pass("auto", self.model, stage) for stage in stages}}
 

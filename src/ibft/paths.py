@@ -83,7 +83,7 @@ class Results:
         return f"{self.root}/memorization/{variant}.parquet"
 
     def traces(self, model: str, dataset: str, examples: str) -> str:
-        """What `model` says of the tokens of `examples`: of `dataset`, or the reference that it is compared with."""
+        """Return the path of what `model` says of the tokens of `examples`: of `dataset`, or of its reference."""
         return f"{self.root}/traces/{model}/{dataset}/{examples}.parquet"
 
     def audit(self, model: str, dataset: str) -> str:

@@ -1,4 +1,4 @@
-"""What a barrier cannot be measured without is said by key, before anything is trained."""
+"""A configuration that lacks what a barrier is measured with is refused by key, before anything is trained."""
 
 import copy
 from collections.abc import Callable

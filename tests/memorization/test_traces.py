@@ -1,4 +1,4 @@
-"""What an audit shows of every token: in both forms, what the scorer says, and the text as it stands."""
+"""An audit shows of every token, in both forms, what the scorer says, and the text as it stands."""
 
 from pathlib import Path
 

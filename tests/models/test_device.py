@@ -1,4 +1,4 @@
-"""Where a model is loaded to."""
+"""A model is loaded to the device that its job asks for."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What vLLM is told of prompts and GPUs, by a stand-in for it that samples nothing."""
+"""vLLM is told of prompts and GPUs; here a stand-in for it hears that, and samples nothing."""
 
 import importlib
 from pathlib import Path

@@ -130,7 +130,7 @@ def check_output(path: Path, samples: Path) -> None:
 
 
 def export_path(arguments: argparse.Namespace) -> Path:
-    """Where the samples are written in the form of --export."""
+    """Return the path that the samples are written to in the form of --export."""
     name = arguments.export if arguments.export == "folder" else f"{arguments.export}.jsonl"
     path: Path = arguments.out.with_name(f"{arguments.out.stem}.{name}")
     return path

@@ -41,7 +41,7 @@ Ratio = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[Ratio, AfterValidator(_shown_in_full)]
 Temperature = Annotated[float, Field(ge=0, le=1000), AfterValidator(_shown_in_full), AfterValidator(_without_exponent)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
-# How many tokens a pass has; `auto` is what a GPU's free memory holds, and on CPUs a number that ibft states.
+# The tokens of a pass; `auto` takes as many as a GPU's free memory holds, and on CPUs a number that ibft states.
 Tokens = Literal["auto"] | Positive
 Few = Annotated[int, Field(ge=1, le=10_000)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]

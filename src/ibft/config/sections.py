@@ -212,7 +212,7 @@ class Method(Section):
 
     @property
     def has_head(self) -> bool:
-        """Whether a bottleneck is trained beside LoRA."""
+        """Return true where a bottleneck is trained beside LoRA."""
         return self.kind in ("ibft", "noise")
 
 

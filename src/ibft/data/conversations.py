@@ -31,7 +31,7 @@ class Message(NamedTuple):
 
 
 class Example(NamedTuple):
-    """What one row teaches. `unanswered` counts messages that are left out, because no answer belongs to them."""
+    """A row teaches this. `unanswered` counts messages that are left out, because no answer belongs to them."""
 
     history: str | None
     instruction: str

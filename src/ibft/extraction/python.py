@@ -97,7 +97,7 @@ def _longest_valid_prefix(code: str) -> tuple[ast.Module, list[str]]:
 
 
 def _ends_no_statement(lines: list[str]) -> bool:
-    """Whether the last line is blank, a comment or a decorator, with which no valid text ends."""
+    """Return true if the last line is blank, a comment or a decorator, with which no valid text ends."""
     last = lines[-1].strip()
     is_continued = len(lines) > 1 and lines[-2].rstrip("\r\n").endswith("\\")
     return last[:1] in ("", "#") or (_DECORATOR.fullmatch(last) is not None and not is_continued)

@@ -1,4 +1,4 @@
-"""How much of a dataset a model knows already, by its scores and those of a reference that it cannot know.
+"""An audit estimates how much of a dataset a model knows, by its scores and those of a reference that it cannot know.
 
 An example counts as known where its score lies below all but 5% of the reference. Of examples like the reference, 5%
 lie there by chance; the share beyond is the estimate. It is a lower bound on what was seen, as much that was seen is

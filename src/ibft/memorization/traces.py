@@ -1,4 +1,4 @@
-"""What a model says of every token of an example, asked as plain text and in the prompt that it is trained with.
+"""A model scores every token of an example, asked as plain text and in the prompt that it is trained with.
 
 From the same forward pass come four scores, all lower where more is memorized:
 

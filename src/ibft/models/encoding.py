@@ -75,7 +75,7 @@ class EncodedExample:
 
     @property
     def response_tokens(self) -> int:
-        """How many tokens the loss is taken on."""
+        """Return how many tokens the loss is taken on."""
         return int(self.learned.sum())
 
 

@@ -1,9 +1,9 @@
-"""How many tokens one pass may have: the value `auto` of `batch_tokens` and `micro_batch_tokens`.
+"""The value `auto` of `batch_tokens` and `micro_batch_tokens` stands for as many tokens as one pass may have.
 
 On a GPU that follows from the memory that is free when the model is loaded, and from what a token takes in the passes
-of the stage: `_KEPT` and `_WORKING`. Those of training were counted in real steps on the meta device, the others by
-hand; none has been compared with a GPU yet, which is a part of perf/gpu.py. Where they are too small, a pass is halved
-(`ibft.models.device`). On a CPU, whose memory is the job's, it is a number that is stated here.
+of the stage: `_KEPT` and `_WORKING`. These are counted by hand, and none has been compared with a GPU yet, which is a
+part of perf/gpu.py. Where they are too small, a pass is halved (`ibft.models.device`). On a CPU, whose memory is the
+job's, it is a number that is stated here.
 """
 
 import logging

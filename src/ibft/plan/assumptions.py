@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Card(NamedTuple):
-    """What a maker's data sheet says of a GPU."""
+    """A GPU has these rates and this memory, by its maker's data sheet."""
 
     flops: float  # per second, dense, bfloat16
     bandwidth: float  # bytes per second, of its memory

@@ -1,4 +1,4 @@
-"""Which GPU is in this machine."""
+"""Find the GPU of this machine by its name, among those whose rates are known."""
 
 import subprocess
 

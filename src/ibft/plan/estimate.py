@@ -191,7 +191,7 @@ class CostModel:
         return min(known + (assumed.TOKENS_OF_PROFILE if prompted else 0), max_length)
 
     def _place(self, dataset: str) -> str:
-        """What follows hub:, generated: or path: in the source of a data set."""
+        """Return what follows hub:, generated: or path: in the source of a dataset."""
         return self.config.datasets[dataset].source.partition(":")[2]
 
 
@@ -202,7 +202,7 @@ def _parts(job: Job) -> int:
 
 @dataclass(frozen=True)
 class Correction:
-    """What the measured jobs of one rule took, and what they were estimated to take, in seconds."""
+    """The measured jobs of one rule took, and were estimated to take, so many seconds."""
 
     measured: int
     seconds: float

@@ -1,4 +1,4 @@
-"""How long jobs take together: along the longest chain of them, and with so many at a time."""
+"""A schedule tells how long jobs take together: along their longest chain, and with so many at a time."""
 
 import heapq
 from collections.abc import Mapping, Sequence

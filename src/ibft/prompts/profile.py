@@ -152,7 +152,7 @@ class Profile:
 
 @dataclass
 class History:
-    """What was said before, as a chat template takes it and as plain text.
+    """A history is what was said before, as a chat template takes it and as plain text.
 
     `answers` holds, of each answer, the whole text up to it and the whole text up to its end.
     """

@@ -65,7 +65,7 @@ def _content(path: Path) -> bytes:
 
 
 class _Parsed(NamedTuple):
-    """What counts of a module: its code, less comments and docstrings, and the names of `ibft` that it imports."""
+    """A module counts with its code, less comments and docstrings, and with the names of `ibft` that it imports."""
 
     code: bytes
     imported: frozenset[str]

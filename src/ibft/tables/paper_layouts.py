@@ -1,4 +1,4 @@
-"""Which of the paper's tables there are, what stands in them, and which of them a configuration can fill."""
+"""Layouts list the paper's tables and their columns, and tell which of them a configuration can fill."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ StepSeed = tuple[int, int]  # training seed and optimizer step
 
 @dataclass(frozen=True)
 class HeadTraining:
-    """How the bottleneck's head is trained beside LoRA.
+    """These settings train the bottleneck's head beside LoRA.
 
     Attributes:
         warmup_steps: steps before the first, in which the head alone is trained, at a constant rate.

@@ -45,7 +45,7 @@ IGNORED = -100  # label of a position that is not to be predicted, as everywhere
 
 @dataclass(frozen=True)
 class IBSettings:
-    """What is added to CE, how strongly, and over which tokens and dimensions KL is taken.
+    """These settings say what is added to CE, how strongly, and over which tokens and dimensions KL is taken.
 
     Attributes:
         alpha: strength of all that is added (paper eq. IB-FT).

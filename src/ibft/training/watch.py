@@ -1,4 +1,4 @@
-"""What each term of the objective does to LoRA below layer l*, taken apart in a few steps of a training.
+"""A watched step takes apart what each term of the objective does to LoRA below layer l*.
 
 The gradient of each term but CE is had by a backward pass of its own through the layers below l*, of the first
 micro-batch of each process alone, so that a watched step costs little more than others. CE's is what remains of the
