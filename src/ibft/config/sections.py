@@ -452,6 +452,9 @@ class Compute(Section):
     """
 
     threads: Few = Field(1, description="of a job that runs a model on the CPU")
+    warm_start: bool = Field(
+        True, description="start the jobs of this machine as forks of one process that has imported torch; not on GPUs"
+    )
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Few = Field(2, description="completions judged at the same time")
     gpus: int = Field(

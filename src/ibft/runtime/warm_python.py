@@ -1,17 +1,19 @@
-"""A `python` for tests that starts at once: its server has imported what stages import, and forks for each command.
+"""A `python` that starts at once: its server has imported what stages import, and forks for each command.
 
-To import torch takes longer than a stage works on a tiny model. Nothing of `ibft` is imported beforehand, so each
-command runs the sources that its own PYTHONPATH names. The client stands in for the process: what it gets of signals
-goes to the fork, its end is the fork's end, and it ends as the fork does.
+To import torch, transformers and peft takes a stage 5 to 20 seconds of a core, many times what a small job works. A
+client stands in for `python`: it hands its arguments, folder, environment and open files to the server, passes on the
+signals that it gets, and ends as the fork ends. While there is no server, since it still imports or has gone, a client
+becomes the ordinary Python: a job starts later, and nothing else differs.
 
-    subprocess.run([python(), "-m", "snakemake", ...])
+Nothing of `ibft` is imported beforehand, so each command runs the sources that its own PYTHONPATH names.
 
-Some commands start others by their `sys.executable`: of those that have no script, WARM_PYTHON in the environment takes
-its place. Beside the client lies an `ibft`, as beside any Python that has the library.
+    python -P src/ibft/runtime/warm_python.py FOLDER OWNER MODULE ...
 """
 
 import atexit
+import ctypes
 import gc
+import importlib
 import importlib.util
 import marshal
 import os
@@ -25,28 +27,34 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
-from filelock import FileLock
-
-STAGES = (
-    *("torch", "transformers", "peft", "datasets", "safetensors.torch"),
-    *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot", "jinja2", "pydantic", "yaml", "psutil", "tqdm"),
+ANALYSES = (
+    *("pandas", "pyarrow.parquet", "scipy.stats", "matplotlib.pyplot"),
+    *("jinja2", "pydantic", "yaml", "psutil", "tqdm"),
 )
-IMPORTED = (*STAGES, "snakemake.cli", "snakemake.api")
-WHERE_INSTALLED = ("vllm",)
-READ_ENVIRONMENT = ("huggingface_hub.constants", "datasets.config")  # when they are imported
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-MOST_BYTES = 1 << 18
+MODELS = ("torch", "transformers", "peft", "datasets", "safetensors.torch")
+# A command without a script, such as `-m snakemake`, may start others by its `sys.executable`: by this, if it is set.
+EXECUTABLE_VARIABLE = "WARM_PYTHON"
+_READ_ENVIRONMENT = ("huggingface_hub.constants", "datasets.config")  # when they are imported
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_MOST_BYTES = 1 << 18
+_PATIENCE_S = 5
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+# A pool of threads does not survive a fork: each stage says how many threads its own has.
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
 # Of built-in modules alone, since every command waits for it.
-CLIENT = """
+_CLIENT = """
 import _signal, _socket, array, marshal, os, sys
 server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-server.connect(sys.argv[1])
+try:
+    server.connect(sys.argv[1])
+except OSError:
+    os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 forwarded = %s
 ignored = [number for number in forwarded if _signal.getsignal(number) is _signal.SIG_IGN]
 request = {"arguments": sys.argv[2:], "folder": os.getcwd(), "environment": dict(os.environ), "ignored": ignored}
@@ -62,53 +70,74 @@ if status < 0:
     os.kill(os.getpid(), -status)
 os._exit(status)
 """
-# All processes of one run of the tests share a server.
-OWNER = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-FOLDER = Path(tempfile.gettempdir()) / f"python-{os.environ.get('PYTEST_XDIST_TESTRUNUID', OWNER)}"
 
 
-def python() -> str:
-    """Return the path of the client, which is called `python`. The server starts when this is first asked for.
+def start_warm_python(modules: Sequence[str]) -> Path:
+    """Start a server that ends with this process; return the folder of its clients, which is to come first in PATH.
 
-    `make test-quick` starts so few stages that no server pays for itself: there it is the ordinary Python.
+    Args:
+        modules: to import beforehand; those that are not installed are left out.
     """
-    if "IBFT_QUICK" in os.environ:
-        return sys.executable
-    with FileLock(f"{FOLDER}.lock"):
-        if not FOLDER.exists():
-            start()
-    return str(FOLDER / "python")
+    folder = Path(tempfile.mkdtemp(prefix="ibft-python-"))
+    server = start_server(folder, os.getpid(), modules, subprocess.DEVNULL)
+    atexit.register(_end, server)
+    return folder
 
 
-def start() -> None:
-    """Start the server, which ends with the tests, and put its clients into its folder."""
-    FOLDER.mkdir()
-    server = subprocess.Popen([sys.executable, __file__, str(FOLDER), str(OWNER)], stdout=subprocess.PIPE)
-    assert server.stdout is not None
-    assert server.stdout.readline(), "the server ended before it was ready"
-    (FOLDER / "client.py").write_text(CLIENT % (tuple(map(int, FORWARDED)),))
-    client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{FOLDER}/client.py" "{FOLDER}/socket" {{}} "$@"\n'
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """Wait for the server, so that what its jobs used is counted as used by this process."""
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):  # a job has been left behind, which the watchdog ends after this process
+        server.wait(_PATIENCE_S)
+
+
+def start_server(folder: Path, owner: int, modules: Sequence[str], ready: int | IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start a server that ends when the process `owner` does, and write its clients `python` and `ibft` into `folder`.
+
+    Args:
+        ready: where it writes a line as soon as clients find it.
+    """
+    (folder / "client.py").write_text(_CLIENT % (tuple(map(int, _FORWARDED)),))
+    client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" {{}} "$@"\n'
     for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
-        (FOLDER / name).write_text(client.format(first))
-        (FOLDER / name).chmod(0o755)
+        (folder / name).write_text(client.format(first))
+        (folder / name).chmod(0o755)
+    return subprocess.Popen(  # noqa: S603 - this module
+        [sys.executable, "-P", __file__, str(folder), str(owner), *filter(_is_installed, modules)],
+        stdin=subprocess.DEVNULL,
+        stdout=ready,
+        env={**os.environ, **_ONE_THREAD},
+        start_new_session=True,  # Ctrl-C is for the clients
+    )
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
 class Server:
-    """Forks for every client that connects, until the process `owner` has ended."""
+    """Forks for every client that connects, until the process `owner` has ended.
+
+    What runs then goes on, and its client still takes signals: the watchdog ends those of a workflow that was killed.
+    """
 
     def __init__(self, folder: Path, owner: int) -> None:
         self.folder = folder
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(str(folder / "socket"))
         self.listener.listen(64)
-        self.owner_ended = os.pidfd_open(owner)
         self.poll = select.poll()
+        self.processes = 0
+        self.is_ending = False
         self.heeded: dict[int, Callable[[], None]] = {}  # what to do when a descriptor can be read
         self.heed(self.listener.fileno(), self.accept)
-        self.heed(self.owner_ended, self.end)
+        self.heed(os.pidfd_open(owner), self.end)
+        asked, asking = os.pipe()
+        signal.signal(signal.SIGTERM, lambda *_: os.write(asking, b"."))
+        self.heed(asked, self.end)
 
-    def run(self) -> NoReturn:
-        while True:
+    def run(self) -> None:
+        while self.processes or not self.is_ending:
             for ready, _ in self.poll.poll():
                 self.heeded.get(ready, lambda: None)()  # one that was ready may have gone meanwhile
 
@@ -127,11 +156,12 @@ class Server:
     def begin(self, client: socket.socket) -> None:
         """Run in a child what a client asks for."""
         self.forget(client.fileno())
-        message, descriptors, _, _ = socket.recv_fds(client, MOST_BYTES, 3)
+        message, descriptors, _, _ = socket.recv_fds(client, _MOST_BYTES, 3)
         if message:
             process = os.fork()
             if process == 0:
-                become(marshal.loads(message), descriptors)
+                _become(marshal.loads(message), descriptors)  # noqa: S302 - of this user, through a folder of its own
+            self.processes += 1
             ended = os.pidfd_open(process)
             self.heed(client.fileno(), partial(self.pass_on, client, ended))
             self.heed(ended, partial(self.tell, client, process, ended))
@@ -157,18 +187,22 @@ class Server:
         client.close()
         self.forget(ended)
         os.close(ended)
+        self.processes -= 1
 
     def end(self) -> None:
-        shutil.rmtree(self.folder)
-        Path(f"{self.folder}.lock").unlink(missing_ok=True)
-        sys.exit()
+        """Take no more clients, and leave when the last process has ended."""
+        self.is_ending = True
+        for descriptor in list(self.heeded):
+            if self.heeded[descriptor] in (self.end, self.accept):
+                self.forget(descriptor)
+        self.listener.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def serve(folder: Path, owner: int) -> NoReturn:
-    """Import what stages import, say so, and serve."""
-    for name in (*IMPORTED, *filter(importlib.util.find_spec, WHERE_INSTALLED)):
+def _serve(folder: Path, owner: int, modules: Sequence[str]) -> None:
+    """Import modules, say so, and serve."""
+    for name in modules:
         importlib.import_module(name)
-    assert not [name for name in sys.modules if name.partition(".")[0] == "ibft"]
     for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
         finalizer.atexit = False  # a command tidies up what is its own
     gc.collect()
@@ -178,14 +212,15 @@ def serve(folder: Path, owner: int) -> NoReturn:
     server.run()
 
 
-def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Be the process that a client stands for, to its end."""
-    take_over(request, descriptors)
+    ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)  # its client would take it for dead with the server
+    _take_over(request, descriptors)
     status = 0
     try:
         if importlib.util.find_spec("sitecustomize"):
             importlib.import_module("sitecustomize")  # as every Python does that starts
-        run_command(*request["arguments"])
+        _run_command(*request["arguments"])
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
@@ -200,7 +235,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os._exit(status & 0xFF)
 
 
-def take_over(request: dict[str, Any], descriptors: list[int]) -> None:
+def _take_over(request: dict[str, Any], descriptors: list[int]) -> None:
     """Take the files, the folder, the environment, the signals and the search path that the client started with."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
@@ -209,27 +244,27 @@ def take_over(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.orig_argv = [sys.executable, *request["arguments"]]
-    for forwarded in FORWARDED:
+    for forwarded in _FORWARDED:
         default = signal.default_int_handler if forwarded == signal.SIGINT else signal.SIG_DFL
         signal.signal(forwarded, signal.SIG_IGN if forwarded in request["ignored"] else default)
     if any(name.startswith("HF_") for name in os.environ):
-        for name in READ_ENVIRONMENT:
+        for name in filter(sys.modules.get, _READ_ENVIRONMENT):
             importlib.reload(sys.modules[name])
     script = request["arguments"][0]
     first = "" if script.startswith("-") else str(Path(script).resolve().parent)
     sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
 
 
-def run_command(kind: str, *words: str) -> None:
+def _run_command(kind: str, *words: str) -> None:
     """Run SCRIPT, -c PROGRAM or -m MODULE with its arguments, or -u SCRIPT, as torchrun starts its processes."""
     if kind == "-u":
         sys.path[0] = str(Path(words[0]).resolve().parent)
         kind, words = words[0], words[1:]
     if kind in ("-c", "-m"):
-        sys.executable = os.environ.get("WARM_PYTHON", sys.executable)
+        sys.executable = os.environ.get(EXECUTABLE_VARIABLE, sys.executable)
     if kind == "-c":
         sys.argv = ["-c", *words[1:]]
-        exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})
+        exec(compile(words[0], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - the user's own command
     elif kind == "-m":
         sys.argv = list(words)
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
@@ -239,4 +274,4 @@ def run_command(kind: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    _serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
