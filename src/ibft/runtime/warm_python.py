@@ -2,12 +2,12 @@
 
 To import torch, transformers and peft takes a stage 5 to 20 seconds of a core, many times what a small job works. A
 client stands in for `python`: it hands its arguments, folder, environment and open files to the server, passes on the
-signals that it gets, and ends as the fork ends. While there is no server, since it still imports or has gone, a client
-becomes the ordinary Python: a job starts later, and nothing else differs.
+signals that it gets, and ends as the fork ends. Where the server has gone, a client becomes the ordinary Python: a job
+starts later, and nothing else differs.
 
 Nothing of `ibft` is imported beforehand, so each command runs the sources that its own PYTHONPATH names.
 
-    python -P src/ibft/runtime/warm_python.py FOLDER OWNER MODULE ...
+    python -P src/ibft/runtime/warm_python.py FOLDER OWNER LISTENER MODULE ...
 """
 
 import atexit
@@ -53,7 +53,10 @@ import _signal, _socket, array, marshal, os, sys
 server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 try:
     server.connect(sys.argv[1])
+    has_begun = server.recv(1)
 except OSError:
+    has_begun = False
+if not has_begun:
     os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 forwarded = %s
 ignored = [number for number in forwarded if _signal.getsignal(number) is _signal.SIG_IGN]
@@ -95,20 +98,25 @@ def start_server(folder: Path, owner: int, modules: Sequence[str], ready: int | 
     """Start a server that ends when the process `owner` does, and write its clients `python` and `ibft` into `folder`.
 
     Args:
-        ready: where it writes a line as soon as clients find it.
+        ready: where it writes a line as soon as it has imported; until then clients wait.
     """
     (folder / "client.py").write_text(_CLIENT % (tuple(map(int, _FORWARDED)),))
     client = f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/client.py" "{folder}/socket" {{}} "$@"\n'
     for name, first in (("python", ""), ("ibft", "-c 'from ibft.cli import main; main()'")):
         (folder / name).write_text(client.format(first))
         (folder / name).chmod(0o755)
-    return subprocess.Popen(  # noqa: S603 - this module
-        [sys.executable, "-P", __file__, str(folder), str(owner), *filter(_is_installed, modules)],
-        stdin=subprocess.DEVNULL,
-        stdout=ready,
-        env={**os.environ, **_ONE_THREAD},
-        start_new_session=True,  # Ctrl-C is for the clients
-    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(64)
+        how = [str(folder), str(owner), str(listener.fileno())]
+        return subprocess.Popen(  # noqa: S603 - this module
+            [sys.executable, "-P", __file__, *how, *filter(_is_installed, modules)],
+            stdin=subprocess.DEVNULL,
+            stdout=ready,
+            env={**os.environ, **_ONE_THREAD},
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C is for the clients
+        )
 
 
 def _is_installed(module: str) -> bool:
@@ -121,11 +129,9 @@ class Server:
     What runs then goes on, and its client still takes signals: the watchdog ends those of a workflow that was killed.
     """
 
-    def __init__(self, folder: Path, owner: int) -> None:
+    def __init__(self, folder: Path, owner: int, listener: socket.socket) -> None:
         self.folder = folder
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.listener.bind(str(folder / "socket"))
-        self.listener.listen(64)
+        self.listener = listener
         self.poll = select.poll()
         self.processes = 0
         self.is_ending = False
@@ -151,6 +157,8 @@ class Server:
 
     def accept(self) -> None:
         client, _ = self.listener.accept()
+        with suppress(OSError):  # it did not wait
+            client.send(b"+")
         self.heed(client.fileno(), partial(self.begin, client))
 
     def begin(self, client: socket.socket) -> None:
@@ -199,7 +207,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _serve(folder: Path, owner: int, modules: Sequence[str]) -> None:
+def _serve(folder: Path, owner: int, listener: socket.socket, modules: Sequence[str]) -> None:
     """Import modules, say so, and serve."""
     for name in modules:
         importlib.import_module(name)
@@ -207,7 +215,7 @@ def _serve(folder: Path, owner: int, modules: Sequence[str]) -> None:
         finalizer.atexit = False  # a command tidies up what is its own
     gc.collect()
     gc.freeze()
-    server = Server(folder, owner)
+    server = Server(folder, owner, listener)
     print("ready", flush=True)
     server.run()
 
@@ -274,4 +282,4 @@ def _run_command(kind: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    _serve(Path(sys.argv[1]), int(sys.argv[2]), socket.socket(fileno=int(sys.argv[3])), sys.argv[4:])
