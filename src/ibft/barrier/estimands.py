@@ -34,7 +34,10 @@ class Arm(NamedTuple):
 
 @dataclass(frozen=True)
 class Twins:
-    """NLL of held-out examples, [examples, seeds], by arm: from the base that was shown the members, and its twin."""
+    """NLL of held-out examples, [examples, seeds], by arm: from the base that was shown the members, and its twin.
+
+    An arm of one base alone is compared with FT there, and says nothing of the barrier.
+    """
 
     exposed: Mapping[Arm, Reals]
     control: Mapping[Arm, Reals]
@@ -77,12 +80,15 @@ def _contrasts(twins: Twins, dataset: str) -> Iterator[tuple[str, Arm, str, Real
             raise UserError(f"the barrier needs the NLL of {arm.method} on {dataset}, from both bases: rerun Snakemake")
     yield "gap before", before, "both", twins.exposed[before] - twins.control[before]
     yield "barrier", reference, "both", twins.contrast(reference, before)
-    for arm in twins.exposed:
+    for arm in dict.fromkeys([*twins.exposed, *twins.control]):
         if arm.method == BEFORE or arm == reference:
             continue
-        yield "against FT", arm, "exposed", twins.exposed[arm] - twins.exposed[reference]
-        yield "against FT", arm, "control", twins.control[arm] - twins.control[reference]
-        yield "specific", arm, "both", twins.contrast(arm, reference)
+        bases = {"exposed": twins.exposed, "control": twins.control}
+        own = {base: nll for base, nll in bases.items() if arm in nll}
+        for base, nll in own.items():
+            yield "against FT", arm, base, nll[arm] - nll[reference]
+        if len(own) == len(bases):
+            yield "specific", arm, "both", twins.contrast(arm, reference)
 
 
 def _estimated(estimand: str, arm: Arm, base: str, differences_ES: Reals) -> dict[str, object]:
@@ -108,7 +114,7 @@ def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
         nll: columns model, dataset, method, seed, example_id, nll.
 
     Raises:
-        UserError: the two bases were not measured with the same arms, seeds and examples.
+        UserError: an arm was not measured with the same seeds and examples on both bases.
     """
     cubes: dict[str, dict[Arm, Reals]] = {exposed: {}, control: {}}
     ids = sorted(nll["example_id"].unique())
@@ -116,9 +122,10 @@ def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
         wide_ES = of_arm.pivot(index="example_id", columns="seed", values="nll").reindex(ids)
         if model in cubes:
             cubes[model][Arm(str(dataset), str(method))] = wide_ES.to_numpy(np.float64)
-    shapes = [{arm: values.shape for arm, values in cube.items()} for cube in cubes.values()]
+    shared = cubes[exposed].keys() & cubes[control].keys()
+    same = all(cubes[exposed][arm].shape == cubes[control][arm].shape for arm in shared)
     whole = all(np.isfinite(values).all() for cube in cubes.values() for values in cube.values())
-    if shapes[0] != shapes[1] or not whole:
+    if not (same and whole):
         raise UserError(f"the arms of {exposed} and {control} were measured on different examples: rerun Snakemake")
     return Twins(cubes[exposed], cubes[control])
 
