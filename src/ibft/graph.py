@@ -606,6 +606,7 @@ class Graph:
             "selection": {
                 f"{v.model}/{v.dataset}/{v.method}": path for v in self.config.variants() for path in self.kept(v)
             },
+            "barrier": {name: results.barrier(name) for name in ("detection", "estimands") if self.config.barrier},
             "figures": self.figures(),
         }
 

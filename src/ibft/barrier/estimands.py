@@ -7,9 +7,9 @@ twin, is specific to the barrier: a method that helps both alike is a regularise
 Everything is in nats per token of held-out responses. Above 0 means worse: a barrier, or a method that harms.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -128,23 +128,3 @@ def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
     if not (same and whole):
         raise UserError(f"the arms of {exposed} and {control} were measured on different examples: rerun Snakemake")
     return Twins(cubes[exposed], cubes[control])
-
-
-def found(primary: Mapping[Hashable, Any]) -> str:
-    """Say in words whether a barrier was found, from the primary row of ESTIMANDS."""
-    estimate, low, high = (float(primary[name]) for name in ("estimate", "low", "high"))
-    seeds = int(primary["seeds"])
-    trained = f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared"
-    over = f"{int(primary['examples'])} examples, {trained}"
-    if not np.isfinite(low):
-        return f"Whether there is a barrier cannot be decided: {estimate:+.3f} nats per token ({over})."
-    measured = f"{estimate:+.3f} nats per token (95% interval {low:+.3f} to {high:+.3f}; {over})"
-    if low > 0:
-        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
-    if high < 0:
-        return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
-    return (
-        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
-        f"from its twin by {measured}. A barrier above {high:.3f} nats per token is not compatible with this run, a "
-        "smaller one is."
-    )
