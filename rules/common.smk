@@ -158,7 +158,7 @@ def start_warm():
     if len(jobs) >= WORTH_A_SERVER:
         modules = [*ANALYSES, *(MODELS if models >= WORTH_A_SERVER else ())]
         clients = start_warm_python(modules)
-        os.environ["PATH"] = os.pathsep.join([str(clients), os.environ["PATH"]])
+        os.environ.update(PATH=os.pathsep.join([str(clients), *os.get_exec_path()]))
 
 
 def code_of(script, *modules):
