@@ -94,7 +94,7 @@ def _left(stages: Sequence[Stage]) -> str:
         return f"about {duration(known)} left"
     if len(unknown) == len(open_stages):
         return "time left unknown until a job of each kind has ended"
-    return f"{duration(known)} left, and {', '.join(unknown)}, of which no job has ended yet"
+    return f"{duration(known)} left, not counting {', '.join(unknown)}"
 
 
 def _stage_table(stages: Sequence[Stage], width: int) -> Table:
