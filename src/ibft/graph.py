@@ -48,7 +48,14 @@ Paths = list[str]
 BASE = "base"
 # Asked for with the whole run, so that one that was deleted is made again, although the report is there.
 METRICS = ("metrics", "comparisons")
-TABLES = ("headline.parquet", "headline.csv", "paper_comparison.parquet", "paper_comparison.csv", "paper_comparison.md")
+TABLES = (
+    "findings.md",
+    "headline.parquet",
+    "headline.csv",
+    "paper_comparison.parquet",
+    "paper_comparison.csv",
+    "paper_comparison.md",
+)
 
 
 class Graph:

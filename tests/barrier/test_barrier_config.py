@@ -50,7 +50,7 @@ def test_the_embedded_default_samples_one_seed_and_measures_the_nll_of_all() -> 
     default = Graph(load_file(REPOSITORY / "config" / "config.yaml"))
     assert {run.seed for run in default.runs(ALL)} == {0}
     assert {run.model for run in default.runs(ALL)} == {"exposed", "smollm2-135m"}
-    assert len(default.nll_of_arms()) == (1 + 5 * 3) + (1 + 3 * 3)
+    assert len(default.nll_of_arms()) == (1 + 4 * 3) + (1 + 3 * 3)
     assert set(default.pair_figure_inputs("memorization", "exposed", "rtl")) == {"p0", "p1-seed0", "p2", "p3"}
     geometry = default.pair_figure_inputs("geometry", "exposed", "rtl")
     assert geometry.keys() == {f"{method}/seed0" for method in default.config.measured_methods}
