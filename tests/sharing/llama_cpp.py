@@ -10,7 +10,10 @@ import pytest
 @cache
 def _open(file: Path) -> Any:
     package = pytest.importorskip("llama_cpp_py_sync", reason="llama.cpp's wheel is not installed here")
-    return package.Llama(str(file), n_ctx=512, n_threads=1, seed=0)
+    try:
+        return package.Llama(str(file), n_ctx=512, n_threads=1, seed=0)
+    except RuntimeError as error:  # the wheel asks for glibc 2.38
+        pytest.skip(f"llama.cpp's wheel does not load here: {error}")
 
 
 def tokens_of(file: Path, text: str) -> list[int]:

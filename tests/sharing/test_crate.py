@@ -12,7 +12,7 @@ from ibft.sharing.crate import FILE, write_crate
 from ibft.store.manifests import RESULTS_VARIABLE, write_output
 from ibft.store.run_records import Job, RunRecord
 
-SCRIPT = "/home/somebody/check out/workflow/scripts/{}.py --job '{{}}' --output results/x"
+SCRIPT = "'/home/somebody/check out/workflow/scripts/{}.py' --job '{{}}' --output results/x"
 
 
 @pytest.fixture
@@ -51,14 +51,16 @@ def test_inputs_outputs_software_and_commands_are_read_back(results: Path) -> No
     made = {entity.id: entity for entity in crate.data_entities}
     assert set(made) == {"a.json", "b.md"}
     assert made["a.json"]["isBasedOn"].id == "https://huggingface.co/me/data"
-    actions = {action["result"][0].id: action for action in crate.mentions if action.id.startswith("#job")}
+    actions = {
+        action["result"][0].id: action for action in crate.root_dataset["mentions"] if action.id.startswith("#job")
+    }
     second = actions["b.md"]
     assert [entity.id for entity in second["object"]] == ["a.json"]
     assert second["description"].startswith("workflow/scripts/write_tables.py --job")
     assert second["instrument"]["name"] == "workflow/scripts/write_tables.py"
     packages = {package["name"] for package in second["instrument"]["softwareRequirements"]}
     assert {"python", "ibft", "pandas", "snakemake"} <= packages
-    whole = next(action for action in crate.mentions if action.id.startswith("#run"))
+    whole = next(action for action in crate.root_dataset["mentions"] if action.id.startswith("#run"))
     assert whole["description"] == "ibft run --cores 2 --configfile mine.yaml -- all"
     assert [entity.id for entity in whole["result"]] == ["b.md"]
 

@@ -34,7 +34,7 @@ FT = Variant("tiny", "rtl", "ft", 0)
 PROMPTS = ["def add(first", "module top", "a + b;\n", "7:0] out", "'''Return", "sum of", "int", "\n\n", "é 12", "end"]
 TOKENS = 12
 COMMAND = (
-    "/home/somebody/check out/workflow/scripts/train.py --job "
+    "'/home/somebody/check out/workflow/scripts/train.py' --job "
     '\'{"method":{"kind":"ft"},"training":{"epochs":2.0,"lora":{"rank":4}},"profile":"chat"}\' '
     "--model results/models/tiny/manifest.json --log results/logs/train.log"
 )
@@ -295,5 +295,5 @@ def test_an_export_is_uploaded_whole_or_its_folder_stays(results: Path, tmp_path
     else:
         assert done.returncode == 0, done.stderr
         assert hub.pushed == {"me/mine": written}
-        assert hub.created["me/mine"]["private"] is True
+        assert hub.created["me/mine"]["visibility"] == "private"
         assert f"uploaded to {hub.address}/me/mine" in done.stdout

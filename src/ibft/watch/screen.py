@@ -15,21 +15,25 @@ from ibft.watch.snapshot import AtWork, Error, Snapshot, Stage
 _WIDE = 100  # columns from which bars and last lines of logs are shown
 _MOST_ERRORS = 5
 _QUIET_S = 300.0  # without a sign from a job after which that is shown
-_FRAME = 6  # lines that are no row of a table: the title, two heads and blank lines
+_FRAME = 6  # lines that are no row of a table: two heads, blank lines, and how many jobs are not shown
 
 
 def screen(snapshot: Snapshot, width: int, height: int | None = None) -> Group:
     """Lay a snapshot out in `width` columns and at most `height` lines; None takes as many as there are."""
-    errors = snapshot.errors[:_MOST_ERRORS]
+    title = _title(snapshot)
+    errors = [_error_line(error) for error in snapshot.errors[:_MOST_ERRORS]]
+    for error in errors if height is not None else ():
+        error.truncate(width, overflow="ellipsis")
     stages, jobs = list(snapshot.stages), list(snapshot.running)
-    room = math.inf if height is None else height - _FRAME - len(errors)
+    above = len(title.wrap(Console(width=width), width))
+    room = math.inf if height is None else height - _FRAME - above - len(errors)
     finished = [stage for stage in stages if stage.done == stage.jobs]
     if len(stages) + len(jobs) > room:
         stages = [stage for stage in stages if stage not in finished]
     else:
         finished = []
     shown = max(1, int(min(len(jobs), room - len(stages) - bool(finished))))
-    parts: list[RenderableType] = [_title(snapshot), Text()]
+    parts: list[RenderableType] = [title, Text()]
     if finished:
         parts.append(Text(f"finished: {', '.join(stage.name for stage in finished)}", style="green"))
     parts.append(_stage_table(stages, width))
@@ -38,7 +42,7 @@ def screen(snapshot: Snapshot, width: int, height: int | None = None) -> Group:
     if len(jobs) > shown:
         parts.append(Text(f"and {len(jobs) - shown} more jobs", style="dim"))
     if errors:
-        parts += [Text(), *(_error_line(error) for error in errors)]
+        parts += [Text(), *errors]
     return Group(*parts)
 
 
