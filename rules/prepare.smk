@@ -85,6 +85,7 @@ rule prefetch:
         models=list(GRAPH.prefetched_models().values()),
         datasets=list(GRAPH.prefetched_datasets().values()),
         problems=[GRAPH.results.problems(name) for name in GRAPH.benchmarks],
+        contamination=list(GRAPH.prefetched_contamination().values()),
     output:
         pins="<results>/pins.yaml",
     log:
@@ -101,6 +102,7 @@ rule prefetch:
         code=code_of("prefetch.py"),
         models=as_options(GRAPH.prefetched_models()),
         datasets=as_options(GRAPH.prefetched_datasets()),
+        contamination=as_options(GRAPH.prefetched_contamination()),
     shell:
         'python "$IBFT_SCRIPTS/prefetch.py" --models {params.models} --datasets {params.datasets}'
-        " --output {output.pins:q} --log {log:q}"
+        " --contamination {params.contamination} --output {output.pins:q} --log {log:q}"
