@@ -73,8 +73,9 @@ fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter
 	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
 	IBFT_TEXT_BYTES=5000000 $(UV) pytest tests/execution/test_linear_time.py
 
-agreement: setup  ## judge HumanEval+ with evalplus's package as well, and run every attack on every benchmark (an hour)
-	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py --timeout 7200
+agreement: setup  ## judge with evalplus's package and VerilogEval v2's flow as well, and run every attack on every benchmark (an hour)
+	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py -s --timeout 7200
+	IBFT_VERILOG_EVERY=1 IBFT_DRAWN=300 $(UV) pytest tests/execution/test_verilog_eval_v2.py -k upstreams_flow -s --timeout 7200
 	IBFT_HOSTILE_EVERY=1 $(UV) pytest tests/execution tests/data/test_mbpp.py -k hostile --timeout 7200
 
 references: setup  ## judge every reference solution of the benchmarks of which the tests judge every fourth (minutes)

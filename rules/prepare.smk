@@ -115,6 +115,7 @@ rule prefetch:
         adapters=list(GRAPH.prefetched_adapters().values()),
         datasets=list(GRAPH.prefetched_datasets().values()),
         problems=[GRAPH.results.problems(name) for name in GRAPH.benchmarks],
+        contamination=list(GRAPH.prefetched_contamination().values()),
     output:
         pins="<results>/pins.yaml",
     log:
@@ -132,7 +133,8 @@ rule prefetch:
         models=as_options(GRAPH.prefetched_models()),
         adapters=as_options(GRAPH.prefetched_adapters()),
         datasets=as_options(GRAPH.prefetched_datasets()),
+        contamination=as_options(GRAPH.prefetched_contamination()),
     shell:
         'python "$IBFT_SCRIPTS/prefetch.py" --models {params.models} --adapters {params.adapters}'
-        " --datasets {params.datasets}"
+        " --datasets {params.datasets} --contamination {params.contamination}"
         " --output {output.pins:q} --log {log:q}"

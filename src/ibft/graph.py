@@ -140,6 +140,10 @@ class Graph:
     def prefetched_datasets(self) -> dict[str, str]:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
 
+    def prefetched_contamination(self) -> dict[str, str]:
+        """Map DATASET/BENCHMARK to their overlap, which is told before anything is trained."""
+        return {f"{d}/{b}": self.results.contamination(d, b) for d, b in self.config.evaluations()}
+
     def contamination(self, dataset: str) -> Paths:
         """Return the overlap of a dataset with each benchmark that it is tested on; none for the reference dataset."""
         of_dataset = [benchmark for own, benchmark in self.config.evaluations() if own == dataset]
@@ -629,7 +633,7 @@ class Graph:
             "examples": {name: self.examples(name) for name in self.datasets},
             "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.is_trained(v)},
             "held_out": {str(v): path for v in self.config.variants() for path in self.held_out(v)},
-            "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
+            "contamination": self.prefetched_contamination(),
             "memorization": of_pairs["memorization"],
             "gradients": of_pairs["gradient_imbalance"],
             "selection": {
