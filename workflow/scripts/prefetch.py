@@ -20,7 +20,7 @@ from ibft.store.manifests import folder_of, read_manifest, write_output
 
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
-    arguments.add_argument("--models", type=keyed_path, nargs="+", required=True, metavar="NAME=FOLDER")
+    arguments.add_argument("--models", type=keyed_path, nargs="*", required=True, metavar="NAME=FOLDER")
     arguments.add_argument("--datasets", type=keyed_path, nargs="+", required=True, metavar="NAME=PARQUET")
     arguments.add_argument("--output", type=Path, required=True, help="YAML file to write")
     return arguments

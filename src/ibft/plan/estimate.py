@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.config import Config
+from ibft.config.sections import Server
 from ibft.config.targets import RULE_PREFIX
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
@@ -140,6 +141,8 @@ class CostModel:
         completions = trials * sum(self._completions(model, dataset, benchmark) for benchmark in benchmarks)
         is_base = self.config.methods[job.wildcards["method"]].kind == "base"
         tokens = completions * self._completion_tokens(model, dataset, is_base=is_base)
+        if (server := self.config.models[model].server) is not None:
+            return self._asking(server, completions, tokens)
         return self._decoding(job, model, completions, tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
@@ -149,6 +152,13 @@ class CostModel:
         start = self._start(model) + (assumed.VLLM_START_S if uses_vllm else 0)
         seconds = start + tokens * self.parameters(model) / (work * (job.gpus or job.threads))
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
+
+    def _asking(self, server: Server, completions: float, tokens: float) -> Cost:
+        """As many requests at a time as the server is asked, and no more in a minute than it allows."""
+        paces = [tokens / (assumed.API_DECODING * server.concurrency)]
+        paces += [60 * completions / server.requests_per_minute] if server.requests_per_minute else []
+        paces += [60 * tokens / server.tokens_per_minute] if server.tokens_per_minute else []
+        return Cost(assumed.SMALL_JOB_S + max(paces), completions * assumed.BYTES_PER_COMPLETION)
 
     def _completions(self, model: str, dataset: str, benchmark: str) -> int:
         """Count the completions of one trial."""
