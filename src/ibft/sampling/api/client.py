@@ -16,7 +16,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 from tenacity import AsyncRetrying, RetryCallState, RetryError, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
@@ -74,12 +74,12 @@ class Client:
         self._is_over = is_over
         self._pace = Pace(server.requests_per_minute, server.tokens_per_minute, sleep=self._rest)
         self._backoff = wait_random_exponential(multiplier=server.backoff_s, max=_LONGEST_BACKOFF_S)
-        self._http = httpx.AsyncClient(
+        self._http = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(server.timeout_s, pool=None),
-            limits=httpx.Limits(max_connections=server.concurrency),
+            timeout=httpx2.Timeout(server.timeout_s, pool=None),
+            limits=httpx2.Limits(max_connections=server.concurrency),
         )
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each request
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -130,7 +130,7 @@ class Client:
                 response = await self._http.post(self._server.base_url + ask.path, json=ask.body)
         except TimeoutError:
             raise _PassingError(f"no whole answer came within {self._server.timeout_s:g} s") from None
-        except httpx.RequestError as error:
+        except httpx2.RequestError as error:
             raise _PassingError(self._blackened(f"of {type(error).__name__}: {error}".removesuffix(": "))) from None
         if response.status_code != HTTPStatus.OK:
             raise self._error_of(response)
@@ -139,7 +139,7 @@ class Client:
         except BadAnswerError as error:
             raise _PassingError(self._blackened(str(error))) from None
 
-    def _error_of(self, response: httpx.Response) -> UserError | _PassingError:
+    def _error_of(self, response: httpx2.Response) -> UserError | _PassingError:
         said = f"it said {response.status_code} {response.reason_phrase}".rstrip()
         if reason := self._blackened(_reason(response)):
             said += f" ({reason})"
@@ -179,7 +179,7 @@ def seconds_of(retry_after: str | None, now: Callable[[], float] = time.time) ->
         return 0.0
 
 
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx2.Response) -> str:
     """Return the message of an error's body, or its beginning, on one line."""
     text = response.content[:100_000].decode(errors="replace")
     try:
