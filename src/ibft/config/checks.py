@@ -112,7 +112,8 @@ def contradictions(config: "Config") -> Iterator[str]:
                     f"metrics: k = {k} needs at least as many samples, but experiment {name} draws "
                     f"sampling.n * sampling.trials = {drawn}"
                 )
-        yield from _training_possible(config, name, experiment)
+        if not config.is_remote(experiment.models[0]):
+            yield from _training_possible(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
     strict = config.metrics.pass_at_k_m
