@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _slow_headers(self, body: Body) -> None:
         """Each byte comes in time, and the whole never does."""
-        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"z" * 40:
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"z" * 100:
             self.wfile.write(bytes([byte]))
             time.sleep(0.05)
         self.close_connection = True

@@ -169,7 +169,8 @@ def seconds_of(retry_after: str | None, now: Callable[[], float] = time.time) ->
     if retry_after is None:
         return 0.0
     try:
-        return min(max(float(retry_after), 0.0), 1e9)
+        seconds = float(retry_after)
+        return min(seconds, 1e9) if seconds > 0 else 0.0  # also where it is no number at all
     except ValueError:
         pass
     try:

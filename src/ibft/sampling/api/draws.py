@@ -96,6 +96,8 @@ def entries_of(asked: SampleApi, problems: Sequence[Problem], asks: Sequence[Ask
     profile, problem_of = profile_of(asked), {problem.task_id: problem for problem in problems}
     rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for ask in asks:
+        if ask.again:
+            continue
         draw = draws[ask.digest]
         row = {
             "task_id": ask.task_id,
@@ -111,8 +113,7 @@ def entries_of(asked: SampleApi, problems: Sequence[Problem], asks: Sequence[Ask
             "engine": ENGINE,
             "engine_version": f"{draw.model} {draw.fingerprint}".strip(),
         }
-        if not ask.again:
-            rows.setdefault((ask.task_id, ask.trial), []).append(row)
+        rows.setdefault((ask.task_id, ask.trial), []).append(row)
     yield from ({"task_id": task_id, "trial": trial, "rows": own} for (task_id, trial), own in rows.items())
 
 
