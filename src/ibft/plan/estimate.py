@@ -173,7 +173,7 @@ class CostModel:
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
     def _asking(self, server: Server, completions: float, tokens: float, reserved: float) -> Cost:
-        """As many requests at a time as the server is asked, and no more of them, or of tokens, than a minute allows."""
+        """As many requests at a time as the server is asked, and no more of them or of tokens than a minute allows."""
         paces = [tokens / (assumed.API_DECODING * server.concurrency)]
         paces += [60 * completions / server.requests_per_minute] if server.requests_per_minute else []
         paces += [60 * reserved / server.tokens_per_minute] if server.tokens_per_minute else []
