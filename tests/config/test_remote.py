@@ -106,8 +106,8 @@ def server(**keys: Any) -> Callable[[Any], Any]:
 def test_what_it_cannot_do_is_refused_by_key(change: Callable[[Any], Any], told: list[str]) -> None:
     with pytest.raises(UserError) as raised:
         load(changed(change))
-    assert len(str(raised.value).splitlines()) == 1
-    assert all(part in str(raised.value) for part in told), raised.value
+    lines = str(raised.value).splitlines()
+    assert any(all(part in line for part in told) for line in lines), raised.value
 
 
 @pytest.mark.parametrize(
