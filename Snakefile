@@ -58,6 +58,7 @@ rule all:
 
 
 onstart:
+    check_keys()
     note_holder(Path.cwd())
     mark(Path(CONFIG.results))
     note_run()

@@ -4,7 +4,7 @@ The rules ask here and hold only how a job runs. A function that returns paths r
 without that input, as a base model does without an adapter.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ibft.config.barrier import Barrier
@@ -25,6 +25,7 @@ from ibft.config.jobs import (
     PrepareModel,
     RelateGradients,
     Sample,
+    SampleApi,
     ScoreGradients,
     ScoreMemorization,
     SelectExamples,
@@ -121,8 +122,13 @@ class Graph:
         measured = {name for experiment in self.config.experiments.values() for name in experiment.measured_on}
         shown = {exposure.dataset for exposure in self.config.exposures.values()} if used else set()
         references = {name for each in used if (name := self.config.datasets[each].reference)}
-        references |= {self.config.memorization.reference or ""} if used else set()
+        references |= {self.config.memorization.reference or ""} if self._trained_on else set()
         return sorted(used | measured | shown | references)
+
+    @property
+    def _trained_on(self) -> set[str]:
+        """Name the datasets of experiments whose models have weights here."""
+        return {own.dataset for own in self.config.experiments.values() if not self.config.is_remote(own.models[0])}
 
     @property
     def benchmarks(self) -> list[str]:
@@ -132,7 +138,7 @@ class Graph:
 
     def prefetched_models(self) -> dict[str, str]:
         used = [self.config.base_of(model) for model in self.config.in_use("models") if model in self.config.models]
-        return {model: self.results.model(model) for model in dict.fromkeys(used)}
+        return {model: self.results.model(model) for model in dict.fromkeys(used) if not self.config.is_remote(model)}
 
     def prefetched_adapters(self) -> dict[str, str]:
         return {v.method: self.adapter(v)[0] for v in self.config.variants() if self.config.methods[v.method].adapter}
@@ -156,8 +162,7 @@ class Graph:
 
     def held_out_examples(self, dataset: str) -> Paths:
         """Return the examples that are never trained on; none of the reference, on which nothing is trained."""
-        trained_on = {experiment.dataset for experiment in self.config.experiments.values()}
-        is_split = self.config.held_out.fraction and dataset in trained_on
+        is_split = self.config.held_out.fraction and dataset in self._trained_on
         return [self.results.held_out_examples(dataset)] if is_split else []
 
     def usable_examples(self, dataset: str) -> str:
@@ -252,8 +257,9 @@ class Graph:
         return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
 
     def audits(self) -> Paths:
-        """Return the audit of every dataset on every model that is fine-tuned on it."""
-        return [self.results.audit(model, dataset) for model, dataset in self.config.pairs()]
+        """Return the audit of every dataset on every model that can be fine-tuned on it."""
+        pairs = ((model, dataset) for model, dataset in self.config.pairs() if not self.config.is_remote(model))
+        return [self.results.audit(model, dataset) for model, dataset in pairs]
 
     def overlaps_of(self, dataset: str) -> dict[str, str]:
         """Map each benchmark that a dataset is tested on to their overlap."""
@@ -400,6 +406,25 @@ class Graph:
             precision=self.config.models[model].precision,
         )
 
+    def sample_api(self, variant: Variant, temperature: float) -> SampleApi:
+        model, dataset = variant.model, variant.dataset
+        own = self.config.models[model]
+        sampling = self.config.sampling_of(model, dataset)
+        return SampleApi(
+            variant=str(variant),
+            temperature=temperature,
+            model=own.source.removeprefix("api:"),
+            api=own.api,
+            sampling=sampling.without("temperatures", "trials", "profile", "engine", "batch_size", "adapters"),
+            profile=self.config.sampling_profile_of(model, dataset),
+        )
+
+    def missing_keys(self, environment: Mapping[str, str]) -> list[str]:
+        """Name the environment variables that hold no key although a server in use asks for one."""
+        used = (self.config.models.get(model) for model in self.config.in_use("models"))
+        wanted = {model.server.key_variable for model in used if model and model.server}
+        return sorted(name for name in wanted if name and not environment.get(name))
+
     def import_samples(self, name: str) -> ImportedSamples:
         return self.config.imported_samples[name].without("label")
 
@@ -438,7 +463,8 @@ class Graph:
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:
-        config = self.config.without("compute", "targets").decisive()
+        models = {name: model.without("server") for name, model in self.config.models.items()}
+        config = self.config.model_copy(update={"models": models}).without("compute", "targets").decisive()
         return WriteReport(config=config, labels=self.labels.decisive())
 
     # These return the files that a target shows.
@@ -567,6 +593,8 @@ class Graph:
         }
 
     def _pair_input(self, name: Input, model: str, dataset: str) -> dict[str, str]:
+        if self.config.is_remote(model):
+            return {}
         variants = [v for v in self.config.variants() if (v.model, v.dataset) == (model, dataset)]
         if name == "scores":
             return dict(self._memorization_groups(model, dataset))

@@ -1,16 +1,18 @@
 """What `ibft plan` makes of jobs, of measured times and of Snakemake's reasons."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
-from ibft.config.loading import load_file
-from ibft.plan.assumptions import BYTES_PER_COMPLETION, START_S, VLLM_START_S
+from ibft.config.loading import load, load_file
+from ibft.plan.assumptions import BYTES_PER_COMPLETION, SMALL_JOB_S, START_S, VLLM_START_S
 from ibft.plan.cards import known_card
 from ibft.plan.estimate import CostModel, corrections
 from ibft.plan.jobs import Job
 from ibft.plan.reasons import in_words
 from ibft.plan.schedule import critical_path, wall_seconds
+from tests.config.test_remote import REMOTE
 from tests.conftest import REPOSITORY
 
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -50,6 +52,18 @@ def test_sampling_costs_one_start_and_every_token_of_every_benchmark_and_trial(m
     assert model.cost(five).seconds - start == pytest.approx(5 * (model.cost(one).seconds - start))
     completions = (model.problems("eval-human") + model.problems("eval-machine")) * 10
     assert model.cost(one).disk == completions * BYTES_PER_COMPLETION
+
+
+def test_a_model_behind_an_api_costs_its_tokens_or_what_a_minute_allows(tmp_path: Path) -> None:
+    wildcards = {"model": "big", "dataset": "rtl", "method": "base", "seed": "0", "temperature": "0.2"}
+    asked = Job("sample_served", wildcards, ("trial0",), None, "", 1, 0)
+    seconds = []
+    for limits in ({}, {"concurrency": 16}, {"requests_per_minute": 1}, {"tokens_per_minute": 1024}):
+        values = copy.deepcopy(REMOTE)
+        values["models"]["big"]["server"] |= limits
+        seconds.append(CostModel(load(values), tmp_path).cost(asked).seconds - SMALL_JOB_S)
+    assert seconds[1] == pytest.approx(seconds[0] / 2)
+    assert seconds[2:] == [pytest.approx(2 * 2 * 60)] * 2  # two problems, two completions of at most 1024 tokens each
 
 
 def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tmp_path: Path) -> None:

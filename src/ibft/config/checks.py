@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
+from ibft.config.remote import remote_models
 from ibft.config.sections import (
     BUILTIN_BENCHMARKS,
     FOLDER_FORMATS,
@@ -90,6 +91,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
     yield from _experiments_and_imports(config)
     yield from _exposed_models(config)
+    yield from remote_models(config)
     yield from _barrier(config)
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
@@ -110,7 +112,8 @@ def contradictions(config: "Config") -> Iterator[str]:
                     f"metrics: k = {k} needs at least as many samples, but experiment {name} draws "
                     f"sampling.n * sampling.trials = {drawn}"
                 )
-        yield from _training_possible(config, name, experiment)
+        if not config.is_remote(experiment.models[0]):
+            yield from _training_possible(config, name, experiment)
         yield from _sampled_seeds(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
@@ -166,6 +169,8 @@ def _exposed_models(config: "Config") -> Iterator[str]:
         if not is_exposed:
             continue
         base = config.models[config.base_of(name)]
+        if base.is_remote:
+            continue
         if base.exposure:
             yield f"models.{name}.source: {config.base_of(name)!r} is exposed itself; name the model that it was before"
         if base.layers != model.layers:
@@ -244,7 +249,8 @@ def _target_names(config: "Config") -> Iterator[str]:
 def _experiments_and_imports(config: "Config") -> Iterator[str]:
     if not config.experiments and not config.imported_samples:
         yield "experiments: nothing is asked for: give an experiment, or import samples"
-    if config.experiments and config.memorization.reference is None:
+    has_weights = any(not config.is_remote(own.models[0]) for own in config.experiments.values())
+    if has_weights and config.memorization.reference is None:
         yield "memorization.reference: missing: experiments need a dataset that no model can have seen"
     for name in config.imported_samples:
         if name in config.methods:
@@ -312,6 +318,8 @@ def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[s
 
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
+    if config.is_remote(model):
+        return
     layers = {
         f"methods.{m}.layer": config.methods[m].layer
         for m in experiment.methods

@@ -86,6 +86,10 @@ class Config(Section):
         """The model that `model` was before its exposure; without one, itself."""
         return self.models[model].source.partition(":")[2] if model in self.exposures else model
 
+    def is_remote(self, model: str) -> bool:
+        """Return true if a model of this configuration lies behind an API, and so is sampled and nothing else."""
+        return model in self.models and self.models[model].is_remote
+
     def sampling_of(self, model: str, dataset: str) -> Sampling:
         return overridden(self.sampling, self.experiment_of(model, dataset).sampling)
 

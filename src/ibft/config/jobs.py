@@ -18,6 +18,7 @@ from ibft.config.messages import sentences
 from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature, Tokens
 from ibft.config.sections import (
     REFERENCE,
+    Api,
     Execution,
     Geometry,
     Gradients,
@@ -147,6 +148,15 @@ class Sample(Section):
     precision: Precision = Field("float32", description="of the weights")
 
 
+class SampleApi(Section):
+    variant: str = Field(description="MODEL/DATASET/base/seed0; part of the seed of every sample")
+    temperature: Temperature
+    model: str = Field(description="as the server calls it")
+    api: Api = Api()
+    sampling: Sampling = Sampling()
+    profile: Profile = Field("reasoning", description="prompt profile")
+
+
 class MeasureReferences(Section):
     execution: Execution = Execution()
 
@@ -192,12 +202,14 @@ def job_parser(doc: str | None, spec: type[Section]) -> argparse.ArgumentParser:
     """Return a parser with `--job`, which takes a `spec` as JSON, and the options of every stage."""
     parser = stage_parser(f"{doc or ''}\nkeys of --job:\n{_keys(spec)}")
     parser.add_argument(
-        "--job", type=_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
+        "--job", type=spec_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
     )
     return parser
 
 
-def _reader(spec: type[Spec]) -> Callable[[str], Spec]:
+def spec_reader(spec: type[Spec]) -> Callable[[str], Spec]:
+    """Return an argparse type that reads a `spec` from JSON, or from the file that @FILE names."""
+
     def read(text: str) -> Spec:
         try:
             return spec.model_validate_json(Path(text[1:]).read_text() if text.startswith("@") else text)

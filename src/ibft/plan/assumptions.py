@@ -38,6 +38,7 @@ GPU_DECODING = 10.5  # tokens per second times parameters, over bytes per second
 CORE_TRAINING_FLOPS = 0.5e11  # per second
 CORE_SCORING_FLOPS = 0.6e11
 CORE_DECODING = 280 * 0.147e9
+API_DECODING = 40  # tokens per second of one request to a server
 JUDGED_PER_SECOND = 50  # programs, per worker
 DOWNLOAD = 50e6  # bytes per second
 READING = 1e9  # bytes per second, of weights that a job loads

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.config import Config
+from ibft.config.sections import Server
 from ibft.config.targets import RULE_PREFIX
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
@@ -163,7 +164,11 @@ class CostModel:
             count * self._completion_tokens(model, dataset, benchmark, is_base=is_base)
             for benchmark, count in counts.items()
         )
-        return self._decoding(job, model, sum(counts.values()), tokens)
+        completions = sum(counts.values())
+        if (server := self.config.models[model].server) is not None:
+            longest = self.config.sampling_of(model, dataset).max_new_tokens
+            return self._asking(server, completions, tokens, completions * longest)
+        return self._decoding(job, model, completions, tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
         """As many tokens at a time as the batch holds."""
@@ -172,6 +177,13 @@ class CostModel:
         start = self._start(model) + (assumed.VLLM_START_S if uses_vllm else 0)
         seconds = start + tokens * self.parameters(model) / (work * (job.gpus or job.threads))
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
+
+    def _asking(self, server: Server, completions: float, tokens: float, reserved: float) -> Cost:
+        """As many requests at a time as the server is asked, and no more of them or of tokens than a minute allows."""
+        paces = [tokens / (assumed.API_DECODING * server.concurrency)]
+        paces += [60 * completions / server.requests_per_minute] if server.requests_per_minute else []
+        paces += [60 * reserved / server.tokens_per_minute] if server.tokens_per_minute else []
+        return Cost(assumed.SMALL_JOB_S + max(paces), completions * assumed.BYTES_PER_COMPLETION)
 
     def _completions(self, model: str, dataset: str, benchmark: str) -> int:
         """Count the completions of one trial."""

@@ -278,13 +278,13 @@ SAMPLES = _table(
     sample=_count,
     completion=_text,  # what the model wrote, verbatim
     code=_text,  # what the profile's extractor took out of it
-    finish_reason=_nullable(_text),  # stop | length; this and the next four are null where samples were imported
-    prompt_tokens=_nullable(_count),
+    finish_reason=_nullable(_text),  # stop | length, or a server's word; null, as the next four, where imported
+    prompt_tokens=_nullable(_count),  # null, as the next three may be, where a server does not say
     completion_tokens=_nullable(_count),
     log_likelihood=_nullable(_real),  # of the completion under the model's own distribution (temperature 1), in nats
     seed=_nullable(pa.int64()),
     profile=_text,
-    engine=_text,  # transformers | vllm | imported
+    engine=_text,  # transformers | vllm | openai | imported
     engine_version=_text,
 )
 
