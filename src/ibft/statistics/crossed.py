@@ -154,7 +154,8 @@ def _satterthwaite(squares: MeanSquares) -> Floats:
     spread_M = squares.problem_M**2 / of_problems + np.where(added_M > 0, of_added_M, 0.0)
     freedom_M = np.full_like(spread_M, of_problems)
     np.divide((squares.problem_M + added_M) ** 2, spread_M, out=freedom_M, where=spread_M > 0)
-    return np.clip(freedom_M, min(of_seeds, of_problems), of_problems)
+    clipped_M: Floats = np.clip(freedom_M, min(of_seeds, of_problems), of_problems)
+    return clipped_M
 
 
 def _share_beyond(distance_M: Floats, errors: _Errors) -> Floats:
