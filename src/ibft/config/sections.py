@@ -25,7 +25,7 @@ from ibft.config.section import (
 from ibft.selection import criteria
 
 REFERENCE = "ft"  # the method that the others are compared with
-GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+GENERATORS = ("python-stdlib", "python-functions", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval", "mbpp"),

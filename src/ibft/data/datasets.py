@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ibft.config.sections import Dataset
-from ibft.data.builtin import fictitious_authors, python_stdlib
+from ibft.data.builtin import fictitious_authors, python_functions, python_stdlib
 from ibft.data.builtin.draw import positions, stream
 from ibft.data.builtin.rtl import generator as rtl
 from ibft.data.conversations import example_of
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 GENERATORS: dict[str, Callable[[int], pd.DataFrame]] = {
     "python-stdlib": python_stdlib.generate,
+    "python-functions": python_functions.generate,
     "rtl": rtl.generate,
     "fictitious-authors": fictitious_authors.generate,
 }
