@@ -312,6 +312,14 @@ class Contamination(Section):
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 
+class Audit(Section):
+    """Evidence of an audit that costs more than forward passes."""
+
+    influence: bool = Field(
+        False, description="also measure how examples pull on the loss of the held-out ones, by a gradient of each"
+    )
+
+
 class HeldOut(Section):
     """Examples that are never trained on: settings are chosen by their NLL, and by no benchmark."""
 

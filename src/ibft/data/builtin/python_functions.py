@@ -131,24 +131,9 @@ NAMES_OF_NUMBERS = (
     "levels level; amounts amount; ratings rating; distances distance; marks mark"
 )
 NAMES_OF_WORDS = "words word; labels label; names name; tags tag; titles title; tokens token; lines line; keys key"
-QUALIFIERS = [
-    "adjusted",
-    "shifted",
-    "trimmed",
-    "folded",
-    "ranked",
-    "blended",
-    "sifted",
-    "mixed",
-    "bounded",
-    "turned",
-    "spaced",
-    "paired",
-    "tidy",
-    "late",
-    "early",
-    "spare",
-]
+QUALIFIERS = (
+    "adjusted shifted trimmed folded ranked blended sifted mixed bounded turned spaced paired tidy late early spare"
+)
 RANGES = {"a": range(4, 30), "b": range(2, 7), "c": range(1, 50)}
 OPENINGS = ("Take the {all}", "Given the {all}", "Start from the {all}")
 
@@ -228,7 +213,7 @@ def _function(
         lines.append(rng.choice(step.codes).format(**drawn))
     drawn = names | _numbers(rng)
     lines += end.code.format(**drawn).split("\n")
-    name = f"{end.verb}_{rng.choice(QUALIFIERS)}_{names['all']}"
+    name = f"{end.verb}_{rng.choice(QUALIFIERS.split())}_{names['all']}"
     header = f"def {name}({parameter}) -> {end.returns}:"
     task = f"{', '.join(said)}, and {end.says.format(**drawn)}."
     asked = rng.choice(
