@@ -108,7 +108,11 @@ def _mixed(dataset: Dataset) -> Prepared:
         drawn.append(chosen.assign(example_id=f"{name}/" + chosen["example_id"]))
     facts = {"mixture": {name: len(rows) for name, rows in zip(shares, drawn, strict=True)}}
     logger.info("mixed %s", ", ".join(f"{count} of {name}" for name, count in facts["mixture"].items()))
-    return Prepared(pd.concat(drawn, ignore_index=True), {**facts, "parts": {n: p.facts for n, p in parts.items()}})
+    of_parts = {
+        name: {"source": part.source, "revision": part.revision, **parts[name].facts}
+        for name, part in dataset.parts.items()
+    }
+    return Prepared(pd.concat(drawn, ignore_index=True), {**facts, "parts": of_parts})
 
 
 def _apportioned(shares: dict[str, float], total: int) -> dict[str, int]:
