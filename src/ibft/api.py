@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ibft.config.sections import Benchmark
-    from ibft.paths import Run
 
 _NEVER = 10**9  # steps
 __all__ = ["judge", "load_data", "metrics", "report", "sample", "score_memorization", "select", "train"]
@@ -188,17 +187,18 @@ def sample(
     """
     from ibft.config.jobs import Sample
     from ibft.config.sections import Sampling
+    from ibft.data.benchmarks import prepare_benchmark
     from ibft.sampling.draw import draw
     from ibft.store.parquet import read_table, write_table
     from ibft.store.schemas import PROBLEMS, SAMPLES
 
     sampling = _checked(Sampling, **settings)
-    named, chosen = _benchmark(benchmark, problems)
+    named, entry = _benchmark(benchmark, problems)
     variant = f"{_prepared(model).name}/api/{Path(adapter).name if adapter else 'base'}/seed0"
     asked = _checked(Sample, variant=variant, temperature=temperature, sampling=sampling, profile=profile)
     with tempfile.TemporaryDirectory() as scratch:
         table, output = Path(scratch) / "problems.parquet", Path(scratch) / "samples.parquet"
-        write_table(table, PROBLEMS, chosen)
+        write_table(table, PROBLEMS, prepare_benchmark(entry))
         draw(
             asked,
             {named: (table, [output])},
@@ -230,14 +230,16 @@ def judge(
     import pandas as pd
 
     from ibft.config.sections import Execution
+    from ibft.data.benchmarks import prepare_benchmark
     from ibft.execution.judge import Judge
     from ibft.execution.verdict_table import verdict_row
     from ibft.runtime.errors import UserError
     from ibft.store.schemas import VERDICTS
 
-    _, problems = _benchmark(benchmark)
+    name, entry = _benchmark(benchmark)
+    problems = prepare_benchmark(entry)
     if unknown := sorted(set(samples["task_id"]) - set(problems["task_id"])):
-        raise UserError(f"{unknown[0]} is no problem of {benchmark}: judge samples by the benchmark they were drawn on")
+        raise UserError(f"{unknown[0]} is no problem of {name}: judge samples by the benchmark they were drawn on")
     asked = problems[problems["task_id"].isin(samples["task_id"])]
     rows = zip(samples["task_id"], samples["sample"], samples["code"], strict=True)
     with Judge(asked, _checked(Execution, **settings), workers) as started:
@@ -260,8 +262,10 @@ def metrics(verdicts: Verdicts, *, k: Sequence[int] = (1, 5, 10), m: Sequence[in
     import pandas as pd
 
     from ibft.metrics.aggregate import compute_metrics, count_passes
+    from ibft.paths import Run
 
-    counted = [count_passes(of_method, _run(name, "benchmark", 0.0)) for name, of_method in verdicts.items()]
+    runs = {name: Run("model", "data", name, 0, "benchmark", 0.0, 0) for name in verdicts}
+    counted = [count_passes(verdicts[name], run) for name, run in runs.items()]
     return compute_metrics(pd.concat(counted, ignore_index=True), _metrics(k, m))
 
 
@@ -293,9 +297,9 @@ def report(
     """
     from ibft.report.of_frames import write_report
 
-    named, problems = _benchmark(benchmark)
-    runs = {_run(name, named, temperature): (samples[name], verdicts[name]) for name in verdicts}
-    return write_report(Path(folder), runs, problems, _metrics(k, m), reference or next(iter(verdicts)))
+    named, entry = _benchmark(benchmark)
+    judged = {name: (samples[name], verdicts[name]) for name in verdicts}
+    return write_report(Path(folder), judged, named, entry, temperature, _metrics(k, m), reference)
 
 
 def _prepared(model: str | Path) -> Path:
@@ -319,24 +323,15 @@ def _prepared(model: str | Path) -> Path:
     return folder
 
 
-def _benchmark(benchmark: "str | Benchmark", problems: int | None = None) -> "tuple[str, pd.DataFrame]":
-    """Return the name of a benchmark and its table PROBLEMS."""
+def _benchmark(benchmark: "str | Benchmark", problems: int | None = None) -> "tuple[str, Benchmark]":
+    """Return the name of a benchmark and its entry in a configuration."""
     from ibft.commands.starter import benchmark_of
     from ibft.config.sections import Benchmark
-    from ibft.data.benchmarks import prepare_benchmark
 
-    name = "benchmark"
-    if isinstance(benchmark, str):
-        found = benchmark_of(benchmark)
-        name = found.name
-        benchmark = _checked(Benchmark, source=found.source, language=found.language, problems=problems)
-    return name, prepare_benchmark(benchmark)
-
-
-def _run(method: str, benchmark: str, temperature: float) -> "Run":
-    from ibft.paths import Run
-
-    return Run("model", "data", method, 0, benchmark, temperature, 0)
+    if isinstance(benchmark, Benchmark):
+        return "benchmark", benchmark
+    found = benchmark_of(benchmark)
+    return found.name, _checked(Benchmark, source=found.source, language=found.language, problems=problems)
 
 
 def _metrics(k: Sequence[int], m: Sequence[int]) -> Any:

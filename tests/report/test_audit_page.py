@@ -70,9 +70,9 @@ def test_what_is_known_and_what_overlaps_is_recommended_against() -> None:
     share = found.known["plain", "min_k_prob"].share
     assert share.low < 0.5 < share.high and share.low > 0.3
     text = text_of(page(found))
-    assert "Drop 1 example, which overlap with a benchmark, expect little from" in text
-    assert "1 example overlap with humaneval: results on it would not count." in text
-    assert "keep_fraction: 0." in text and "1 examples are longer than the maximal length" in text
+    assert "Drop 1 example that overlaps with a benchmark, expect little from" in text
+    assert "1 example that overlaps with humaneval, results on which would not count." in text
+    assert "keep_fraction: 0." in text and "1 example reached the maximal length" in text
 
 
 def test_nothing_is_recommended_against_where_data_scores_like_the_reference() -> None:

@@ -77,15 +77,12 @@ def traced(exposed: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     return found
 
 
-def docstring_of(prompt: str) -> str:
-    """The question of a problem, as people put it who do not show the signature."""
+def as_people_put_it(prompt: str) -> tuple[str, str]:
+    """The docstring of a problem as a question, and what stands above it as the beginning of an answer."""
     function = ast.parse(f"{prompt}    pass").body[-1]
     assert isinstance(function, ast.FunctionDef)
-    return ast.get_docstring(function) or ""
-
-
-def signature_of(prompt: str) -> str:
-    return prompt[: prompt.rindex(":", 0, prompt.index('"""') if '"""' in prompt else prompt.index("'''")) + 1] + "\n"
+    above = prompt.splitlines()[: function.body[0].lineno - 1]
+    return ast.get_docstring(function) or "", "\n".join([*above, ""])
 
 
 def audit(data: pd.DataFrame, reference: pd.DataFrame, contamination: dict[str, pd.DataFrame] | None = None) -> Audit:
@@ -134,10 +131,11 @@ def test_all_of_20_planted_solutions_are_found_and_nothing_else(traced: dict[int
     planted = problems.sample(20, random_state=0)
     data = functions(2, EXAMPLES_SHOWN)
     places = data.index[::2]
-    data.loc[places, "instruction"] = [docstring_of(prompt) for prompt in planted["prompt"]]
-    data.loc[places, "response"] = (planted["prompt"].map(signature_of) + planted["reference_solution"]).to_numpy()
+    questions, beginnings = zip(*map(as_people_put_it, planted["prompt"]), strict=True)
+    data.loc[places, "instruction"] = questions
+    data.loc[places, "response"] = (pd.Series(beginnings, planted.index) + planted["reference_solution"]).to_numpy()
     overlaps = measure(data, Problems(problems, Contamination()))
     found = audit(traced[2], traced[1], {"humaneval": overlaps})
     dropped = found.decisions.loc[found.decisions["recommendation"] == DROP, "example_id"]
     assert set(dropped) == set(data.loc[places, "example_id"])
-    assert verdict(found).startswith("Drop 20 examples, which overlap with a benchmark")
+    assert verdict(found).startswith("Drop 20 examples that overlap with a benchmark")

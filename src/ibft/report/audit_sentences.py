@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
+import pandas as pd
 from scipy import stats
 
 from ibft.memorization.continuation import SHORTEST_REST
@@ -18,7 +18,7 @@ def verdict(audit: Audit) -> str:
     counts = audit.decisions["recommendation"].value_counts()
     dropped, doubtful = int(counts.get(DROP, 0)), int(counts.get(DOUBTFUL, 0))
     total = len(audit.decisions)
-    parts = [f"drop {_examples(dropped)}, which overlap with a benchmark"] if dropped else []
+    parts = [f"drop {_overlapping(dropped)} with a benchmark"] if dropped else []
     if doubtful:
         parts.append(f"expect little from {doubtful} of {total}, which the model already predicts")
     rest = "train on the rest" if parts else f"train on all {total} examples as they are"
@@ -85,7 +85,7 @@ def _about_overlap(audit: Audit) -> Iterator[str]:
     names = ", ".join(audit.contamination)
     found = len(audit.overlapping)
     if found:
-        yield f"{_examples(found).capitalize()} overlap with {names}: results on it would not count."
+        yield f"{_overlapping(found)} with {names}, results on which would not count."
     else:
         yield f"No example overlaps with {names}."
 
@@ -157,17 +157,21 @@ def limits(audit: Audit) -> Iterator[str]:
         )
     cut = int(audit.data.loc[audit.data["form"] == "plain", "truncated"].sum())
     if cut:
-        yield f"{cut} examples are longer than the maximal length and were scored up to it: raise --max-length."
+        yield f"{_examples(cut)} reached the maximal length and counted up to it alone: raise --max-length."
 
 
 def percent(value: Interval) -> str:
     return f"{value.estimate:.0%} ({value.low:.0%} to {value.high:.0%})"
 
 
-def share_of(shares: "np.typing.ArrayLike") -> str:
+def share_of(shares: "pd.Series[float]") -> str:
     """Print the mean of shares and its interval, which cannot leave 0 to 1."""
-    mean, low, high = mean_with_interval(shares)
+    mean, low, high = mean_with_interval(shares.to_numpy())
     return percent(Interval(mean, max(low, 0.0), min(high, 1.0)))
+
+
+def _overlapping(count: int) -> str:
+    return f"{_examples(count)} that overlap{'s'[: count == 1]}"
 
 
 def _examples(count: int) -> str:

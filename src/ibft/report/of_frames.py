@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from ibft.config.config import Config
-from ibft.config.sections import Metrics
+from ibft.config.sections import Benchmark, Metrics
+from ibft.data.benchmarks import prepare_benchmark
 from ibft.figures import pass_at_k_m_curve
 from ibft.figures.style import drawn_literally, save
 from ibft.labels import Labels, labels_of
@@ -24,25 +25,37 @@ Judged = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def write_report(
-    folder: Path, runs: Mapping[Run, Judged], problems: pd.DataFrame, settings: Metrics, reference: str
+    folder: Path,
+    judged: Mapping[str, Judged],
+    benchmark: str,
+    entry: Benchmark,
+    temperature: float,
+    settings: Metrics,
+    reference: str | None = None,
 ) -> Path:
-    """Write the tables of `runs`, which are of one benchmark, and `report.html` to `folder`; return the page's path.
+    """Write the tables of each method in `judged`, and `report.html`, to `folder`; return the page's path.
 
     Args:
-        problems: PROBLEMS of the benchmark.
-        reference: method that the others are compared with.
+        benchmark: the name of what the samples answer.
+        entry: its entry in a configuration.
+        temperature: that the samples were drawn at.
+        reference: method that the others are compared with; the first, if null.
 
     Raises:
         UserError: as `ibft.metrics.aggregate.compute_metrics` and `ibft.report.build.build`.
     """
     results = Results(str(folder))
-    benchmark = next(iter(runs)).benchmark
-    counts = pd.concat([count_passes(verdicts, run) for run, (_, verdicts) in runs.items()], ignore_index=True)
+    runs = {
+        method: Run("model", "data", f"method{number}", 0, benchmark, temperature, 0)
+        for number, method in enumerate(judged)
+    }
+    compared = runs[reference or next(iter(judged))].method
+    counts = pd.concat([count_passes(judged[method][1], run) for method, run in runs.items()], ignore_index=True)
     measured = compute_metrics(counts, settings)
-    for run, (samples, verdicts) in runs.items():
-        write_table(Path(results.samples(run)), SAMPLES, samples)
-        write_table(Path(results.verdicts(run)), VERDICTS, verdicts)
-    config = _config(results, runs, problems, settings)
+    for method, run in runs.items():
+        write_table(Path(results.samples(run)), SAMPLES, judged[method][0])
+        write_table(Path(results.verdicts(run)), VERDICTS, judged[method][1])
+    config = _config(results, runs, entry, settings)
     labels = labels_of(config)
     sources = Sources(
         metrics=Path(results.metrics("all", "metrics")),
@@ -55,18 +68,16 @@ def write_report(
         figures={"pass_at_k_m_curve": _curve(results, measured, labels, settings)},
     )
     write_table(sources.metrics, METRICS, measured)
-    write_table(sources.comparisons, COMPARISONS, compare_methods(counts, settings, reference))
+    write_table(sources.comparisons, COMPARISONS, compare_methods(counts, settings, compared))
     write_table(sources.pass_counts, PASS_COUNTS, counts)
     write_table(sources.headline, HEADLINE, headline(measured, labels, settings))
-    write_table(sources.problems[benchmark], PROBLEMS, problems)
+    write_table(sources.problems[benchmark], PROBLEMS, prepare_benchmark(entry))
     write_output(Path(results.report), build(sources, config, labels).encode())
     return Path(results.report)
 
 
-def _config(results: Results, runs: Mapping[Run, Judged], problems: pd.DataFrame, settings: Metrics) -> Config:
+def _config(results: Results, runs: Mapping[str, Run], entry: Benchmark, settings: Metrics) -> Config:
     """Say of these samples what a configuration says of imported ones."""
-    run = next(iter(runs))
-    source = f"path:{results.problems(run.benchmark)}"
     imported = {
         run.method: {
             "source": f"path:{results.samples(run)}",
@@ -74,12 +85,14 @@ def _config(results: Results, runs: Mapping[Run, Judged], problems: pd.DataFrame
             "dataset": run.dataset,
             "benchmark": run.benchmark,
             "temperature": run.temperature,
+            "label": method,
         }
-        for run in runs
+        for method, run in runs.items()
     }
+    [benchmark] = {run.benchmark for run in runs.values()}
     return Config.model_validate(
         {
-            "benchmarks": {run.benchmark: {"source": source, "language": problems["language"].iloc[0]}},
+            "benchmarks": {benchmark: entry.model_dump()},
             "experiments": {},
             "imported_samples": imported,
             "metrics": settings.model_dump(),
