@@ -56,6 +56,7 @@ onstart:
     note_holder(Path.cwd())
     mark(Path(CONFIG.results))
     note_run()
+    start_warm()
     if ahead := date_back(Path(CONFIG.results)):
         logger.warning(
             f"{ahead} files in {CONFIG.results} were dated in the future, as by a clock that ran ahead: dated to now."
@@ -73,6 +74,9 @@ onerror:
 
 
 onsuccess:
+    findings = Path(GRAPH.results.table("all", "findings.md"))
+    if findings.exists():
+        print(f"\nFindings ({findings}):\n\n{findings.read_text()}")
     headline = Path(GRAPH.results.table("all", "headline.md"))
     if headline.exists():
         print(f"\nHeadline ({headline}):\n\n{headline.read_text()}")

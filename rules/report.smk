@@ -14,6 +14,7 @@ rule write_report:
         ],
     output:
         report=report("<results>/report.html", category="Report"),
+        findings="<results>/tables/all/findings.md",
         run_times="<benchmarks>/run_times.csv",
     log:
         "<logs>/write_report.log",
@@ -39,4 +40,4 @@ rule write_report:
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
         " --paper-comparison {input.paper_comparison:q} --samples {params.samples:q}"
         " --verdicts {params.verdicts:q} {params.parts} --benchmarks {params.benchmarks:q}"
-        " --run-times {output.run_times:q} --output {output.report:q} --log {log:q}"
+        " --run-times {output.run_times:q} --findings {output.findings:q} --output {output.report:q} --log {log:q}"

@@ -64,7 +64,7 @@ def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tm
 def test_an_audit_costs_two_passes_over_the_examples_and_influence_a_gradient_of_each(tmp_path: Path) -> None:
     config = load_file(REPOSITORY / "config" / "config.yaml")
     model, of = CostModel(config, tmp_path), {"model": "smollm2-135m", "dataset": "rtl", "method": "base"}
-    start = START_S + 4 * 135e6 / 1e9
+    start = model._start("smollm2-135m")
     traced, scored = (
         model.cost(Job(rule, {**of, "examples": "rtl", "scatteritem": "1-of-1"}, ("out",), None, "", 1, 0)).seconds
         - start
@@ -76,7 +76,7 @@ def test_an_audit_costs_two_passes_over_the_examples_and_influence_a_gradient_of
         for rule in ("measure_influence", "score_gradients")
     )
     assert pulled == pytest.approx(graded)
-    assert model.cost(Job("write_audit", of, ("out",), None, "", 1, 0)).seconds > 5
+    assert model.cost(Job("write_audit", of, ("out",), None, "", 1, 0)).seconds > 4
 
 
 def test_a_base_model_writes_on(model: CostModel) -> None:
