@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from ibft.config.jobs import MeasureInfluence
 from ibft.config.sections import Gradients, LoRA
 from ibft.gradients.grand import GradientScoring
 from ibft.gradients.influence import mean_gradient, measure_influence, pulls_and_norms
@@ -20,6 +21,9 @@ from ibft.models.encoding import EncodedExample
 from ibft.models.loading import load_model
 from ibft.runtime.errors import UserError
 from ibft.store.journal import Journal
+from ibft.store.parquet import read_table, write_table
+from ibft.store.schemas import EXAMPLES, INFLUENCE
+from tests.memorization.conftest import script
 
 LORA_SETTINGS = LoRA(rank=4, dropout=0)
 
@@ -101,3 +105,15 @@ def test_an_example_that_is_also_held_out_has_the_highest_cosine_with_it(
     with Journal(tmp_path / "other", "key") as journal, pytest.raises(UserError, match="no held-out example"):
         short = GradientScoring(scoring().settings, LORA_SETTINGS, "chat", 3, 1e-2, 0)
         measure_influence(model, tokenizer, few, few.iloc[[2]], short, journal)
+
+
+def test_the_stage_writes_a_row_for_each_example(tiny_folder: Path, examples: pd.DataFrame, tmp_path: Path) -> None:
+    for name, rows in (("training", examples.head(6)), ("held_out", examples.tail(3))):
+        write_table(tmp_path / f"{name}.parquet", EXAMPLES, rows.assign(history=None)[EXAMPLES.schema.names])
+    job = MeasureInfluence(gradients=scoring().settings, lora=LORA_SETTINGS, max_length=120, learning_rate=1e-2)
+    arguments = ["--job", job.as_json(), "--model", tiny_folder, "--output", tmp_path / "influence.parquet"]
+    arguments += ["--examples", tmp_path / "training.parquet", "--held-out", tmp_path / "held_out.parquet"]
+    script("measure_influence")(arguments)
+    found = read_table(tmp_path / "influence.parquet", INFLUENCE)
+    assert found["example_id"].tolist() == examples["example_id"].head(6).tolist()
+    assert found["cosine"].abs().max() <= 1 and found["pull"].abs().min() > 0
