@@ -12,6 +12,11 @@ from ibft.labels import Labels
 Row = Mapping[Hashable, Any]
 
 _SCORES = {"loss": "loss", "min_k_prob": "Min-K% Prob"}  # that are told of; the table has all
+_VERBS = {
+    -1: "lowers the NLL of fresh examples against FT",
+    0: "is not told from FT",
+    1: "raises the NLL of fresh examples against FT",
+}
 _SPECIFIC = {
     -1: "It gains more where the members were shown than on the twin: {gain}. That part is specific to memorization.",
     0: "What it gains more where the members were shown than on the twin, {gain}, is not told from nothing: {rest}.",
@@ -19,21 +24,40 @@ _SPECIFIC = {
 }
 
 
-def found(primary: Row) -> str:
-    """Tell whether a barrier was found, from the primary row of ESTIMANDS."""
-    over = f"{int(primary['examples'])} examples, {_seeds(primary)}"
-    if not np.isfinite(primary["low"]):
-        return f"Whether there is a barrier cannot be decided: {primary['estimate']:+.3f} nats per token ({over})."
-    measured = f"{_measured(primary, 'nats per token')[:-1]}; {over})"
-    if primary["low"] > 0:
-        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
-    if primary["high"] < 0:
+def found(estimands: pd.DataFrame) -> str:
+    """Tell whether a barrier was found: FT gains less from the exposed base, and leaves it worse than its twin.
+
+    Args:
+        estimands: ESTIMANDS on the primary held-out dataset.
+    """
+    barrier, before, after = (_of_both(estimands, name) for name in ("barrier", "gap before", "gap after"))
+    over = f"{int(barrier['examples'])} examples, {_seeds(barrier)}"
+    if not np.isfinite(barrier["low"]):
+        return f"Whether there is a barrier cannot be decided: {barrier['estimate']:+.3f} nats per token ({over})."
+    measured = f"{_measured(barrier, 'nats per token')[:-1]}; {over})"
+    if barrier["high"] < 0:
         return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
+    if barrier["low"] <= 0:
+        return (
+            "No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
+            f"from its twin by {measured}. A barrier above {barrier['high']:.3f} nats per token is not compatible with "
+            "this run, a smaller one is."
+        )
+    gaps = f"{before['estimate']:+.3f} before and {_measured(after)} after"
+    if after["low"] > 0:
+        return (
+            f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen. The "
+            f"base that has seen them differs from its twin by {gaps}."
+        )
     return (
-        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
-        f"from its twin by {measured}. A barrier above {primary['high']:.3f} nats per token is not compatible with "
-        "this run, a smaller one is."
+        "A barrier was found, but not beyond doubt: on examples that nobody has seen, FT gains less from the base that "
+        f"has seen the members than from its twin, by {measured}. The two differ by {gaps}, and a gap that was there "
+        "by chance closes in part by itself."
     )
+
+
+def _of_both(estimands: pd.DataFrame, name: str) -> Row:
+    return _rows(estimands[estimands["estimand"] == name])[0]
 
 
 def about_methods(estimands: pd.DataFrame, labels: Labels) -> Iterator[str]:
@@ -62,17 +86,12 @@ def detected(detection: pd.DataFrame, exposed: str, control: str, k: int) -> str
 
 
 def _against_ft(label: str, bases: Sequence[Row]) -> str:
-    verbs = {-1: "lowers the NLL of fresh examples against FT", 1: "raises it against FT", 0: "does not differ from FT"}
-    signs = [_sign(row) for row in bases]
-    where = ("on the base that was shown the members", "on its twin")
+    signs, measured = [_sign(row) for row in bases], [_measured(row) for row in bases]
     if signs[0] == signs[1]:
-        measured = " and ".join(_measured(row) for row in bases)
-        return f"{label} {verbs[signs[0]].replace('it', 'the NLL of fresh examples')} on both bases, by {measured}."
-    parts = [
-        f"{verbs[sign].replace('it', 'the NLL of fresh examples')} {place}, by {_measured(row)}"
-        for sign, place, row in zip(signs, where, bases, strict=True)
-    ]
-    return f"{label} {parts[0]}, and {parts[1]}."
+        return f"{label} {_VERBS[signs[0]]} on both bases: {measured[0]} on the exposed one, {measured[1]} on its twin."
+    places = ("on the base that was shown the members", "on its twin")
+    parts = [f"{_VERBS[sign]} {place}: {value}" for sign, place, value in zip(signs, places, measured, strict=True)]
+    return f"{label} {parts[0]}; it {parts[1]}."
 
 
 def _what_is_specific(specific: Row, bases: Sequence[Row]) -> str:
