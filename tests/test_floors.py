@@ -26,6 +26,7 @@ FLOORS = (
     {"graph"},
     {"plan", "sharing", "watch"},
     {"commands"},
+    {"api"},
     {"cli"},
 )
 HOUSED = {"labels": "config"}  # modules of no package that stand on the floor of one

@@ -10,6 +10,7 @@ from typing import Any
 from ibft.config.barrier import Barrier
 from ibft.config.config import Config
 from ibft.config.jobs import (
+    Comparison,
     ComputeMetrics,
     CountPasses,
     DetectMembers,
@@ -19,6 +20,7 @@ from ibft.config.jobs import (
     ExposeModel,
     HoldOut,
     MeasureGeometry,
+    MeasureInfluence,
     MeasureNll,
     MeasureReferences,
     PrepareAdapter,
@@ -274,16 +276,30 @@ class Graph:
             precision=self.config.models[model].precision,
         )
 
+    def influence(self, model: str, dataset: str) -> Paths:
+        """Return how the examples of a dataset pull on those that are held out, where an audit is to show it."""
+        return [self.results.influence(model, dataset)] if self.config.audit.influence else []
+
+    def measure_influence(self, model: str, dataset: str) -> MeasureInfluence:
+        return MeasureInfluence.model_validate(self.score_gradients(model, dataset).model_dump())
+
     def write_audit(self, model: str, dataset: str) -> WriteAudit:
         reference = self.config.memorization.reference or ""
-        languages = {self.config.datasets[name].language for name in (dataset, reference)}
         return WriteAudit(
             model=self.labels.model(model),
             dataset=self.labels.dataset(dataset),
             reference=self.labels.dataset(reference),
-            same_domain=len(languages) == 1,
+            comparison=self._comparison(dataset, reference),
             k=self.config.memorization.k_selection,
         )
+
+    def _comparison(self, dataset: str, reference: str) -> Comparison:
+        """Tell what scores of a dataset and its reference have in common. A reference of one's own is of its kind."""
+        own, other = self.config.datasets[dataset], self.config.datasets[reference]
+        if own.language != other.language:
+            return "other kind"
+        is_generated = other.source.startswith("generated:")
+        return "same language" if is_generated and own.source != other.source else "same kind"
 
     def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
         training = self.config.training_of(model, dataset)

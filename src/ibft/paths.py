@@ -89,6 +89,9 @@ class Results:
     def audit(self, model: str, dataset: str) -> str:
         return f"{self.root}/audit/{model}/{dataset}.html"
 
+    def influence(self, model: str, dataset: str) -> str:
+        return f"{self.root}/influence/{model}/{dataset}.parquet"
+
     def gradients(self, model: str, dataset: str) -> str:
         return f"{self.root}/gradients/{model}/{dataset}.parquet"
 

@@ -75,6 +75,24 @@ def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tm
         assert seconds - START_S - 14 == pytest.approx(4 * 7e9 * tokens / (0.3 * flops))
 
 
+def test_an_audit_costs_two_passes_over_the_examples_and_influence_a_gradient_of_each(tmp_path: Path) -> None:
+    config = load_file(REPOSITORY / "config" / "config.yaml")
+    model, of = CostModel(config, tmp_path), {"model": "smollm2-135m", "dataset": "rtl", "method": "base"}
+    start = model._start("smollm2-135m")
+    traced, scored = (
+        model.cost(Job(rule, {**of, "examples": "rtl", "scatteritem": "1-of-1"}, ("out",), None, "", 1, 0)).seconds
+        - start
+        for rule in ("trace_tokens", "score_memorization")
+    )
+    assert traced == pytest.approx(scored * (1 + (87 + 36) / 87))
+    pulled, graded = (
+        model.cost(Job(rule, {**of, "scatteritem": "1-of-1"}, ("out",), None, "", 1, 0)).seconds
+        for rule in ("measure_influence", "score_gradients")
+    )
+    assert pulled == pytest.approx(graded)
+    assert model.cost(Job("write_audit", of, ("out",), None, "", 1, 0)).seconds > 4
+
+
 def test_a_base_model_writes_on(model: CostModel) -> None:
     seconds = {
         method: model.cost(job("sample_evol", method=method, temperature="0.2")).seconds for method in ("base", "ft")

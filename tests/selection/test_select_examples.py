@@ -56,5 +56,5 @@ def test_a_k_that_was_not_scored_is_refused(command: list[object], tmp_path: Pat
 
 
 def test_mink_without_scores_is_refused(command: list[object]) -> None:
-    with pytest.raises(UserError, match="by mink needs --scores"):
+    with pytest.raises(UserError, match="by mink needs scores"):
         script("select_examples")([*command, "--job", '{"selection": {"by": "mink", "keep_fraction": 0.8}}'])

@@ -56,10 +56,10 @@ def test_an_audit_ends_with_a_page_and_a_row_per_example_and_resumes(place: Path
     assert done.returncode == 0, done.stdout + done.stderr
     found = place / "audit" / "audit" / "my-model" / "rows.html"
     page = found.read_text()
-    assert "cannot be told" in page and "What this cannot show" in page and 'class="p' in page
+    assert "made by a program" in page and "What this cannot show" in page and 'class="p' in page
     with found.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 24 and {row["recommendation"] for row in rows} == {"train"}
+    assert len(rows) == 24 and {row["recommendation"] for row in rows} <= {"train", "expect little"}
     again = typed(START["Audit"], place)
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
 

@@ -46,9 +46,24 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def revisions(entries: list[tuple[str, Path]]) -> dict[str, Any]:
-    """`{NAME: {"revision": COMMIT}}` of what comes from the hub; everything else is pinned by where it comes from."""
-    found = {name: read_manifest(folder_of(str(path)))["revision"] for name, path in entries}
-    return {name: {"revision": revision} for name, revision in found.items() if revision}
+    """`{NAME: {"revision": COMMIT}}` of what comes from the hub; everything else is pinned by where it comes from.
+
+    The parts of a mixture are datasets of their own, and pinned as such.
+    """
+    found: dict[str, str | None] = {}
+    for name, path in entries:
+        facts = read_manifest(folder_of(str(path)))
+        found[name] = facts["revision"]
+        found |= revisions_of_parts(facts)
+    return {name: {"revision": revision} for name, revision in sorted(found.items()) if revision}
+
+
+def revisions_of_parts(facts: dict[str, Any]) -> dict[str, str | None]:
+    """Return the revision of each dataset that was mixed, and of those that were mixed into one of these."""
+    found: dict[str, str | None] = {}
+    for name, part in facts.get("parts", {}).items():
+        found |= {name: part.get("revision"), **revisions_of_parts(part)}
+    return found
 
 
 if __name__ == "__main__":

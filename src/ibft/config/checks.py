@@ -93,6 +93,8 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _exposed_models(config)
     yield from remote_models(config)
     yield from _barrier(config)
+    if config.audit.influence and not config.held_out.fraction:
+        yield "audit.influence: it is measured on held-out examples: set held_out.fraction above 0"
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
         for model in experiment.models:

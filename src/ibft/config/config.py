@@ -8,8 +8,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ibft.config.barrier import Barrier
 from ibft.config.checks import contradictions, unknown_names
 from ibft.config.messages import sentences
-from ibft.config.section import Name, Section, Seed, overridden
+from ibft.config.section import Name, Section, Seed, layer_index, overridden
 from ibft.config.sections import (
+    Audit,
     Benchmark,
     Compute,
     Contamination,
@@ -48,6 +49,7 @@ class Config(Section):
     memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
+    audit: Audit = Audit()
     held_out: HeldOut = HeldOut()
     training: Training = Training()
     sampling: Sampling = Sampling()
@@ -99,7 +101,7 @@ class Config(Section):
 
     def layer_index(self, model: str, layer: int | float) -> int:
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
-        return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
+        return layer_index(layer, self.models[model].layers)
 
     @property
     def scored_methods(self) -> tuple[str, ...]:

@@ -38,6 +38,10 @@ from ibft.runtime.stage import stage_parser
 Spec = TypeVar("Spec", bound=Section)
 
 
+Comparison = Literal["same kind", "same language", "other kind"]
+"""Of one kind, they differ by what the model has seen; of one language, also by how predictable they are."""
+
+
 class PrepareModel(Section):
     name: Name = Field(description="of the model in the configuration")
     model: Model = Field(description="its entry")
@@ -71,7 +75,7 @@ class WriteAudit(Section):
     model: str = Field(description="as the page calls it")
     dataset: str = Field(description="as the page calls it")
     reference: str = Field(description="dataset that the model cannot know, as the page calls it")
-    same_domain: bool = Field(description="the reference is of the same language, so that scores can be compared")
+    comparison: Comparison = Field(description="of data and reference: what their scores can tell")
     k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
 
 
@@ -83,6 +87,10 @@ class ScoreGradients(Section):
     profile: Profile = Field("chat", description="prompt profile")
     precision: Precision = Field("float32", description="of the frozen weights")
     seed: Seed = Field(0, description="of the adapters and the warm-up")
+
+
+class MeasureInfluence(ScoreGradients):
+    """Influence is taken on the same adapters as GraNd."""
 
 
 class RelateGradients(Section):

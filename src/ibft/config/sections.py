@@ -27,7 +27,7 @@ from ibft.config.section import (
 from ibft.selection import criteria
 
 REFERENCE = "ft"  # the method that the others are compared with
-GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+GENERATORS = ("python-stdlib", "python-functions", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval", "mbpp"),
@@ -416,6 +416,14 @@ class Contamination(Section):
         0.45, description="Jaccard index of 3-token shingles that makes a part of `covered` tokens a near duplicate"
     )
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
+
+
+class Audit(Section):
+    """Evidence of an audit that costs more than forward passes."""
+
+    influence: bool = Field(
+        False, description="also measure how examples pull on the loss of the held-out ones, by a gradient of each"
+    )
 
 
 class HeldOut(Section):

@@ -51,6 +51,7 @@ RULES = (
     "score_gradients",
     "score_memorization",
     "select_examples",
+    "measure_influence",
     "trace_tokens",
     "train",
     "write_audit",

