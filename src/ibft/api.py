@@ -358,4 +358,4 @@ def _checked(section: type[Any], **settings: Any) -> Any:
 
 
 def _path(folder: str | Path | None) -> Path | None:
-    return cast(Path, Path(folder)) if folder else None
+    return Path(folder) if folder else None
