@@ -21,6 +21,7 @@ from ibft.config.jobs import (
     MeasureGeometry,
     MeasureNll,
     MeasureReferences,
+    PrepareAdapter,
     PrepareModel,
     RelateGradients,
     Sample,
@@ -91,9 +92,9 @@ class Graph:
         return is_named and self._is_of_a_sampled_seed(variant)
 
     def _is_of_a_sampled_seed(self, variant: Variant) -> bool:
-        """Return true for a base model, too, which has no training seed."""
+        """Return true for what is not trained here, too, and has no training seed."""
         seeds = self.config.sampled_seeds_of(variant.model, variant.dataset)
-        return variant.seed in seeds or not self.adapter(variant)
+        return variant.seed in seeds or not self.is_trained(variant)
 
     def runs(self, target: str = ALL) -> list[Run]:
         return list(expand_runs(self.run_products(target)))
@@ -133,6 +134,9 @@ class Graph:
         used = [self.config.base_of(model) for model in self.config.in_use("models") if model in self.config.models]
         return {model: self.results.model(model) for model in dict.fromkeys(used)}
 
+    def prefetched_adapters(self) -> dict[str, str]:
+        return {v.method: self.adapter(v)[0] for v in self.config.variants() if self.config.methods[v.method].adapter}
+
     def prefetched_datasets(self) -> dict[str, str]:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
 
@@ -167,7 +171,14 @@ class Graph:
         return {name: self.examples(name) for name in self.config.experiment_of(model, dataset).measured_on}
 
     def adapter(self, variant: Variant) -> Paths:
-        return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
+        """Return the adapter of a variant, trained here or by somebody else; none of a base model."""
+        method = self.config.methods[variant.method]
+        if method.adapter:
+            return [self.results.prepared_adapter(variant.model, variant.method)]
+        return [self.results.adapter(variant)] if method.is_trained else []
+
+    def is_trained(self, variant: Variant) -> bool:
+        return self.config.methods[variant.method].is_trained
 
     def scores_of_base(self, model: str, dataset: str) -> str:
         """Return Min-K% Prob of a dataset on the base model, which selects, groups and ranks."""
@@ -204,6 +215,10 @@ class Graph:
 
     def prepare_model(self, model: str) -> PrepareModel:
         return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
+
+    def prepare_adapter(self, method: str) -> PrepareAdapter:
+        own = self.config.methods[method]
+        return PrepareAdapter(name=method, adapter=own.adapter or "", revision=own.revision)
 
     def expose_model(self, model: str) -> ExposeModel:
         own = self.config.exposures[model]
@@ -559,17 +574,17 @@ class Graph:
         if name == "pairs":
             is_measured = variant.method in self.config.measured_methods and self._is_of_a_sampled_seed(variant)
             return [self.results.geometry(variant)] if is_measured else []
-        shown = self._is_watched(variant) if name == "watched" else bool(self.adapter(variant))
+        shown = self._is_watched(variant) if name == "watched" else self.is_trained(variant)
         return [self.results.training_log(variant)] if shown else []
 
     def _is_watched(self, variant: Variant) -> bool:
         """Return true if the training log tells what a method adds to CE does."""
-        kind = self.config.methods[variant.method].kind
-        return kind not in (BASE, "ft") and self.config.training_of(variant.model, variant.dataset).watch_every > 0
+        is_plain = not self.is_trained(variant) or self.config.methods[variant.method].kind == "ft"
+        return not is_plain and self.config.training_of(variant.model, variant.dataset).watch_every > 0
 
     def held_out(self, variant: Variant) -> Paths:
-        """Return the NLL of held-out examples; none of a base model, and none where none is held out."""
-        trained = self.adapter(variant) and self.held_out_examples(variant.dataset)
+        """Return the NLL of held-out examples; none of what is not trained, and none where none is held out."""
+        trained = self.is_trained(variant) and self.held_out_examples(variant.dataset)
         return [self.results.held_out(variant)] if trained else []
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
@@ -584,7 +599,8 @@ class Graph:
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
-                for seed in self.config.sampled_seeds_of(model, dataset):
+                is_trained = self.config.methods[method].is_trained
+                for seed in self.config.sampled_seeds_of(model, dataset) if is_trained else (0,):
                     yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
@@ -605,7 +621,7 @@ class Graph:
         return {
             "problems": {name: results.problems(name) for name in self.benchmarks},
             "examples": {name: self.examples(name) for name in self.datasets},
-            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.adapter(v)},
+            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.is_trained(v)},
             "held_out": {str(v): path for v in self.config.variants() for path in self.held_out(v)},
             "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
             "memorization": of_pairs["memorization"],

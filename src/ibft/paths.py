@@ -101,6 +101,10 @@ class Results:
     def adapter(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/adapter/manifest.json"
 
+    def prepared_adapter(self, model: str, method: str) -> str:
+        """Return the path of an adapter that was not trained here."""
+        return f"{self.root}/adapters/{model}/{method}/manifest.json"
+
     def training_log(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/training_log.parquet"
 

@@ -1,4 +1,4 @@
-"""Write which commits the prepared models and data sets of a run are, as a configuration to lay over its own.
+"""Write which commits the prepared models, adapters and data sets of a run are, as a configuration to lay over its own.
 
 python workflow/scripts/prefetch.py --models smollm2=results/models/smollm2 \\
     --datasets rtl=results/examples/rtl.parquet --output results/pins.yaml
@@ -21,6 +21,7 @@ from ibft.store.manifests import folder_of, read_manifest, write_output
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.add_argument("--models", type=keyed_path, nargs="+", required=True, metavar="NAME=FOLDER")
+    arguments.add_argument("--adapters", type=keyed_path, nargs="*", default=[], metavar="METHOD=FOLDER")
     arguments.add_argument("--datasets", type=keyed_path, nargs="+", required=True, metavar="NAME=PARQUET")
     arguments.add_argument("--output", type=Path, required=True, help="YAML file to write")
     return arguments
@@ -28,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     pins = {"models": revisions(arguments.models), "datasets": revisions(arguments.datasets)}
+    if adapters := revisions(arguments.adapters):
+        pins["methods"] = adapters
     write_output(arguments.output, yaml.safe_dump(pins).encode())
 
 

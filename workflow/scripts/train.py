@@ -26,6 +26,7 @@ from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
+from ibft.training.loop import updates_of
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.regimes import sentence
 from ibft.training.telemetry import check_trackers, open_trackers
@@ -60,14 +61,17 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     examples = parquet.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
+    job: Train = arguments.job
+    training = job.training
+    if training.updates == "all-examples":
+        training = training.model_copy(update={"updates": updates_of(training, len(examples))})
     if arguments.kept:
         kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]
         inputs.append(arguments.kept)
     held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
     inputs += [arguments.held_out] if arguments.held_out else []
-    job: Train = arguments.job
-    recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=job.training, seed=job.seed)
+    recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
     points = job.held_out_points
     if job.training.precision == "nf4":
         model, tokenizer = load_quantized(arguments.model)

@@ -119,6 +119,7 @@ def contradictions(config: "Config") -> Iterator[str]:
         if m > strict.k:
             yield f"metrics.pass_at_k_m.m: m = {m} must be at most metrics.pass_at_k_m.k = {strict.k}"
     yield from _primary_endpoint(config)
+    yield from _adapters(config)
     yield from _target_names(config)
     yield from _sources(config)
 
@@ -220,6 +221,20 @@ def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:
     return config.training_of(experiment.models[0], experiment.dataset).seeds
 
 
+def _adapters(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each adapter that is not there, or that several models are to carry."""
+    for name, method in config.methods.items():
+        kind, _, place = (method.adapter or "").partition(":")
+        if kind == "path" and (reason := _why_no_source(Path(place), "folder")):
+            yield f"methods.{name}.adapter: {reason}"
+        models = dict.fromkeys(m for own in config.experiments.values() if name in own.methods for m in own.models)
+        if method.adapter and len(models) > 1:
+            yield (
+                f"methods.{name}.adapter: an adapter is of one base model, and experiments run it on "
+                f"{' and '.join(models)}; give each model an experiment and a method of its own"
+            )
+
+
 def _target_names(config: "Config") -> Iterator[str]:
     for name in config.targets:
         if name in RULES or name.startswith(RULE_PREFIX):
@@ -245,7 +260,7 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
         )
     if training.precision == "nf4":
         yield from _quantization_possible(config, experiment_name)
-    trains = any(config.methods[method].kind != "base" for method in experiment.methods)
+    trains = any(config.methods[method].is_trained for method in experiment.methods)
     for model in experiment.models:
         halved = model in config.models and config.models[model].precision == "float16"
         if trains and halved and training.precision == "float32" and not config.compute.gpus:
@@ -300,7 +315,7 @@ def _layers_in_range(config: "Config", experiment_name: str, model: str, experim
     layers = {
         f"methods.{m}.layer": config.methods[m].layer
         for m in experiment.methods
-        if config.methods[m].kind not in ("base", "ft")
+        if config.methods[m].kind not in ("base", "ft", "adapter")
     }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:

@@ -152,7 +152,7 @@ class Config(Section):
             methods = target.methods or self.experiment_of(model, dataset).methods
             seeds = self.training_of(model, dataset).seeds
             for method in methods:
-                for seed in seeds if self.methods[method].kind != "base" else (0,):
+                for seed in seeds if self.methods[method].is_trained else (0,):
                     yield Variant(model, dataset, method, seed)
 
     @field_validator("models", "datasets", "benchmarks", "methods", "experiments", "imported_samples")

@@ -42,6 +42,12 @@ class PrepareModel(Section):
     model: Model = Field(description="its entry")
 
 
+class PrepareAdapter(Section):
+    name: Name = Field(description="of the method in the configuration")
+    adapter: str = Field(pattern=r"^(hub|path):.+$", description="hub:OWNER/NAME or path:FOLDER")
+    revision: str | None = Field(None, description="hub commit")
+
+
 class ExposeModel(Section):
     dataset: Name = Field(description="what the model was shown")
     epochs: float = Field(gt=0, description="how often each example was shown")

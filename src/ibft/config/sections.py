@@ -139,9 +139,15 @@ class Method(Section):
     `noise` is IB-FT with noise of a fixed size on h' in place of KL, `rms` penalizes the size of h, and reads of these
     keys only alpha, layer and kl_scope (docs/objective.md). A list for keep_fraction, alpha, beta, kl_weight,
     noise_scale, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
+
+    `adapter` is a LoRA adapter that somebody else trained, of one base model: it is judged as it is.
     """
 
-    kind: Literal["base", "ft", "ibft", "noise", "rms"]
+    kind: Literal["base", "ft", "ibft", "noise", "rms", "adapter"]
+    adapter: str | None = Field(
+        None, pattern=r"^(hub|path):.+$", description="of kind adapter: hub:OWNER/NAME or path:FOLDER"
+    )
+    revision: str | None = Field(None, description="of kind adapter: hub commit")
     selection: Selection | None = None
     objective: Literal["paper", "released-code", "vib"] = Field(
         "paper",
@@ -197,6 +203,18 @@ class Method(Section):
         return self
 
     @model_validator(mode="after")
+    def _adapter_is_taken_as_it_is(self) -> Self:
+        given = sorted(self.model_fields_set - {"kind", "adapter", "revision", "label"})
+        if self.kind != "adapter":
+            if self.adapter or self.revision:
+                raise ValueError("`adapter` and `revision` are keys of `kind: adapter` alone")
+        elif not self.adapter:
+            raise ValueError("`adapter` is missing: hub:OWNER/NAME or path:FOLDER")
+        elif given:
+            raise ValueError(f"an adapter is not trained here, so it takes no `{given[0]}`")
+        return self
+
+    @model_validator(mode="after")
     def _reads_what_it_is_given(self) -> Self:
         """Refuse a weight that this objective lacks: who sets it expects that it does something."""
         is_vib = self.kind == "ibft" and self.objective == "vib"
@@ -209,6 +227,11 @@ class Method(Section):
         if self.kl_reduction == "sum" or (self.kind == "ibft" and self.objective != "released-code"):
             return self
         raise ValueError("`kl_reduction` is a key of `kind: ibft` with objective paper or vib alone")
+
+    @property
+    def is_trained(self) -> bool:
+        """Return true where a model is fine-tuned here, once for each training seed."""
+        return self.kind not in ("base", "adapter")
 
     @property
     def has_head(self) -> bool:
@@ -337,7 +360,11 @@ class Training(Section):
     """FT and IB-FT alike."""
 
     epochs: float = Field(3, gt=0, le=10_000)
-    updates: Positive | None = Field(None, description="optimizer steps, in place of epochs; null: by epochs")
+    updates: Positive | Literal["all-examples"] | None = Field(
+        None,
+        description="optimizer steps, in place of epochs; null: by epochs over what a selection leaves; all-examples: "
+        "by epochs over all examples, whatever a selection leaves",
+    )
     batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: without momentum")
     learning_rate: float = Field(5e-5, gt=0)

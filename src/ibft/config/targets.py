@@ -43,6 +43,7 @@ RULES = (
     "measure_nll",
     "measure_references",
     "prefetch",
+    "prepare_adapter",
     "prepare_benchmark",
     "prepare_dataset",
     "prepare_model",

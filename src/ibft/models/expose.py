@@ -5,7 +5,7 @@ from typing import Any
 
 from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import save_merged
-from ibft.models.prepare import clear
+from ibft.models.sources import clear
 from ibft.store.manifests import read_manifest
 
 _OF_ARCHITECTURE = ("revision", "layers", "width", "vocabulary", "parameters")  # facts that exposure leaves as they are

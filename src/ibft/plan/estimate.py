@@ -122,8 +122,10 @@ class CostModel:
         training = self.config.training_of(model, dataset, job.wildcards["method"])
         method = self.config.methods.get(job.wildcards["method"])  # an exposure is none
         selection = method.selection if method else None
-        rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
-        shown = training.updates * training.batch_size if training.updates else rows * training.epochs
+        kept = selection.keep_fraction if selection and training.updates != "all-examples" else 1.0
+        shown = self.rows(dataset) * kept * training.epochs
+        if isinstance(training.updates, int):
+            shown = training.updates * training.batch_size
         work = 4 * shown * self._tokens(dataset, training.max_length, self._profile(job))
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
