@@ -149,7 +149,8 @@ def test_an_adapter_on_the_hub_is_pinned_and_a_broken_one_is_not_fetched(
             return subprocess.run(script, capture_output=True, text=True, env=environment, check=False, timeout=120)
 
         refused = prepare(revision=OLDER)
-        assert refused.returncode == 1 and "asks for 'use_dora'" in refused.stderr and "Traceback" not in refused.stderr
+        told = refused.stdout + refused.stderr
+        assert refused.returncode == 1 and "asks for 'use_dora'" in told and "Traceback" not in told
         assert not any(path.endswith(WEIGHTS) for path, _ in hub.requests)
         run = prepare()
     assert run.returncode == 0, run.stderr

@@ -58,7 +58,8 @@ def check_adapter_fit(base: Path, folder: Path) -> dict[str, Any]:
         adapted = get_peft_model(model, read_lora_config(folder))
     except ValueError as error:
         raise UserError(f"its target_modules fit no layer of this base ({str(error).partition('. ')[0]})") from None
-    wanted = {name: tuple(tensor.shape) for name, tensor in get_peft_model_state_dict(adapted).items()}
+    own = get_peft_model_state_dict(adapted, save_embedding_layers=False)  # else it would ask the hub for the base
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
     beside = {name.removeprefix(_PREFIX).partition(".lora_")[0] for name in wanted}
     if foreign := beside - linear:
         raise UserError(f"it has LoRA beside {listed(foreign)}, which is no linear layer of the decoder: {_MERGE}")
