@@ -26,7 +26,7 @@ from ibft.training.backend import TorchBackend, parts
 from ibft.training.batches import batch_order, collate, micro_batches
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import ALONE
-from ibft.training.loop import Trained, updates_of
+from ibft.training.loop import Trained, updates_of, with_updates_counted
 from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED
 from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
@@ -306,6 +306,13 @@ def test_updates_are_a_number_or_follow_from_epochs_and_examples() -> None:
     by_epochs, by_number = Training(epochs=1.5, batch_size=4), Training(updates=7)
     assert [updates_of(by_epochs, examples) for examples in (1, 8, 9)] == [2, 3, 4]
     assert updates_of(by_number, 1000) == 7
+
+
+def test_a_selection_can_have_the_updates_of_all_examples() -> None:
+    equal = with_updates_counted(Training(epochs=3, batch_size=4, updates="all-examples"), 80)
+    assert updates_of(equal, 40) == updates_of(Training(epochs=3, batch_size=4), 80) == 60
+    by_epochs = Training(epochs=3, batch_size=4)
+    assert with_updates_counted(by_epochs, 80) == by_epochs
 
 
 def test_packed_batches_are_drawn_by_the_seed_alone() -> None:

@@ -26,7 +26,7 @@ from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
-from ibft.training.loop import updates_of
+from ibft.training.loop import with_updates_counted
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.regimes import sentence
 from ibft.training.telemetry import check_trackers, open_trackers
@@ -62,9 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
     examples = parquet.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
     job: Train = arguments.job
-    training = job.training
-    if training.updates == "all-examples":
-        training = training.model_copy(update={"updates": updates_of(training, len(examples))})
+    training = with_updates_counted(job.training, len(examples))
     if arguments.kept:
         kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]

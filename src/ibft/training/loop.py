@@ -150,6 +150,13 @@ def updates_of(settings: Training, examples: int) -> int:
     return max(1, round(settings.epochs * math.ceil(examples / settings.batch_size)))
 
 
+def with_updates_counted(settings: Training, examples: int) -> Training:
+    """Return settings that train for as many updates on a selection as on all `examples`, where they ask for that."""
+    if settings.updates != "all-examples":
+        return settings
+    return settings.model_copy(update={"updates": updates_of(settings, examples)})
+
+
 def _known(step: int, epoch: float, rate: float, response_tokens: int, seen: Row) -> Row:
     """Return what a row of TRAINING_LOG says beside a step's `Taken`."""
     watched = {name: seen.get(name) for name in WATCHED}
