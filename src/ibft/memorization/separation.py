@@ -108,9 +108,9 @@ def auroc_interval(first: Reals, second: Reals) -> Interval:
     It holds every AUROC that lies within Student's quantile of standard errors of the estimate. The variance is
     that of DeLong et al. (1988), and shrinks towards 0 and 1 as theta (1 - theta) does (as Wilson's interval of a share
     has it). Where the samples show no variance, as disjoint ones do, it is the largest possible, theta (1 - theta) over
-    the size of the smaller sample (Birnbaum & Klose 1957). Near 1, a few pairs out of order show too little of it: it is
-    at least a quarter of that of the larger sample, with which simulated intervals cover the truth. A single score says
-    nothing: its interval is 0 to 1.
+    the size of the smaller sample (Birnbaum & Klose 1957). Near 1, a few pairs out of order show too little of it: it
+    is at least a quarter of that of the larger sample, with which simulated intervals cover the truth. A single score
+    says nothing: its interval is 0 to 1.
     """
     above, below = _placements(first, second), 1 - _placements(second, first)
     estimate, fewest = float(above.mean()), min(len(first), len(second))

@@ -38,7 +38,7 @@ def score_table(audit: Audit) -> TextTable:
     beyond = "known" if audit.job.comparison == "same kind" else "low beyond chance"
     note = (
         f"{len(audit.decisions)} examples against {audit.reference['example_id'].nunique()} of {audit.job.reference}, "
-        f"with 95% intervals (bootstrap over examples). AUROC is the chance that an example scores lower than one of "
+        f"with 95% intervals over examples. AUROC is the chance that an example scores lower than one of "
         f"the reference: 0.5 if there is no difference. Min-K% with k = {audit.job.k}. In the training prompt, "
         "the response is scored. The first row decides; where others disagree with it, it is less sure than it looks."
     )
