@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.documented import tested_by
 from tests.tiny_model import make_tiny_model
 from tests.warm_python import python
 
-COMMANDS = re.compile(r"^## (Audit|Fine-tune)$.*?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-START = dict(COMMANDS.findall((REPOSITORY / "docs" / "start.md").read_text()))
+START = tested_by("tests/workflow/test_start.py")
 PROBLEM = {
     "task_id": "Mine/0",
     "prompt": 'def twice(number):\n    """Return twice the number."""\n',
@@ -46,6 +45,10 @@ def typed(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-ec", commands], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_every_section_that_names_this_file_is_run_here() -> None:
+    assert set(START) == {"Audit", "Fine-tune"}
 
 
 def test_an_audit_ends_with_a_page_and_a_row_per_example_and_resumes(place: Path) -> None:
