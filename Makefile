@@ -12,7 +12,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz agreement mutate references audit clean
+.PHONY: help setup run test test-quick test-vllm lint docs format schema families bench rehearse chaos load fuzz agreement mutate references audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/paper.yaml
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/barrier.yaml
 	$(UV) snakemake --dry-run --nolock --quiet
+
+docs: setup  ## build the documentation site, site/index.html; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(UV) --group docs mkdocs build --strict
 
 format:  ## format Python and Snakemake files
 	$(UV) ruff check --fix .
