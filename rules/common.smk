@@ -123,6 +123,7 @@ def note_run():
     if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
         return  # somebody's own program has started it, in its own way
     options, targets = split_options(sys.argv[1:], get_argument_parser())
+    place = {rule.name: number for number, rule in enumerate(workflow.rules)}
     RunRecord(
         folder=workflow.rundir,
         work=Path.cwd(),
@@ -133,8 +134,15 @@ def note_run():
         config=os.environ[CONFIG_VARIABLE],
         started=time.time(),
         jobs=[
-            Job(inputs=map(str, job.input), outputs=map(str, job.output))
-            for job in workflow.dag.jobs
+            Job(
+                inputs=map(str, job.input),
+                outputs=map(str, job.output),
+                rule=job.rule.name,
+                stage=Path(job.rule.snakefile).stem,
+                log=next(map(str, job.log), None),
+                benchmark=str(job.benchmark) if job.benchmark else None,
+            )
+            for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name])
         ],
     ).write()
 

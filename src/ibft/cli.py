@@ -11,7 +11,10 @@ from pathlib import Path
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 
-COMMANDS = ("init", "run", "audit", "score", "plan", "jobs", "resume", "verify", "compare", "doctor", "clean")
+COMMANDS = (
+    *("init", "run", "watch", "audit", "score", "plan", "jobs", "resume", "verify", "compare"),
+    *("export", "crate", "doctor", "clean"),
+)
 
 
 def main() -> None:
