@@ -293,7 +293,7 @@ def test_what_a_job_is_told_gives_back_its_specification(config: dict[str, Any])
 @pytest.mark.parametrize(
     ("changes", "changed"),
     [
-        ({"compute": {"threads": 7, "gpus": 1, "wandb": "project"}}, set()),
+        ({"compute": {"threads": 7, "gpus": 1, "wandb": "project", "trackio": "p"}}, set()),
         ({"targets": {"mine": {"table": True}}}, set()),
         ({"memorization": {"shards": 3}, "gradients": {"shards": 5}}, {"report"}),
         ({"contamination": {"drop": True}}, {"report"}),

@@ -305,12 +305,18 @@ class Graph:
         """Return the memory of a training job, each process of which holds the weights."""
         return self.config.compute.memory_mb * self.config.compute.processes
 
-    def training_options(self) -> list[str]:
+    def training_options(self, variant: Variant) -> list[str]:
         """Return the options of the training command that change no result."""
         compute = self.config.compute
         options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
-        options += [f"--wandb={compute.wandb}"] if compute.wandb else []
-        return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
+        return [*options, *self.tracker_options(f"training/{variant}")]
+
+    def tracker_options(self, place: str) -> list[str]:
+        """Return the options by which a job sends its numbers elsewhere as well; TensorBoard's go to `place`."""
+        compute = self.config.compute
+        options = [f"--wandb={compute.wandb}"] if compute.wandb else []
+        options += [f"--trackio={compute.trackio}"] if compute.trackio else []
+        return [*options, *([f"--tensorboard={self.results.events(place)}"] if compute.tensorboard else [])]
 
     def measure_nll(self, model: str, dataset: str) -> MeasureNll:
         return MeasureNll(

@@ -133,6 +133,10 @@ class Results:
         """A figure of `subject`: a target, or MODEL/DATASET."""
         return f"{self.root}/figures/{subject}/{figure}.{kind}"
 
+    def events(self, place: str) -> str:
+        """A folder of TensorBoard's; among the logs, as no stage reads it."""
+        return f"{self.root}/logs/tensorboard/{place}"
+
     @property
     def report(self) -> str:
         return f"{self.root}/report.html"

@@ -28,7 +28,6 @@ from ibft.training.loop import Trained
 from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED
 from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
-from ibft.training.telemetry import check_trackers
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -343,12 +342,3 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
     assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))
     assert speed["resident_mib"].gt(100).all()
     assert {"ce", "learning_rate", "seconds"} <= told[0][1].keys()
-
-
-def test_trackers_that_are_not_installed_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_trackers(tensorboard=False, wandb=None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"compute\.tensorboard: package tensorboard is not installed"):
-        check_trackers(tensorboard=True, wandb=None)
-    with pytest.raises(UserError, match=r"compute\.wandb: package wandb is not installed"):
-        check_trackers(tensorboard=False, wandb="project")

@@ -473,7 +473,10 @@ class Compute(Section):
         pattern=r"^(zero2|zero3|path:.+)$",
         description="split training state over the processes: zero2, zero3 or path:FILE, a DeepSpeed JSON",
     )
-    tensorboard: bool = Field(False, description="also write training curves as TensorBoard events")
-    wandb: str | None = Field(None, description="also send training curves to this Weights & Biases project")
+    tensorboard: bool = Field(
+        False, description="also write training curves and metrics as TensorBoard events, to logs/tensorboard"
+    )
+    wandb: str | None = Field(None, description="also send them to this Weights & Biases project")
+    trackio: str | None = Field(None, description="also send them to this trackio project")
     memory_mb: Positive = Field(3000, description="of a job that runs a model; of training, for each process")
     runtime_min: Positive = Field(60, description="of a job that runs a model")

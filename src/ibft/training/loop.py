@@ -17,6 +17,7 @@ from ibft.config.sections import Training
 from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
+from ibft.runtime.trackers import Tracker
 from ibft.training.backend import Backend
 from ibft.training.batches import batch_order
 from ibft.training.checkpoint import Checkpoints
@@ -26,7 +27,7 @@ from ibft.training.model import IBModel, seed_words
 from ibft.training.regimes import WATCHED
 from ibft.training.step import TERMS, Stepper, Taken
 from ibft.training.step_rows import Row, StepRows
-from ibft.training.telemetry import Tracker, stopwatch
+from ibft.training.telemetry import stopwatch
 from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
