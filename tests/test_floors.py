@@ -24,7 +24,7 @@ FLOORS = (
     {"figures", "tables"},
     {"report"},
     {"graph"},
-    {"plan"},
+    {"plan", "sharing", "watch"},
     {"commands"},
     {"cli"},
 )

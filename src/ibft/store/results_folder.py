@@ -38,7 +38,7 @@ FOLDERS = (
     "training",
     "verdicts",
 )
-FILES = ("pins.yaml", "report.html")
+FILES = ("pins.yaml", "report.html", "ro-crate-metadata.json")
 _MARKED = b"The results of an ibft run. `ibft clean` deletes them, and nothing that was put beside them.\n"
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "perf", ".git", ".venv")
