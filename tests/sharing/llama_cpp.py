@@ -28,8 +28,12 @@ def greedy_tokens(file: Path, text: str, count: int) -> list[int]:
     found: list[int] = []
     for _ in range(count):
         logits = llama._lib.llama_get_logits_ith(llama._ctx, -1)
-        found.append(
-            max(range(llama.n_vocab if isinstance(llama.n_vocab, int) else llama.n_vocab()), key=logits.__getitem__)
-        )
+        found.append(max(range(_vocabulary(llama)), key=logits.__getitem__))
         past = llama._eval_tokens(found[-1:], past)
     return found
+
+
+def _vocabulary(llama: Any) -> int:
+    """Return how many tokens there are, which is an attribute or a method."""
+    found = llama.n_vocab
+    return int(found() if callable(found) else found)

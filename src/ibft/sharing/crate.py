@@ -128,13 +128,14 @@ def _source(crate: ROCrate, manifest: dict[str, Any]) -> Entity | None:
 def _actions(crate: ROCrate, run: RunRecord, outputs: _Outputs) -> Iterator[Entity]:
     """Yield an action for each job whose outputs are there, then the one that was the whole run."""
     made: list[Entity] = []
+    used: set[str] = set()
     for job in run.jobs:
         results = _entities(run, job.outputs, outputs)
         if results and (manifest := next(filter(None, map(outputs.manifest, results)), None)):
             made += results
+            used |= {entity.id for entity in _entities(run, job.inputs, outputs)}
             yield _action(crate, run, job, results, manifest, outputs)
     command = public(shlex.join(["ibft", "run", *run.options, *(["--", *run.targets] if run.targets else [])]), run)
-    used = {entity.id for job in run.jobs for entity in _entities(run, job.inputs, outputs) if job.outputs}
     facts = {
         "@type": "CreateAction",
         "name": f"ibft run of {_day(run.started)}",
