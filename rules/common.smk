@@ -146,17 +146,22 @@ def note_run():
         config=os.environ[CONFIG_VARIABLE],
         started=time.time(),
         jobs=[
-            Job(
-                inputs=map(str, job.input),
-                outputs=map(str, job.output),
-                rule=job.rule.name,
-                stage=Path(job.rule.snakefile).stem,
-                log=next(map(str, job.log), None),
-                benchmark=str(job.benchmark) if job.benchmark else None,
-            )
+            recorded(job)
             for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name])
         ],
     ).write()
+
+
+def recorded(job):
+    about = {
+        "inputs": map(str, job.input),
+        "outputs": map(str, job.output),
+        "rule": job.rule.name,
+        "stage": Path(job.rule.snakefile).stem,
+        "log": next(map(str, job.log), None),
+        "benchmark": str(job.benchmark) if job.benchmark else None,
+    }
+    return Job(**about)
 
 
 # On a GPU a job works long, and a process that has seen one cannot fork.
@@ -178,7 +183,7 @@ def start_warm():
     if len(jobs) >= WORTH_A_SERVER:
         modules = [*ANALYSES, *(MODELS if models >= WORTH_A_SERVER else ())]
         clients = start_warm_python(modules)
-        os.environ["PATH"] = os.pathsep.join([str(clients), os.environ["PATH"]])
+        os.environ.update(PATH=os.pathsep.join([str(clients), *os.get_exec_path()]))
 
 
 def code_of(script, *modules):

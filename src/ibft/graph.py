@@ -145,9 +145,6 @@ class Graph:
     def prefetched_adapters(self) -> dict[str, str]:
         return {v.method: self.adapter(v)[0] for v in self.config.variants() if self.config.methods[v.method].adapter}
 
-    def prefetched_adapters(self) -> dict[str, str]:
-        return {v.method: self.adapter(v)[0] for v in self.config.variants() if self.config.methods[v.method].adapter}
-
     def prefetched_datasets(self) -> dict[str, str]:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
 

@@ -45,7 +45,7 @@ def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = (
 
 def as_numbers(metrics: pd.DataFrame) -> dict[str, float]:
     """Return the estimates of METRICS, and the ends of their intervals, by names that trackers group by their parts."""
-    found = {}
+    found: dict[str, float] = {}
     for row in metrics.to_dict("records"):
         metric = f"Pass@{row['k']}" if row["m"] == 1 else f"Pass@{row['k']}^({row['m']})"
         places = (*(row[name] for name in CELL if name != "temperature"), f"T{row['temperature']:g}", metric)

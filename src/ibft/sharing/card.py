@@ -60,19 +60,23 @@ def model_card(facts: Facts, form: Format, licence: str | None = None) -> str:
     return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"))
 
 
+_PLACE = ("benchmark", "temperature", "k", "m")
+
+
 def _results(facts: Facts) -> Iterator[EvalResult]:
-    for row in _own(facts).itertuples():
+    for row in _own(facts).to_dict("records"):
+        k, m = row["k"], row["m"]
         yield EvalResult(
             task_type="text-generation",
-            dataset_type=str(row.benchmark),
-            dataset_name=str(row.benchmark),
+            dataset_type=str(row["benchmark"]),
+            dataset_name=str(row["benchmark"]),
             metric_type="pass@k",
-            metric_name=f"Pass@{row.k}" if row.m == 1 else f"Pass@{row.k}^({row.m})",
-            metric_value=round(100 * float(row.estimate), 2),
+            metric_name=f"Pass@{k}" if m == 1 else f"Pass@{k}^({m})",
+            metric_value=round(100 * float(row["estimate"]), 2),
             metric_args={
-                "temperature": float(row.temperature),
-                "low": round(100 * float(row.low), 2),
-                "high": round(100 * float(row.high), 2),
+                "temperature": float(row["temperature"]),
+                "low": round(100 * float(row["low"]), 2),
+                "high": round(100 * float(row["high"]), 2),
             },
         )
 
@@ -81,7 +85,7 @@ def _own(facts: Facts) -> pd.DataFrame:
     """Return the method's rows of METRICS that a reader looks for: Pass@k, and Pass@k^(m) of the largest k."""
     rows = facts.metrics[facts.metrics["method"] == facts.variant.method]
     is_shown = (rows["m"] == 1) | ((rows["k"] == rows["k"].max()) & rows["m"].isin([2, 5, 10]))
-    return rows[is_shown].sort_values(["benchmark", "temperature", "m", "k"])
+    return pd.DataFrame(rows[is_shown]).sort_values(["benchmark", "temperature", "m", "k"])
 
 
 def _opening(facts: Facts, licence: str | None) -> Iterator[str]:
@@ -162,20 +166,20 @@ def _metrics(facts: Facts) -> Iterator[str]:
     if own.empty:
         yield "This variant was not sampled and judged."
         return
-    base = facts.metrics[facts.metrics["method"] == "base"].set_index(["benchmark", "temperature", "k", "m"])
+    of_base = facts.metrics[facts.metrics["method"] == "base"].to_dict("records")
+    base = {tuple(row[name] for name in _PLACE): row["estimate"] for row in of_base}
     rows = []
-    for row in own.itertuples():
-        place = (row.benchmark, row.temperature, row.k, row.m)
-        before = base.loc[place] if place in base.index else None
+    for row in own.to_dict("records"):
+        before = base.get(tuple(row[name] for name in _PLACE))
         rows.append(
             (
-                escape_markdown(str(row.benchmark)),
-                f"{row.temperature:g}",
-                markdown_metric(int(row.k), int(row.m)),
-                f"**{100 * row.estimate:.2f}**",
-                f"{100 * row.low:.2f} to {100 * row.high:.2f}",
-                "–" if before is None else f"{100 * before['estimate']:.2f}",
-                f"{row.problems} × {row.n}",
+                escape_markdown(str(row["benchmark"])),
+                f"{row['temperature']:g}",
+                markdown_metric(int(row["k"]), int(row["m"])),
+                f"**{100 * row['estimate']:.2f}**",
+                f"{100 * row['low']:.2f} to {100 * row['high']:.2f}",
+                "–" if before is None else f"{100 * before:.2f}",
+                f"{row['problems']} × {row['n']}",
             )
         )
     titles = ["benchmark", "temperature", "metric", "%", "95% interval", "base model, %", "problems × samples"]

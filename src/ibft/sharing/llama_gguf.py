@@ -173,6 +173,7 @@ def _splitting(tokenizer: dict[str, Any]) -> str:
         and not last.get("add_prefix_space")
     )
     before = [_part(part) for part in parts[:-1]]
+    known: dict[tuple[str, ...], str]
     known = {("",): "gpt-2", ("digits",): "smollm"} if last.get("use_regex", True) else {("llama-3",): "llama-bpe"}
     found = known.get(tuple(before or [""]))
     if not is_byte_level or found is None:

@@ -35,7 +35,7 @@ def check_adapter_config(config: Mapping[str, Any]) -> None:
     rank, alpha = config.get("r"), config.get("lora_alpha")
     if type(rank) is not int or not 0 < rank <= 4096:
         raise UserError(f"{CONFIG} says r: {shown(rank)}, which must be a whole number from 1 to 4096: fetch it anew")
-    if type(alpha) not in (int, float) or not 0 < alpha < 1e6:
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1e6:
         raise UserError(f"{CONFIG} says lora_alpha: {shown(alpha)}, which must be a number above 0: fetch it anew")
     plain = LoraConfig()
     for key, value in config.items():

@@ -50,8 +50,9 @@ class Ask:
     def tokens(self, longest: int) -> int:
         """Estimate the tokens of the prompt, and add the `longest` answer."""
         prompt = self.body.get("prompt", self.body.get("messages"))
-        is_tokens = isinstance(prompt, list) and all(isinstance(token, int) for token in prompt)
-        return (len(prompt) if is_tokens else len(json.dumps(prompt)) // _CHARACTERS_PER_TOKEN) + longest
+        if isinstance(prompt, list) and all(isinstance(token, int) for token in prompt):
+            return len(prompt) + longest
+        return len(json.dumps(prompt)) // _CHARACTERS_PER_TOKEN + longest
 
 
 def asks_for(
