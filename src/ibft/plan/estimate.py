@@ -123,7 +123,7 @@ class CostModel:
         """One forward pass over the examples as plain text, and one in the training prompt."""
         dataset, longest = job.wildcards["examples"], self.config.memorization.max_length
         rows = self.rows(dataset)
-        tokens = rows * (self._tokens(dataset, longest) + self._tokens(dataset, longest, prompted=True))
+        tokens = rows * (self._tokens(dataset, longest) + self._tokens(dataset, longest, self._profile(job)))
         return Cost(self._passes(job, 2 * tokens), tokens * assumed.BYTES_PER_TRACED_TOKEN)
 
     def _measure_influence(self, job: Job) -> Cost:
@@ -131,7 +131,7 @@ class CostModel:
         model, dataset, settings = job.wildcards["model"], job.wildcards["dataset"], self.config.gradients
         training = self.config.training_of(model, dataset)
         rows = self.rows(dataset) + settings.warmup_steps * training.batch_size
-        tokens = rows * self._tokens(dataset, training.max_length, prompted=True)
+        tokens = rows * self._tokens(dataset, training.max_length, self._profile(job))
         work = (6 if job.gpus else 4) * settings.initialisations * tokens
         return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
 
