@@ -26,10 +26,10 @@ from ibft.training.checkpoint import Checkpoints
 from ibft.training.recipe import Recipe, fine_tune
 from tests.tiny_model import make_tiny_tokenizer
 
-EXAMPLES_SHOWN, LENGTH = 40, 96
+EXAMPLES_SHOWN, LENGTH = 40, 400
 JOB = TraceTokens(scoring=Scoring(max_length=LENGTH, batch_tokens=2048))
 EXPOSURE = Training(
-    epochs=60, batch_size=8, learning_rate=1e-2, max_length=LENGTH, lora=LoRA(rank=64, alpha=64, dropout=0.0)
+    epochs=40, batch_size=5, learning_rate=1e-2, max_length=LENGTH, lora=LoRA(rank=64, alpha=64, dropout=0.0)
 )
 
 
@@ -48,7 +48,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=256,
+        max_position_embeddings=512,
         tie_word_embeddings=True,
         eos_token_id=2,
         pad_token_id=2,
