@@ -4,11 +4,9 @@ import json
 import math
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -294,9 +292,9 @@ def test_labels_cover_exactly_the_response(base: Path) -> None:
 
 def test_every_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     lengths = torch.randint(10, 500, (203,), generator=torch.Generator().manual_seed(0)).tolist()
-    first, second = (batch_order(lengths, 4, seed=1, epoch=epoch, packed=False) for epoch in (0, 1))
+    first, second = (batch_order(lengths, 4, seed=1, epoch=epoch) for epoch in (0, 1))
     assert sorted(index for batch in first for index in batch) == list(range(203))
-    assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0, packed=False)
+    assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0)
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in first)
     assert padded < 1.05 * sum(lengths)
 
@@ -312,19 +310,6 @@ def test_a_selection_can_have_the_updates_of_all_examples() -> None:
     assert updates_of(equal, 40) == updates_of(Training(epochs=3, batch_size=4), 80) == 60
     by_epochs = Training(epochs=3, batch_size=4)
     assert with_updates_counted(by_epochs, 80) == by_epochs
-
-
-def test_packed_batches_are_drawn_by_the_seed_alone() -> None:
-    lengths = torch.randint(10, 500, (103,), generator=torch.Generator().manual_seed(0)).tolist()
-    drawn = {(seed, epoch): batch_order(lengths, 4, seed, epoch, packed=True) for seed in (1, 2) for epoch in (0, 1)}
-    for batches in drawn.values():
-        assert sorted(index for batch in batches for index in batch) == list(range(103))
-        assert [len(batch) for batch in batches] == [4] * 25 + [3]
-    assert drawn[1, 0] == batch_order(lengths, 4, seed=1, epoch=0, packed=True)
-    together = [{frozenset(batch) for batch in batches} for batches in drawn.values()]
-    assert all(not one & other for one, other in combinations(together, 2))
-    spread = [np.std([lengths[index] for index in batch]) for batch in drawn[1, 0]]
-    assert np.mean(spread) > 0.7 * np.std(lengths)  # batches of like length would have next to none
 
 
 def test_micro_batches_respect_the_token_budget() -> None:
