@@ -12,6 +12,7 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "adapters",
     "audit",
     "barrier",
     "benchmarks",
@@ -22,6 +23,7 @@ FOLDERS = (
     "geometry",
     "gradient_imbalance",
     "gradients",
+    "influence",
     "logs",
     "membership",
     "memorization",
