@@ -38,7 +38,7 @@ from ibft.config.jobs import (
     WriteReport,
     WriteTables,
 )
-from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Selection
+from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Model, Selection, Server
 from ibft.config.targets import ALL, Target
 from ibft.figures.catalogue import CATALOGUE, OF_BARRIER, Input, Need
 from ibft.labels import labels_of
@@ -479,7 +479,7 @@ class Graph:
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:
-        models = {name: model.without("server") for name, model in self.config.models.items()}
+        models = {name: _told_of(model) for name, model in self.config.models.items()}
         config = self.config.model_copy(update={"models": models}).without("compute", "targets").decisive()
         return WriteReport(config=config, labels=self.labels.decisive())
 
@@ -686,6 +686,11 @@ class Graph:
             "barrier": {name: results.barrier(name) for name in ("detection", "estimands") if self.config.barrier},
             "figures": self.figures(),
         }
+
+
+def _told_of(model: Model) -> Model:
+    """Return a model with the address of its server alone, as how it is reached changes no result."""
+    return model.model_copy(update={"server": Server(base_url=model.server.base_url)}) if model.server else model
 
 
 def _kept(values: Sequence[Any], wanted: Iterable[Any] | None) -> list[Any]:

@@ -50,6 +50,8 @@ def test_it_runs_to_its_report_past_faults_and_the_key_is_nowhere_on_disk(tmp_pa
         monkeypatch.setenv("STUB_KEY", KEY)
         run = checkout.snakemake(config=config)
         assert run.returncode == 0, run.stdout + run.stderr
+        results = checkout.work / "results"
+        told = (results / "logs" / "sample" / "big" / "rtl" / "base" / "seed0" / "T0.5.log").read_text()
         assert server.keys == {f"Bearer {KEY}"}
         assert sum(server.asked.values()) == 2 * 2 * 2 + 1 + len(FAULTS)
         server.faults = ["unauthorized"] * 100
@@ -57,13 +59,11 @@ def test_it_runs_to_its_report_past_faults_and_the_key_is_nowhere_on_disk(tmp_pa
         assert "Nothing to be done" in checkout.snakemake(config=moved).stderr
         again = checkout.snakemake("all_samples", "--forcerun", "sample_served", config=moved)
         assert again.returncode == 0, again.stdout + again.stderr  # every draw is there
-    results = checkout.work / "results"
     tables = [read_table(path, SAMPLES) for path in sorted((results / "samples").rglob("*.parquet"))]
     assert [len(table) for table in tables] == [4, 4]
     assert set(read_table(results / "metrics" / "all" / "metrics.parquet", METRICS)["model"]) == {"big"}
     assert (results / "report.html").exists()
     assert not list(results.rglob("models/*"))
-    told = (results / "logs" / "sample" / "big" / "rtl" / "base" / "seed0" / "T0.5.log").read_text()
     assert "it said 429 Too Many Requests (slow down); again in" in told
     assert "RemoteProtocolError" in told
     everything = [path for path in checkout.root.rglob("*") if path.is_file() and "src" not in path.parts]
