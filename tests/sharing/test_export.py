@@ -280,6 +280,7 @@ def test_an_export_is_uploaded_whole_or_its_folder_stays(results: Path, tmp_path
         own = {
             "HF_ENDPOINT": hub.address,
             "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_OFFLINE": "0",
             "HF_TOKEN": token,
             "HF_HOME": str(tmp_path / "hf"),
         }

@@ -30,16 +30,16 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PROGRAMS = {
     "uv": 'case "$1" in run) shift; exec "$@";; sync|build) ;; *) echo "uv $* is unknown to this test"; exit 2;; esac',
     "make": 'exec /usr/bin/make --dry-run "$@"',
-    "snakemake": 'exec "$WARM_PYTHON" -m snakemake "$@"',
+    "snakemake": 'exec "$READERS_PYTHON" -m snakemake "$@"',
     "pytest": f'exec "{sys.executable}" -m pytest --collect-only --quiet -p no:cacheprovider "$@"',
     "python": """case "$1" in
   perf/*|workflow/scripts/*)
-    help=$("$WARM_PYTHON" "$1" --help) || exit 1
+    help=$("$READERS_PYTHON" "$1" --help) || exit 1
     for word in "$@"; do case "$word" in --*)
       echo "$help" | grep --quiet -e "$word" || { echo "$1 has no option $word"; exit 1; };;
     esac; done;;
-  -m) exec "$WARM_PYTHON" -c "import $2";;
-  *) exec "$WARM_PYTHON" "$@";;
+  -m) exec "$READERS_PYTHON" -c "import $2";;
+  *) exec "$READERS_PYTHON" "$@";;
 esac""",
 }
 DOCUMENTED = [block for page in pages() for block in blocks(page)]
@@ -81,7 +81,7 @@ def run(commands: str, folder: Path, belongings: Path) -> subprocess.CompletedPr
         "PATH": os.pathsep.join([*first, os.environ["PATH"]]),
         "PYTHONPATH": str(REPOSITORY / "src"),
         "SNAKEMAKE_PROFILE": str(belongings / "dry"),
-        "WARM_PYTHON": python(),
+        "READERS_PYTHON": python(),
     }
     command = ["bash", "-euc", commands]
     return subprocess.run(
