@@ -57,6 +57,7 @@ onstart:
     note_holder(Path.cwd())
     mark(Path(CONFIG.results))
     note_run()
+    start_warm()
     if ahead := date_back(Path(CONFIG.results)):
         logger.warning(
             f"{ahead} files in {CONFIG.results} were dated in the future, as by a clock that ran ahead: dated to now."

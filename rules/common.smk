@@ -19,6 +19,12 @@ from ibft.execution.verilog.toolchain import tools_of
 from ibft.graph import Graph
 from ibft.paths import Variant
 from ibft.runtime.errors import UserError
+from ibft.runtime.warm_python import (
+    ANALYSES,
+    EXECUTABLE_VARIABLE,
+    MODELS,
+    start_warm_python,
+)
 from ibft.runtime.watchdog import start_watchdog
 from ibft.store.code_digest import code_digest
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
@@ -132,6 +138,28 @@ def note_run():
             for job in workflow.dag.jobs
         ],
     ).write()
+
+
+# On a GPU a job works long, and a process that has seen one cannot fork.
+STARTS_WARM = (
+    CONFIG.compute.warm_start and CONFIG.compute.gpus == 0 and workflow.local_exec
+)
+# Fewer jobs import what they need sooner than a server does.
+WORTH_A_SERVER = 3
+
+
+def start_warm():
+    """Let jobs start as forks of one process that has imported what they need, if so many are to run."""
+    if not STARTS_WARM or workflow.deployment_settings.deployment_method:
+        return  # each rule's environment has its own Python
+    if EXECUTABLE_VARIABLE in os.environ:
+        return  # as it already is
+    jobs = [Path(str(job.rule.conda_env)).stem for job in workflow.dag.needrun_jobs()]
+    models = sum(environment in ("train", "sample") for environment in jobs)
+    if len(jobs) >= WORTH_A_SERVER:
+        modules = [*ANALYSES, *(MODELS if models >= WORTH_A_SERVER else ())]
+        clients = start_warm_python(modules)
+        os.environ["PATH"] = os.pathsep.join([str(clients), os.environ["PATH"]])
 
 
 def code_of(script, *modules):

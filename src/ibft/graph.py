@@ -81,7 +81,13 @@ class Graph:
         """Return true unless the experiment of a variant runs its method for something else than samples."""
         experiment = self.config.experiment_of(variant.model, variant.dataset)
         sampled = experiment.methods if experiment.sampled is None else experiment.sampled
-        return variant.method in sampled or variant.method not in experiment.methods
+        is_named = variant.method in sampled or variant.method not in experiment.methods
+        return is_named and self._is_of_a_sampled_seed(variant)
+
+    def _is_of_a_sampled_seed(self, variant: Variant) -> bool:
+        """Return true for a base model, too, which has no training seed."""
+        seeds = self.config.sampled_seeds_of(variant.model, variant.dataset)
+        return variant.seed in seeds or not self.adapter(variant)
 
     def runs(self, target: str = ALL) -> list[Run]:
         return list(expand_runs(self.run_products(target)))
@@ -335,10 +341,8 @@ class Graph:
 
     def nll_of_arms(self) -> dict[str, str]:
         """Map every variant of both bases to its NLL on the held-out datasets."""
-        bases = {self.barrier.exposed, self.barrier.control}
-        both = [own for own in self.config.experiments.values() if bases <= set(own.models)]
-        datasets = {own.dataset for own in both}
-        arms = [v for v in self.config.variants() if v.model in bases and v.dataset in datasets]
+        bases = (self.barrier.exposed, self.barrier.control)
+        arms = [v for v in self.config.variants() if v.model in bases and self.measured_on(v.model, v.dataset)]
         return {str(v): self.results.nll(v) for v in arms}
 
     def detect_members(self) -> DetectMembers:
@@ -568,7 +572,8 @@ class Graph:
         if name == "held_out":
             return self.held_out(variant)
         if name == "pairs":
-            return [self.results.geometry(variant)] if variant.method in self.config.measured_methods else []
+            is_measured = variant.method in self.config.measured_methods and self._is_of_a_sampled_seed(variant)
+            return [self.results.geometry(variant)] if is_measured else []
         shown = self._is_watched(variant) if name == "watched" else bool(self.adapter(variant))
         return [self.results.training_log(variant)] if shown else []
 
@@ -594,7 +599,7 @@ class Graph:
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
-                for seed in self.config.training_of(model, dataset).seeds:
+                for seed in self.config.sampled_seeds_of(model, dataset):
                     yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
@@ -623,6 +628,7 @@ class Graph:
             "selection": {
                 f"{v.model}/{v.dataset}/{v.method}": path for v in self.config.variants() for path in self.kept(v)
             },
+            "barrier": {name: results.barrier(name) for name in ("detection", "estimands") if self.config.barrier},
             "figures": self.figures(),
         }
 

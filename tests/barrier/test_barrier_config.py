@@ -46,6 +46,22 @@ def test_only_the_methods_that_an_experiment_names_are_sampled(shipped: Graph) -
     assert len(shipped.nll_of_arms()) == 2 * (1 + 6 * 3) + 2 * (1 + 3)
 
 
+def test_the_embedded_default_samples_one_seed_and_measures_the_nll_of_all() -> None:
+    default = Graph(load_file(REPOSITORY / "config" / "config.yaml"))
+    assert {run.seed for run in default.runs(ALL)} == {0}
+    assert {run.model for run in default.runs(ALL)} == {"exposed", "smollm2-135m"}
+    assert len(default.nll_of_arms()) == (1 + 4 * 3) + (1 + 3 * 3)
+    assert set(default.pair_figure_inputs("memorization", "exposed", "rtl")) == {"p0", "p1-seed0", "p2", "p3"}
+    geometry = default.pair_figure_inputs("geometry", "exposed", "rtl")
+    assert geometry.keys() == {f"{method}/seed0" for method in default.config.measured_methods}
+
+
+def test_what_a_base_was_shown_is_compared_with_what_it_is_tested_on() -> None:
+    default = load_file(REPOSITORY / "config" / "config.yaml")
+    assert {("rtl", "humaneval"), ("members", "humaneval"), ("control", "rtl-mini")} <= set(default.evaluations())
+    assert "decontaminated" in Graph(default).examples("members")
+
+
 def test_members_are_looked_for_in_every_base_that_was_shown_them_and_in_the_twin(shipped: Graph) -> None:
     assert set(shipped.scores_of_bases()) == {"control", "exposed", "exposed-1", "exposed-2", "exposed-4", "exposed-8"}
     assert shipped.detect_members().exposures == {
@@ -79,9 +95,16 @@ def test_members_are_looked_for_in_every_base_that_was_shown_them_and_in_the_twi
         ),
         (lambda c: c["experiments"]["oracle"].update(training={"seeds": [7]}), "must share training.seeds"),
         (lambda c: c["experiments"]["barrier"].update(methods=["base", "ibft"]), "needs the methods base and ft"),
+        (
+            lambda c: c["experiments"]["oracle"].update(sampled_seeds=[3]),
+            "experiments.oracle.sampled_seeds: 3 is not trained; training.seeds is [0, 1, 2]",
+        ),
         (lambda c: c["barrier"].update(control="exposed"), "barrier.control: it is the exposed model"),
         (lambda c: c["barrier"].update(control="smollm2-135m"), "nothing is known of what 'smollm2-135m' was shown"),
-        (lambda c: c["barrier"].update(dataset="fresh"), "barrier.dataset: no experiment fine-tunes both"),
+        (
+            lambda c: c["barrier"].update(dataset="fresh"),
+            "barrier.dataset: no experiment fine-tunes 'exposed' on 'fresh'",
+        ),
         (lambda c: c["memorization"].update(k=[20]), "add 100 to memorization.k"),
         (lambda c: c["compute"].update(deepspeed="zero2"), "training.optimizer: experiment barrier runs DeepSpeed"),
     ],

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibft.barrier.estimands import Arm, Twins, estimands, found, twins_of, with_corrected_tests
+from ibft.barrier.estimands import Arm, Twins, estimands, twins_of, with_corrected_tests
+from ibft.barrier.findings import about_methods, found
+from ibft.labels import Labels
 from ibft.runtime.errors import UserError
 
 EXAMPLES, SEEDS = 77, 3
+LABELS = Labels(models={}, datasets={}, benchmarks={}, methods={"ibft": "IB-FT", "ft": "FT"})
 BEFORE, FT, OTHER = Arm("both", "base"), Arm("both", "ft"), Arm("both", "ibft")
 
 
@@ -57,6 +60,29 @@ def test_a_regulariser_that_helps_both_bases_is_not_specific() -> None:
     assert specific["low"] < 0 < specific["high"]
     breaker = row(simulated(np.random.default_rng(1), on_exposed=-0.05), "specific")
     assert breaker["high"] < 0
+
+
+def test_an_arm_of_one_base_alone_is_compared_with_ft_there_and_nowhere_else() -> None:
+    twins = simulated(np.random.default_rng(4))
+    alone = Twins(twins.exposed, {arm: nll for arm, nll in twins.control.items() if arm != OTHER})
+    of_arm = estimands(alone, "both").query("arm_method == 'ibft'")
+    assert of_arm[["estimand", "base"]].to_numpy().tolist() == [["against FT", "exposed"]]
+
+
+@pytest.mark.parametrize(
+    ("shifts", "told"),
+    [
+        ({"on_exposed": -0.05, "on_control": -0.05}, "helps both alike, as a regulariser does"),
+        ({"on_exposed": -0.05}, "That part is specific to memorization"),
+        ({"on_control": -0.05}, "It gains less where the members were shown than on the twin"),
+        ({"on_exposed": 0.05, "on_control": 0.05}, "raises the NLL of fresh examples against FT on both bases"),
+        ({}, "IB-FT does not differ from FT on both bases"),
+    ],
+)
+def test_what_a_method_does_is_told_from_intervals(shifts: dict[str, float], told: str) -> None:
+    estimated = estimands(simulated(np.random.default_rng(1), **shifts), "both")
+    [sentence] = about_methods(estimated, LABELS)
+    assert told in sentence
 
 
 def test_one_barrier_is_primary_and_all_else_is_corrected() -> None:

@@ -333,15 +333,24 @@ def test_a_variant_is_warned_of_when_more_than_1_percent_of_its_samples_were_cut
 
 
 def test_run_times_are_summed_per_stage(tmp_path) -> None:
+    folder = tmp_path / "benchmarks"
     for name, seconds in (("training/a/b.tsv", 60.5), ("training/c.tsv", 30.0), ("metrics.tsv", 2.0)):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t-\n")
-    assert run_time_table(tmp_path).rows == [["metrics", "1", "2.0", "2.0", ""], ["training", "2", "90.5", "60.5", ""]]
-    (tmp_path / "other.tsv").write_text("a\tb\n1\t2\n")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t-\n")
+    used = tmp_path / "logs" / "training" / "c.usage.tsv"
+    used.parent.mkdir(parents=True)
+    used.write_text("cpu_s\tpeak_mib\n28.5\t1204\n")
+    assert run_time_table(folder).rows == [
+        ["metrics", "1", "2.0", "", "2.0", ""],
+        ["training", "2", "90.5", "28.5", "60.5", "1,204"],
+    ]
+    (folder / "other.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(UserError, match="not a benchmark file of Snakemake"):
-        run_time_table(tmp_path)
+        run_time_table(folder)
 
 
 def test_run_times_are_written_to_a_file_of_their_own(tmp_path) -> None:
     (tmp_path / "metrics.tsv").write_text("s\th:m:s\tmax_rss\n2.0\t0:00:02\t-\n")
-    assert run_time_csv(tmp_path) == ("Stage,Jobs,Seconds,Longest job (s),Peak memory (MiB)\nmetrics,1,2.0,2.0,\n")
+    assert run_time_csv(tmp_path) == (
+        "Stage,Jobs,Seconds,Processor seconds,Longest job (s),Peak memory (MiB)\nmetrics,1,2.0,,2.0,\n"
+    )

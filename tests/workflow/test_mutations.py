@@ -31,8 +31,8 @@ from typing import Any
 
 import pytest
 
+from ibft.runtime.warm_python import ANALYSES, MODELS
 from ibft.store.code_digest import NOT_COUNTED
-from tests.warm_python import STAGES
 from tests.workflow.conftest import Checkout
 
 COUNT = int(os.environ.get("IBFT_MUTATIONS", "5"))
@@ -108,7 +108,7 @@ def run(checkout: Checkout, stage: Stage, *, watched: bool = False) -> Outcome:
     for output in (folder / name for name in stage.outputs):
         shutil.rmtree(output) if output.is_dir() else output.unlink()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(STAGES))
+    context.set_forkserver_preload([*MODELS, *ANALYSES])
     told, telling = context.Pipe(duplex=False)
     process = context.Process(target=run_script, args=(checkout.root, folder, stage, watched, telling))
     process.start()

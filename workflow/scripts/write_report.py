@@ -31,6 +31,7 @@ KEYED = {
     "logs": "MODEL/DATASET/METHOD/seedS=PATH",
     "held_out": "MODEL/DATASET/METHOD/seedS=PATH",
     "contamination": "DATASET/BENCHMARK=PATH",
+    "barrier": "TABLE=PATH (TABLE: detection or estimands), where members are known",
     "figures": "FIGURE[/MODEL/DATASET]=PATH, PNG or SVG, in the order of the report",
 }
 

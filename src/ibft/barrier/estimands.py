@@ -7,9 +7,9 @@ twin, is specific to the barrier: a method that helps both alike is a regularise
 Everything is in nats per token of held-out responses. Above 0 means worse: a barrier, or a method that harms.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,10 @@ class Arm(NamedTuple):
 
 @dataclass(frozen=True)
 class Twins:
-    """NLL of held-out examples, [examples, seeds], by arm: from the base that was shown the members, and its twin."""
+    """NLL of held-out examples, [examples, seeds], by arm: from the base that was shown the members, and its twin.
+
+    An arm of one base alone is compared with FT there, and says nothing of the barrier.
+    """
 
     exposed: Mapping[Arm, Reals]
     control: Mapping[Arm, Reals]
@@ -77,12 +80,15 @@ def _contrasts(twins: Twins, dataset: str) -> Iterator[tuple[str, Arm, str, Real
             raise UserError(f"the barrier needs the NLL of {arm.method} on {dataset}, from both bases: rerun Snakemake")
     yield "gap before", before, "both", twins.exposed[before] - twins.control[before]
     yield "barrier", reference, "both", twins.contrast(reference, before)
-    for arm in twins.exposed:
+    for arm in dict.fromkeys([*twins.exposed, *twins.control]):
         if arm.method == BEFORE or arm == reference:
             continue
-        yield "against FT", arm, "exposed", twins.exposed[arm] - twins.exposed[reference]
-        yield "against FT", arm, "control", twins.control[arm] - twins.control[reference]
-        yield "specific", arm, "both", twins.contrast(arm, reference)
+        bases = {"exposed": twins.exposed, "control": twins.control}
+        own = {base: nll for base, nll in bases.items() if arm in nll}
+        for base, nll in own.items():
+            yield "against FT", arm, base, nll[arm] - nll[reference]
+        if len(own) == len(bases):
+            yield "specific", arm, "both", twins.contrast(arm, reference)
 
 
 def _estimated(estimand: str, arm: Arm, base: str, differences_ES: Reals) -> dict[str, object]:
@@ -108,7 +114,7 @@ def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
         nll: columns model, dataset, method, seed, example_id, nll.
 
     Raises:
-        UserError: the two bases were not measured with the same arms, seeds and examples.
+        UserError: an arm was not measured with the same seeds and examples on both bases.
     """
     cubes: dict[str, dict[Arm, Reals]] = {exposed: {}, control: {}}
     ids = sorted(nll["example_id"].unique())
@@ -116,28 +122,9 @@ def twins_of(nll: pd.DataFrame, exposed: str, control: str) -> Twins:
         wide_ES = of_arm.pivot(index="example_id", columns="seed", values="nll").reindex(ids)
         if model in cubes:
             cubes[model][Arm(str(dataset), str(method))] = wide_ES.to_numpy(np.float64)
-    shapes = [{arm: values.shape for arm, values in cube.items()} for cube in cubes.values()]
+    shared = cubes[exposed].keys() & cubes[control].keys()
+    same = all(cubes[exposed][arm].shape == cubes[control][arm].shape for arm in shared)
     whole = all(np.isfinite(values).all() for cube in cubes.values() for values in cube.values())
-    if shapes[0] != shapes[1] or not whole:
+    if not (same and whole):
         raise UserError(f"the arms of {exposed} and {control} were measured on different examples: rerun Snakemake")
     return Twins(cubes[exposed], cubes[control])
-
-
-def found(primary: Mapping[Hashable, Any]) -> str:
-    """Say in words whether a barrier was found, from the primary row of ESTIMANDS."""
-    estimate, low, high = (float(primary[name]) for name in ("estimate", "low", "high"))
-    seeds = int(primary["seeds"])
-    trained = f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared"
-    over = f"{int(primary['examples'])} examples, {trained}"
-    if not np.isfinite(low):
-        return f"Whether there is a barrier cannot be decided: {estimate:+.3f} nats per token ({over})."
-    measured = f"{estimate:+.3f} nats per token (95% interval {low:+.3f} to {high:+.3f}; {over})"
-    if low > 0:
-        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
-    if high < 0:
-        return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
-    return (
-        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
-        f"from its twin by {measured}. A barrier above {high:.3f} nats per token is not compatible with this run, a "
-        "smaller one is."
-    )

@@ -112,6 +112,7 @@ def contradictions(config: "Config") -> Iterator[str]:
                     f"sampling.n * sampling.trials = {drawn}"
                 )
         yield from _training_possible(config, name, experiment)
+        yield from _sampled_seeds(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
     strict = config.metrics.pass_at_k_m
@@ -183,17 +184,21 @@ def _barrier(config: "Config") -> Iterator[str]:
             yield f"barrier.{key}: nothing is known of what {name!r} was shown; give it an exposed: source"
     if barrier.exposed == barrier.control:
         yield "barrier.control: it is the exposed model; name its twin"
-    bases = {barrier.exposed, barrier.control}
-    both = [each for each in config.experiments.values() if bases <= set(each.models)]
-    own = [each for each in both if each.dataset == barrier.dataset]
-    if not own:
-        yield f"barrier.dataset: no experiment fine-tunes both {' and '.join(sorted(bases))} on {barrier.dataset!r}"
-        return
-    if not {"base", REFERENCE} <= set(own[0].methods):
-        yield f"barrier: the experiment on {barrier.dataset!r} needs the methods base and {REFERENCE}"
-    if not own[0].measured_on or any(each.measured_on[:1] != own[0].measured_on[:1] for each in both):
+    both = [_experiment_on(config, base, barrier.dataset) for base in (barrier.exposed, barrier.control)]
+    for base, experiment in zip((barrier.exposed, barrier.control), both, strict=True):
+        if experiment is None:
+            yield f"barrier.dataset: no experiment fine-tunes {base!r} on {barrier.dataset!r}"
+        elif not {"base", REFERENCE} <= set(experiment.methods):
+            yield f"barrier: the experiment of {base!r} on {barrier.dataset!r} needs the methods base and {REFERENCE}"
+    arms = [
+        own
+        for own in config.experiments.values()
+        if own.measured_on and {*own.models} & {barrier.exposed, barrier.control}
+    ]
+    own = [each for each in both if each]
+    if any(not each.measured_on for each in own) or len({each.measured_on[0] for each in arms}) > 1:
         yield "barrier: its experiments need `measured_on` with the same first dataset, to compare their arms on"
-    if any(config.training_of(each.models[0], each.dataset).seeds != _seeds_of(config, own[0]) for each in both):
+    if len({_seeds_of(config, each) for each in [*own, *arms]}) > 1:
         yield "barrier: its experiments must share training.seeds, by which arms are paired"
     if 100 not in config.memorization.k:
         yield "barrier: add 100 to memorization.k: Min-100% Prob is the loss, which membership is told by, too"
@@ -209,6 +214,19 @@ def _synthesis(config: "Config") -> Iterator[str]:
         yield f"synthesis.liberty: {reason}"
     if not any(config.benchmarks[name].language == "verilog" for name in config.in_use("benchmarks")):
         yield "synthesis: no benchmark in use is of Verilog, so nothing is synthesized; leave it out"
+
+
+def _experiment_on(config: "Config", model: str, dataset: str) -> Experiment | None:
+    own = (each for each in config.experiments.values() if each.dataset == dataset and model in each.models)
+    return next(own, None)
+
+
+def _sampled_seeds(config: "Config", name: str, experiment: Experiment) -> Iterator[str]:
+    """Yield a sentence if an experiment samples a seed that it does not train."""
+    seeds = _seeds_of(config, experiment)
+    unknown = [seed for seed in experiment.sampled_seeds or () if seed not in seeds]
+    if unknown:
+        yield f"experiments.{name}.sampled_seeds: {unknown[0]} is not trained; training.seeds is {list(seeds)}"
 
 
 def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:

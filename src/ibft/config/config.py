@@ -74,6 +74,11 @@ class Config(Section):
         shared = overridden(self.training, self.experiment_of(model, dataset).training)
         return overridden(shared, self.methods[method].training) if method else shared
 
+    def sampled_seeds_of(self, model: str, dataset: str) -> tuple[int, ...]:
+        """The training seeds whose models are sampled, scored and measured inside."""
+        own, seeds = self.experiment_of(model, dataset).sampled_seeds, self.training_of(model, dataset).seeds
+        return seeds if own is None else tuple(seed for seed in seeds if seed in own)
+
     @property
     def exposures(self) -> dict[str, Exposure]:
         """The exposure of each model that has one."""
@@ -111,12 +116,20 @@ class Config(Section):
         return tuple(n for n, m in self.methods.items() if m.kind in kinds and not m.selection and not m.sweep)
 
     def evaluations(self) -> list[tuple[str, str]]:
-        """Every (dataset, benchmark) such that a model trained on the one is tested on the other."""
+        """Every (dataset, benchmark) such that a model fine-tuned on the one, or shown it, is tested on the other."""
         return list(
             dict.fromkeys(
-                (experiment.dataset, b) for experiment in self.experiments.values() for b in experiment.benchmarks
+                (dataset, benchmark)
+                for experiment in self.experiments.values()
+                for dataset in [experiment.dataset, *map(self._shown_to, experiment.models)]
+                for benchmark in experiment.benchmarks
+                if dataset
             )
         )
+
+    def _shown_to(self, model: str) -> str | None:
+        """The dataset that a model was exposed to."""
+        return self.exposures[model].dataset if model in self.exposures else None
 
     def in_use(self, what: Literal["models", "benchmarks"]) -> list[str]:
         """The names that experiments use, in the order in which they list them, then those of imported samples."""

@@ -225,6 +225,9 @@ class Experiment(Section):
     methods: tuple[Name, ...] = Field(min_length=1)
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
     sampled: tuple[Name, ...] | None = Field(None, description="methods whose models are sampled; null: all")
+    sampled_seeds: tuple[Seed, ...] | None = Field(
+        None, description="of training.seeds, those whose models are sampled, scored and measured inside; null: all"
+    )
     measured_on: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
     training: dict[str, Any] = Field({})
     sampling: dict[str, Any] = Field({})
@@ -466,6 +469,9 @@ class Compute(Section):
     """
 
     threads: Few = Field(1, description="of a job that runs a model on the CPU")
+    warm_start: bool = Field(
+        True, description="start the jobs of this machine as forks of one process that has imported torch; not on GPUs"
+    )
     checkpoint_steps: Positive = Field(50, description="training steps between checkpoints, from which a kill resumes")
     execution_workers: Few = Field(2, description="completions judged at the same time")
     gpus: int = Field(

@@ -75,6 +75,8 @@ def _draw_arms(axes: Axes, arms: pd.DataFrame, names: list[tuple[str, str]], lab
         colour, marker, shift = _BASE_LOOKS[base]
         for place, (dataset, method) in enumerate(names):
             values = arms[(arms["model"] == model) & (arms["dataset"] == dataset) & (arms["method"] == method)]["nll"]
+            if values.empty:
+                continue
             label = _BASE_LABELS[base] if not place else None
             axes.hlines(place + shift, values.min(), values.max(), color=colour, alpha=0.3, linewidth=6)
             axes.plot(values, [place + shift] * len(values), "|", color=colour, markersize=6)
@@ -92,7 +94,8 @@ def _draw_estimands(
         label = _arm_label(dataset, method, labels, settings)
         of_arm = (estimands["arm_dataset"] == dataset) & (estimands["arm_method"] == method)
         if (of_arm & (estimands["estimand"] == "against FT")).any():
-            rows.append((f"{dataset}/{method}", f"{label} − FT", ("exposed", "control", "both")))
+            bases = tuple(base for base in _BASE_LOOKS if (of_arm & (estimands["base"] == base)).any())
+            rows.append((f"{dataset}/{method}", f"{label} − FT", bases))
     for place, (key, _, bases) in enumerate(rows):
         for base in bases:
             row = _row(estimands, key, base)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from ibft.barrier.findings import detected
 from ibft.config.config import Config
 from ibft.contamination.summary import problems_found
 from ibft.labels import Labels
@@ -15,7 +16,7 @@ from ibft.metrics.runs import constant_passes, describe, errata, excluded_proble
 from ibft.paths import Run, Variant
 from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
-from ibft.report.sentences import findings, truncation_warnings
+from ibft.report.sentences import Finding, findings, truncation_warnings
 from ibft.report.synthesis_table import synthesis_table
 from ibft.report.tables import Tally
 from ibft.report.training_tables import training_table
@@ -26,6 +27,8 @@ from ibft.store.parquet import read_table
 from ibft.store.schemas import (
     COMPARISONS,
     CONTAMINATION,
+    DETECTION,
+    ESTIMANDS,
     EXAMPLES,
     GRADIENT_CORRELATIONS,
     GRADIENT_DECILES,
@@ -42,6 +45,7 @@ from ibft.store.schemas import (
     TRAINING_LOG,
     VERDICTS,
 )
+from ibft.tables.barrier import barrier_findings, barrier_table, detection_table
 from ibft.tables.paper import paper_comparison_table
 from ibft.tables.render import TextTable
 
@@ -69,6 +73,7 @@ class Sources:
     logs: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD/seedS
     held_out: Paths = field(default_factory=dict)  # by MODEL/DATASET/METHOD/seedS
     contamination: Paths = field(default_factory=dict)  # by DATASET/BENCHMARK
+    barrier: Paths = field(default_factory=dict)  # by TABLE: detection, estimands; empty without known members
     figures: Paths = field(default_factory=dict)  # by FIGURE or FIGURE/MODEL/DATASET, in the order of the report
     benchmarks: Path | None = None  # folder of Snakemake's benchmark files, where the page shows run times
 
@@ -87,10 +92,14 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
     doubtful = _doubtful_problems(sources.verdicts, runs_of(pass_counts))
     return render(
         warnings=truncation_warnings(packed.tally, labels),
-        findings=findings(metrics, comparisons, labels, config.metrics),
+        findings=[
+            *_barrier_finding(sources, config, labels),
+            *findings(metrics, comparisons, labels, config.metrics),
+        ],
         headline=read_table(sources.headline, HEADLINE),
         pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
         sections=[
+            Section("Barrier", "barrier", _barrier(sources, config, labels)),
             Section(
                 "Comparisons",
                 "comparisons",
@@ -167,6 +176,28 @@ def _doubtful_problems(
     }
     defects = {(run.benchmark, task_id): defect for run, path in paths for task_id, defect in errata(path).items()}
     return excluded, doubtful | {place: defect for place, defect in defects.items() if place not in excluded}
+
+
+def _barrier_finding(sources: Sources, config: Config, labels: Labels) -> Iterator[Finding]:
+    """Yield what the experiment with known membership found, where there is one."""
+    if config.barrier is None:
+        return
+    own = config.barrier
+    estimands, detection = (read_table(sources.barrier[table.name], table) for table in (ESTIMANDS, DETECTION))
+    measured_on = labels.dataset(str(estimands.loc[estimands["primary"], "measured_on"].iloc[0]))
+    setting = (
+        f"{labels.model(own.exposed)} against {labels.model(own.control)}, fine-tuned on "
+        f"{labels.dataset(own.dataset)}, measured on {measured_on}"
+    )
+    seen = detected(detection, own.exposed, own.control, config.memorization.k_selection)
+    yield Finding("Is there a memorization barrier?", setting, [*barrier_findings(estimands, labels), seen])
+
+
+def _barrier(sources: Sources, config: Config, labels: Labels) -> list[TextTable]:
+    if config.barrier is None:
+        return []
+    estimands, detection = (read_table(sources.barrier[table.name], table) for table in (ESTIMANDS, DETECTION))
+    return [barrier_table(estimands, labels, config.barrier.dataset), detection_table(detection, labels)]
 
 
 def _comparisons(comparisons: pd.DataFrame, labels: Labels) -> list[TextTable]:

@@ -1,6 +1,7 @@
 """These tables of the report describe the results: comparisons, verdicts, problems, software and run times."""
 
 import importlib.metadata
+import math
 import platform
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -8,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ibft.config.sections import Metrics
 from ibft.labels import Labels, by_place, headline_grid, in_order, raised, rows_at
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
+from ibft.runtime.stage import usage_file
 from ibft.tables.comparisons import DISCORDANT, about_seeds, decision
 from ibft.tables.render import TextTable
 
@@ -35,6 +38,7 @@ _ISOLATION = {
     "landlock": "Landlock, system call filter and resource limits, without namespaces",
     "rlimits": "resource limits only: samples could read files and use the network",
 }
+_RUN_TIMES = ("Jobs", "Seconds", "Processor seconds", "Longest job (s)", "Peak memory (MiB)")
 
 
 class Cell(NamedTuple):
@@ -256,35 +260,53 @@ def version_table() -> TextTable:
 def run_time_table(folder: Path) -> TextTable:
     """Sum Snakemake's benchmark files below `folder` per stage: its first folder, or the file's own name.
 
+    Processor time and memory come from what jobs note beside their logs, in the folder `logs` next to `folder`.
+
     Raises:
         UserError: a file is not one of Snakemake's.
     """
-    stages: dict[str, list[pd.DataFrame]] = {}
+    stages: dict[str, list[_Usage]] = {}
     for path in sorted(folder.rglob("*.tsv")):
-        frame = pd.read_csv(path, sep="\t", na_values="-")
-        if not {"s", "max_rss"} <= set(frame.columns):
-            raise UserError(f"{path} is not a benchmark file of Snakemake: it has no columns s and max_rss")
-        place = path.relative_to(folder).parts[0]
-        stages.setdefault(place.removesuffix(".tsv"), []).append(frame)
-    rows = []
-    for stage, frames in stages.items():
-        jobs = pd.concat(frames)
-        peak = jobs["max_rss"].max()
-        rows.append(
-            [
-                stage,
-                f"{len(frames):,}",
-                f"{jobs['s'].sum():,.1f}",
-                f"{jobs['s'].max():,.1f}",
-                "" if pd.isna(peak) else f"{peak:,.0f}",
-            ]
-        )
+        place = path.relative_to(folder)
+        used = usage_file(folder.with_name("logs") / place)
+        stages.setdefault(place.parts[0].removesuffix(".tsv"), []).append(_used(path, used))
     return TextTable(
         "Run times",
         "Of the jobs as they last ran; jobs that ran side by side are summed.",
-        [("Stage", False), ("Jobs", True), ("Seconds", True), ("Longest job (s)", True), ("Peak memory (MiB)", True)],
-        rows,
+        [("Stage", False), *((title, True) for title in _RUN_TIMES)],
+        [[stage, *_summed(jobs)] for stage, jobs in stages.items()],
     )
+
+
+class _Usage(NamedTuple):
+    seconds: float
+    cpu_s: float  # NaN, as the next, where the job has noted nothing
+    peak_mib: float
+
+
+def _used(benchmark: Path, usage: Path) -> _Usage:
+    """Read what a job used.
+
+    Raises:
+        UserError: `benchmark` is not a file of Snakemake's.
+    """
+    frame = pd.read_csv(benchmark, sep="\t", na_values="-")
+    if "s" not in frame.columns:
+        raise UserError(f"{benchmark} is not a benchmark file of Snakemake: it has no column s")
+    noted = pd.read_csv(usage, sep="\t").iloc[0] if usage.exists() else {"cpu_s": math.nan, "peak_mib": math.nan}
+    return _Usage(float(frame["s"].sum()), float(noted["cpu_s"]), float(noted["peak_mib"]))
+
+
+def _summed(jobs: list[_Usage]) -> list[str]:
+    seconds, cpu_s, peak_mib = (np.array(values) for values in zip(*jobs, strict=True))
+    noted = np.isfinite(cpu_s)
+    return [
+        f"{len(jobs):,}",
+        f"{seconds.sum():,.1f}",
+        f"{cpu_s[noted].sum():,.1f}" if noted.any() else "",
+        f"{seconds.max():,.1f}",
+        f"{peak_mib[noted].max():,.0f}" if noted.any() else "",
+    ]
 
 
 def run_time_csv(folder: Path) -> str:

@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import re
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -42,10 +43,14 @@ def stage_parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Parse the command line, run `main`, and exit 1 with a sentence (`UserError`) or a logged traceback (a bug)."""
+    """Parse the command line, run `main`, and exit 1 with a sentence (`UserError`) or a logged traceback (a bug).
+
+    A job of the workflow notes beside its log what it used.
+    """
     arguments = parser.parse_args()
     start_logging(None)  # by which an unusable --log can be told of
-    if MARK_VARIABLE in os.environ:
+    is_job = MARK_VARIABLE in os.environ
+    if is_job:
         _end_on_sigterm()
     try:
         start_logging(arguments.log)
@@ -63,6 +68,25 @@ def run_stage(main: Callable[[argparse.Namespace], None], parser: argparse.Argum
         else:
             logger.error("%s", sentence)
         sys.exit(1)
+    finally:
+        if is_job and arguments.log and os.environ.get("RANK", "0") == "0":
+            usage_file(arguments.log).write_text(_usage())
+
+
+def usage_file(log: Path) -> Path:
+    """Return the place of the table of what a job used: columns cpu_s and peak_mib, and one row.
+
+    Snakemake's benchmark files do not know it: a job that starts warm is no child of the shell that Snakemake watches.
+    """
+    return log.with_suffix(".usage.tsv")
+
+
+def _usage() -> str:
+    """Describe the processor time of this process and its children, and the memory of the largest of them."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = sum(used.ru_utime + used.ru_stime for used in (own, children))
+    peak_mib = max(own.ru_maxrss, children.ru_maxrss) / 1024
+    return f"cpu_s\tpeak_mib\n{cpu_s:.1f}\t{peak_mib:.0f}\n"
 
 
 def _end_on_sigterm() -> None:

@@ -1,0 +1,105 @@
+"""Sentences tell what the experiment with known membership found; each follows from an interval."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ibft.config.sections import REFERENCE
+from ibft.labels import Labels
+
+Row = Mapping[Hashable, Any]
+
+_SCORES = {"loss": "loss", "min_k_prob": "Min-K% Prob"}  # that are told of; the table has all
+_SPECIFIC = {
+    -1: "It gains more where the members were shown than on the twin: {gain}. That part is specific to memorization.",
+    0: "What it gains more where the members were shown than on the twin, {gain}, is not told from nothing: {rest}.",
+    1: "It gains less where the members were shown than on the twin: {gain}. It breaks no barrier.",
+}
+
+
+def found(primary: Row) -> str:
+    """Tell whether a barrier was found, from the primary row of ESTIMANDS."""
+    over = f"{int(primary['examples'])} examples, {_seeds(primary)}"
+    if not np.isfinite(primary["low"]):
+        return f"Whether there is a barrier cannot be decided: {primary['estimate']:+.3f} nats per token ({over})."
+    measured = f"{_measured(primary, 'nats per token')[:-1]}; {over})"
+    if primary["low"] > 0:
+        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
+    if primary["high"] < 0:
+        return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
+    return (
+        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
+        f"from its twin by {measured}. A barrier above {primary['high']:.3f} nats per token is not compatible with "
+        "this run, a smaller one is."
+    )
+
+
+def about_methods(estimands: pd.DataFrame, labels: Labels) -> Iterator[str]:
+    """Tell of each method that both bases were fine-tuned with what it changes against FT, and where.
+
+    Args:
+        estimands: ESTIMANDS on the primary held-out dataset.
+    """
+    rows = {(row["estimand"], row["arm_dataset"], row["arm_method"], row["base"]): row for row in _rows(estimands)}
+    for (estimand, dataset, method, _), specific in rows.items():
+        if estimand != "specific" or method == REFERENCE:
+            continue
+        bases = [rows["against FT", dataset, method, base] for base in ("exposed", "control")]
+        yield f"{_against_ft(labels.method(str(method)), bases)} {_what_is_specific(specific, bases)}"
+
+
+def detected(detection: pd.DataFrame, exposed: str, control: str, k: int) -> str:
+    """Tell which scores see who is a member, from rows of DETECTION."""
+    raw = detection[~detection["calibrated"].astype(bool)]
+    rows = {(row["model"], row["score"]): row for row in _rows(raw)}
+    parts = [f"{_area(rows[exposed, score])} by {label.replace('K', str(k))}" for score, label in _SCORES.items()]
+    return (
+        f"After {rows[exposed, 'loss']['exposures']:g} exposures members are told from others with AUROC "
+        f"{' and '.join(parts)}; on the twin, which saw neither, by loss with {_area(rows[control, 'loss'])}."
+    )
+
+
+def _against_ft(label: str, bases: Sequence[Row]) -> str:
+    verbs = {-1: "lowers the NLL of fresh examples against FT", 1: "raises it against FT", 0: "does not differ from FT"}
+    signs = [_sign(row) for row in bases]
+    where = ("on the base that was shown the members", "on its twin")
+    if signs[0] == signs[1]:
+        measured = " and ".join(_measured(row) for row in bases)
+        return f"{label} {verbs[signs[0]].replace('it', 'the NLL of fresh examples')} on both bases, by {measured}."
+    parts = [
+        f"{verbs[sign].replace('it', 'the NLL of fresh examples')} {place}, by {_measured(row)}"
+        for sign, place, row in zip(signs, where, bases, strict=True)
+    ]
+    return f"{label} {parts[0]}, and {parts[1]}."
+
+
+def _what_is_specific(specific: Row, bases: Sequence[Row]) -> str:
+    rest = (
+        "it helps both alike, as a regulariser does" if all(_sign(row) < 0 for row in bases) else "it breaks no barrier"
+    )
+    return _SPECIFIC[_sign(specific)].format(gain=_measured(specific), rest=rest)
+
+
+def _sign(row: Row) -> int:
+    """Return the side of 0 on which the interval of a difference lies; 0 where it covers it."""
+    return -1 if row["high"] < 0 else 1 if row["low"] > 0 else 0
+
+
+def _measured(row: Row, unit: str = "") -> str:
+    value = f"{row['estimate']:+.3f} {unit}".strip()
+    return f"{value} (95% interval {row['low']:+.3f} to {row['high']:+.3f})"
+
+
+def _area(row: Row) -> str:
+    return f"{row['auroc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
+def _seeds(row: Row) -> str:
+    seeds = int(row["seeds"])
+    return f"{seeds} training seeds" if seeds > 1 else "one training seed, so that checkpoints are compared"
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return frame.to_dict("records")
