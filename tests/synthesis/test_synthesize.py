@@ -32,13 +32,7 @@ pytestmark = pytest.mark.slow  # Yosys is compiled once on each machine, for a m
 
 
 @pytest.fixture(scope="module")
-def synthesizer(reference_cache: Path) -> Synthesizer:
-    """Yosys as the user's own runs have compiled it; netlists are kept apart from theirs."""
-    compiled = Path.home() / ".cache" / "wasmtime"
-    compiled.mkdir(parents=True, exist_ok=True)
-    reference_cache.mkdir(parents=True, exist_ok=True)
-    if not (reference_cache / "wasmtime").exists():
-        (reference_cache / "wasmtime").symlink_to(compiled)
+def synthesizer(compiled_yosys: Path) -> Synthesizer:
     return Synthesizer(SETTINGS)
 
 

@@ -30,16 +30,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
+    settings: Synthesis = arguments.job
     problems = read_table(arguments.problems, PROBLEMS)
     verdicts = read_table(arguments.verdicts, VERDICTS, ["task_id", "sample", "passed", "program"])
-    synthesizer, rows = Synthesizer(arguments.job), []
-    with progress("synthesizing", unit="passes", total=int(verdicts["passed"].sum())) as bar:
-        for row in synthesize(verdicts, problems, synthesizer, arguments.workers):
-            rows.append(row)
-            bar.advance()
-    write_table(
-        arguments.output, SYNTHESIS, rows, settings=arguments.job.model_dump(mode="json"), yosys=yosys_version()
-    )
+    total = int(verdicts["passed"].sum())
+    rows = []
+    if total:  # Yosys takes a while to load
+        with progress("synthesizing", unit="passes", total=total) as bar:
+            for row in synthesize(verdicts, problems, Synthesizer(settings), arguments.workers):
+                rows.append(row)
+                bar.advance()
+    facts = {"settings": settings.model_dump(mode="json"), "yosys": yosys_version()}
+    write_table(arguments.output, SYNTHESIS, rows, **facts)
 
 
 if __name__ == "__main__":
