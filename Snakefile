@@ -75,6 +75,9 @@ onerror:
 
 
 onsuccess:
+    findings = Path(GRAPH.results.table("all", "findings.md"))
+    if findings.exists():
+        print(f"\nFindings ({findings}):\n\n{findings.read_text()}")
     headline = Path(GRAPH.results.table("all", "headline.md"))
     if headline.exists():
         print(f"\nHeadline ({headline}):\n\n{headline.read_text()}")

@@ -1,6 +1,6 @@
 """GraNd and EL2N here against plain autograd: one forward and one backward pass per example.
 
-python perf/grand.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
+python perf/grand.py --model results/models/smollm2-135m --examples results/examples/rtl.parquet
 
 Same model, same adapter, same examples, one process; prints seconds, tokens per second, peak memory, the largest
 relative difference between the norms, and the floor: forward and backward operations over the machine's measured rate
@@ -78,7 +78,7 @@ def plain_autograd(model: PreTrainedModel, texts: Sequence[EncodedExample]) -> n
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.add_argument("--model", type=Path, default=Path("results/models/smollm2-135m"))
-    arguments.add_argument("--examples", type=Path, default=Path("results/examples/python-stdlib.parquet"))
+    arguments.add_argument("--examples", type=Path, default=Path("results/examples/rtl.parquet"))
     arguments.add_argument("--number", type=int, default=32, help="of examples")
     arguments.add_argument("--max-length", type=int, default=512, help="tokens per example; longer ones are cut")
     arguments.add_argument("--batch-tokens", type=int, default=512, help="caches of a CPU like few, a GPU many")

@@ -1,6 +1,6 @@
 """Min-K%(++) scoring here against the published way: one text at a time, with the whole log-softmax.
 
-python perf/scoring.py --model results/models/smollm2-135m --examples results/examples/python-stdlib.parquet
+python perf/scoring.py --model results/models/smollm2-135m --examples results/examples/rtl.parquet
 
 Same model, same texts, one process; prints seconds, tokens per second, peak memory, the largest difference between the
 scores, and the floor: the operations of the forward pass over the machine's measured rate on matrix products.
@@ -74,7 +74,7 @@ def published(model: PreTrainedModel, texts: list[EncodedExample]) -> np.ndarray
 def parser() -> argparse.ArgumentParser:
     arguments = stage_parser(__doc__)
     arguments.add_argument("--model", type=Path, default=Path("results/models/smollm2-135m"))
-    arguments.add_argument("--examples", type=Path, default=Path("results/examples/python-stdlib.parquet"))
+    arguments.add_argument("--examples", type=Path, default=Path("results/examples/rtl.parquet"))
     arguments.add_argument("--number", type=int, default=64, help="of examples")
     arguments.add_argument("--batch-tokens", type=int, default=512, help="caches of a CPU like few, a GPU many")
     arguments.add_argument("--precision", default="float32")

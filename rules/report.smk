@@ -15,6 +15,7 @@ rule write_report:
         ],
     output:
         report=report("<results>/report.html", category="Report"),
+        findings="<results>/tables/all/findings.md",
         run_times="<benchmarks>/run_times.csv",
     log:
         "<logs>/write_report.log",
@@ -40,5 +41,10 @@ rule write_report:
         'python "$IBFT_SCRIPTS/write_report.py" --job {params.job:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
         " --paper-comparison {input.paper_comparison:q} --samples {params.samples:q}"
+<<<<<<< HEAD
         " --verdicts {params.verdicts:q} --synthesis {params.synthesis:q} {params.parts} --benchmarks {params.benchmarks:q}"
         " --run-times {output.run_times:q} --output {output.report:q} --log {log:q}"
+=======
+        " --verdicts {params.verdicts:q} {params.parts} --benchmarks {params.benchmarks:q}"
+        " --run-times {output.run_times:q} --findings {output.findings:q} --output {output.report:q} --log {log:q}"
+>>>>>>> bench

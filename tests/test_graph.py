@@ -198,7 +198,9 @@ def test_the_whole_run_has_all_that_its_configuration_has_anything_for(paper: Gr
         assert whole.filled_layouts(ALL) == layouts
         root = whole.config.results
         asked = ["report.html", "metrics/all/metrics.parquet", "metrics/all/comparisons.parquet"]
-        asked += [f"tables/all/headline.{kind}" for kind in ("parquet", "csv", "md", "tex")]
+        asked += [f"tables/all/headline.{kind}" for kind in ("parquet", "csv", "md", "tex")] + [
+            "tables/all/findings.md"
+        ]
         asked += [f"tables/all/paper_comparison.{kind}" for kind in ("parquet", "csv", "md")]
         asked += [f"tables/all/{name}.{kind}" for name in layouts for kind in ("md", "tex")]
         assert {f"{root}/{path}" for path in asked} | set(whole.figure_files(ALL)) == set(shown)
@@ -236,6 +238,7 @@ def test_the_report_shows_every_part(small: Graph) -> None:
         "contamination": {"rtl/rtl-mini"},
         "logs": {f"{pair}/{name}/seed0" for name in small.config.methods if name != "base"},
         "held_out": {f"{pair}/{name}/seed0" for name in small.config.methods if name != "base"},
+        "barrier": set(),
         "memorization": {f"{pair}/{group}" for group in ("p0", "p1-seed0", "p2")},
         "gradients": {f"{pair}/{table}" for table in ("deciles", "correlations")},
         "selection": {f"{pair}/{name}" for name in ("ft-mink-keep0.75", "ft-mink-keep0.5", "ft-grand")},

@@ -189,7 +189,7 @@ def test_whatever_bytes_come_are_json_or_refused(line: bytes) -> None:
         return
 
 
-DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
+DEFAULT = yaml.safe_load((Path(__file__).parent / "config" / "example.yaml").read_text())
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.lists(st.integers(), max_size=3),
     st.dictionaries(st.text(max_size=8), st.integers(), max_size=3),

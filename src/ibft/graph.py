@@ -49,7 +49,14 @@ BASE = "base"
 YOSYS_MB = 4000  # while it is compiled, once on each machine
 # Asked for with the whole run, so that one that was deleted is made again, although the report is there.
 METRICS = ("metrics", "comparisons")
-TABLES = ("headline.parquet", "headline.csv", "paper_comparison.parquet", "paper_comparison.csv", "paper_comparison.md")
+TABLES = (
+    "findings.md",
+    "headline.parquet",
+    "headline.csv",
+    "paper_comparison.parquet",
+    "paper_comparison.csv",
+    "paper_comparison.md",
+)
 
 
 class Graph:

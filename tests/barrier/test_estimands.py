@@ -48,9 +48,10 @@ def test_twins_that_are_equal_by_construction_show_no_barrier() -> None:
 
 
 def test_a_planted_barrier_is_found_at_its_size() -> None:
-    barrier = row(simulated(np.random.default_rng(0), barrier=0.05), "barrier")
+    planted = simulated(np.random.default_rng(0), barrier=0.05)
+    barrier = row(planted, "barrier")
     assert 0 < barrier["low"] < 0.05 < barrier["high"]
-    assert found(barrier.to_dict()).startswith("A barrier was found")
+    assert found(estimands(planted, "both")).startswith("A barrier was found: ")
 
 
 def test_a_regulariser_that_helps_both_bases_is_not_specific() -> None:
@@ -96,12 +97,22 @@ def test_one_barrier_is_primary_and_all_else_is_corrected() -> None:
     assert (tested["p_holm"] >= tested["p_value"]).all() and not tested["primary"].any()
 
 
-def test_words_follow_the_interval() -> None:
-    told = {"examples": 77, "seeds": 3}
-    assert found({"estimate": 0.01, "low": -0.01, "high": 0.03, **told}).startswith("No barrier was found")
-    assert "above 0.030" in found({"estimate": 0.01, "low": -0.01, "high": 0.03, **told})
-    assert found({"estimate": -0.03, "low": -0.05, "high": -0.01, **told}).startswith("The opposite")
-    assert "one training seed" in found({"estimate": 0.1, "low": 0.05, "high": 0.2, "examples": 77, "seeds": 1})
+def test_words_follow_the_intervals() -> None:
+    def told(barrier: tuple[float, float, float], after: tuple[float, float, float], seeds: int = 3) -> str:
+        named = {"barrier": barrier, "gap before": (-0.05, -0.1, 0.0), "gap after": after}
+        rows = [
+            {"estimand": name, "estimate": e, "low": low, "high": high, "examples": 77, "seeds": seeds}
+            for name, (e, low, high) in named.items()
+        ]
+        return found(pd.DataFrame(rows))
+
+    unclear, clear = (0.01, -0.01, 0.03), (0.03, 0.01, 0.05)
+    assert told(unclear, unclear).startswith("No barrier was found") and "above 0.030" in told(unclear, unclear)
+    assert told(clear, clear).startswith("A barrier was found: to have seen the members costs FT +0.030")
+    assert told(clear, unclear).startswith("A barrier was found, but not beyond doubt")
+    assert told((-0.03, -0.05, -0.01), unclear).startswith("The opposite")
+    assert "one training seed" in told(clear, clear, seeds=1)
+    assert told((0.01, np.nan, np.nan), unclear).startswith("Whether there is a barrier cannot be decided")
 
 
 def test_arms_that_were_measured_on_other_examples_are_refused() -> None:

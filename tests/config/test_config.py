@@ -18,7 +18,7 @@ from ibft.runtime.errors import UserError
 from tests import synthetic_run
 from tests.conftest import REPOSITORY
 
-DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+DEFAULT = yaml.safe_load((REPOSITORY / "tests" / "config" / "example.yaml").read_text())
 
 IMPORTED = {
     "source": f"path:{Path(__file__)}",

@@ -17,7 +17,7 @@ from tests.config.hostile_configs import HOSTILE_CONFIGS, HOSTILE_YAML, IMPORTED
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
 
-DEFAULT = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+DEFAULT = yaml.safe_load((REPOSITORY / "tests" / "config" / "example.yaml").read_text())
 
 
 def changed(changes: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_a_hostile_file_is_refused(tmp_path: Path, text: str, sentence: str) -> 
 
 
 def test_what_yaml_offers_and_means_what_it_looks_like_works(tmp_path: Path) -> None:
-    text = (REPOSITORY / "config" / "config.yaml").read_text()
+    text = (REPOSITORY / "tests" / "config" / "example.yaml").read_text()
     for old, new in (
         ("  ft-mink:\n", "  ft-mink: &mink\n"),
         ("  ibft:\n    kind: ibft\n", "  merged: {<<: *mink, label: '010', alpha: 1.0e-3}\n  ibft:\n    kind: ibft\n"),

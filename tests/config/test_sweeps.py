@@ -12,7 +12,7 @@ from ibft.labels import labels_of
 from ibft.runtime.errors import UserError
 from tests.conftest import REPOSITORY
 
-DEFAULT: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+DEFAULT: dict[str, Any] = yaml.safe_load((REPOSITORY / "tests" / "config" / "example.yaml").read_text())
 
 
 def swept(**methods: dict[str, Any]) -> dict[str, Any]:

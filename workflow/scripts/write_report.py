@@ -16,7 +16,8 @@ from ibft.config.config import Config
 from ibft.config.jobs import WriteReport, job_parser
 from ibft.figures.inputs import keyed_path
 from ibft.labels import Labels
-from ibft.report.build import Sources, build
+from ibft.report.build import Sources, build, told
+from ibft.report.sentences import as_markdown
 from ibft.report.tables import run_time_csv
 from ibft.runtime.stage import run_stage
 from ibft.store.files import write_bytes
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         )
     arguments.add_argument("--benchmarks", type=Path, help="folder of Snakemake's benchmark files")
     arguments.add_argument("--run-times", type=Path, help="write their sums to this CSV, not into the page")
+    arguments.add_argument("--findings", type=Path, help="also write the sentences that it opens with, as Markdown")
     arguments.add_argument("--output", type=Path, required=True)
     return arguments
 
@@ -78,6 +80,8 @@ def main(arguments: argparse.Namespace) -> None:
     job: WriteReport = arguments.job
     config, labels = Config.model_validate(job.config), Labels.model_validate(job.labels)
     write_output(arguments.output, build(sources, config, labels).encode())
+    if arguments.findings:
+        write_output(arguments.findings, as_markdown(told(sources, config, labels)).encode())
     if arguments.run_times:
         write_bytes(arguments.run_times, run_time_csv(arguments.benchmarks).encode())
 

@@ -1,7 +1,8 @@
 """Estimands of the experiment with known membership: differences of held-out NLL, paired by example and seed.
 
 Two bases differ only in which examples they were shown. What their arms differ by after fine-tuning, less what the
-bases differed by before, is the barrier. What a method gains over FT on the exposed base, less what it gains on the
+bases differed by before, is the barrier. A gap that was there by chance closes in part by itself, and looks like one; so
+the gap after stands beside it, and only both together leave no doubt. What a method gains over FT on the exposed base, less what it gains on the
 twin, is specific to the barrier: a method that helps both alike is a regulariser.
 
 Everything is in nats per token of held-out responses. Above 0 means worse: a barrier, or a method that harms.
@@ -80,6 +81,7 @@ def _contrasts(twins: Twins, dataset: str) -> Iterator[tuple[str, Arm, str, Real
             raise UserError(f"the barrier needs the NLL of {arm.method} on {dataset}, from both bases: rerun Snakemake")
     yield "gap before", before, "both", twins.exposed[before] - twins.control[before]
     yield "barrier", reference, "both", twins.contrast(reference, before)
+    yield "gap after", reference, "both", twins.exposed[reference] - twins.control[reference]
     for arm in dict.fromkeys([*twins.exposed, *twins.control]):
         if arm.method == BEFORE or arm == reference:
             continue

@@ -19,21 +19,40 @@ _SPECIFIC = {
 }
 
 
-def found(primary: Row) -> str:
-    """Tell whether a barrier was found, from the primary row of ESTIMANDS."""
-    over = f"{int(primary['examples'])} examples, {_seeds(primary)}"
-    if not np.isfinite(primary["low"]):
-        return f"Whether there is a barrier cannot be decided: {primary['estimate']:+.3f} nats per token ({over})."
-    measured = f"{_measured(primary, 'nats per token')[:-1]}; {over})"
-    if primary["low"] > 0:
-        return f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen."
-    if primary["high"] < 0:
+def found(estimands: pd.DataFrame) -> str:
+    """Tell whether a barrier was found: FT gains less from the exposed base, and leaves it worse than its twin.
+
+    Args:
+        estimands: ESTIMANDS on the primary held-out dataset.
+    """
+    barrier, before, after = (_of_both(estimands, name) for name in ("barrier", "gap before", "gap after"))
+    over = f"{int(barrier['examples'])} examples, {_seeds(barrier)}"
+    if not np.isfinite(barrier["low"]):
+        return f"Whether there is a barrier cannot be decided: {barrier['estimate']:+.3f} nats per token ({over})."
+    measured = f"{_measured(barrier, 'nats per token')[:-1]}; {over})"
+    if barrier["high"] < 0:
         return f"The opposite of a barrier was found: to have seen the members gives FT {measured} on unseen examples."
+    if barrier["low"] <= 0:
+        return (
+            "No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
+            f"from its twin by {measured}. A barrier above {barrier['high']:.3f} nats per token is not compatible with "
+            "this run, a smaller one is."
+        )
+    gaps = f"{before['estimate']:+.3f} before and {_measured(after)} after"
+    if after["low"] > 0:
+        return (
+            f"A barrier was found: to have seen the members costs FT {measured} on examples that nobody has seen. The "
+            f"base that has seen them differs from its twin by {gaps}."
+        )
     return (
-        f"No barrier was found: beyond their gap before, FT from the base that has seen the members differs from FT "
-        f"from its twin by {measured}. A barrier above {primary['high']:.3f} nats per token is not compatible with "
-        "this run, a smaller one is."
+        f"A barrier was found, but not beyond doubt: FT gains less from the base that has seen the members than from "
+        f"its twin, by {measured}, on examples that nobody has seen. They differ by {gaps}, and a gap that was there by "
+        "chance closes in part by itself."
     )
+
+
+def _of_both(estimands: pd.DataFrame, name: str) -> Row:
+    return _rows(estimands[estimands["estimand"] == name])[0]
 
 
 def about_methods(estimands: pd.DataFrame, labels: Labels) -> Iterator[str]:

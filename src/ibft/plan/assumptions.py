@@ -42,8 +42,10 @@ JUDGED_PER_SECOND = 50  # programs, per worker
 DOWNLOAD = 50e6  # bytes per second
 READING = 1e9  # bytes per second, of weights that a job loads
 START_S = 10  # of a job that runs a model: imports
+WARM_START_S = 1  # of one that is forked from a process that has imported, as jobs of CPUs are
 VLLM_START_S = 90  # on a GPU: compiles, captures graphs, looks how much memory is left
 SMALL_JOB_S = 5  # of any other job
+WARM_SMALL_JOB_S = 1
 
 # Sizes.
 ROWS = {  # of hub data sets, until they are prepared
@@ -57,7 +59,9 @@ PROBLEMS = {"eval-human": 156, "eval-machine": 143, "humaneval": 164, "rtl-mini"
 UNKNOWN_PROBLEMS = 164
 TOKENS_OF_DATASET = {"rtl": 87, "python-stdlib": 167, "fictitious-authors": 45, "locuslab/TOFU": 60}
 TOKENS_PER_EXAMPLE = 400  # of any other
-TOKENS_OF_PROFILE = 36  # that a prompt puts around an example
+TOKENS_OF_PROFILE = {"chat": 36, "ibft": 2}  # that a prompt puts around an example
+TOKENS_OF_OTHER_PROFILES = 36
+CHARACTERS_PER_TOKEN = 2.4  # of Verilog: how long a response may be, where the configuration says so
 RESPONSE_SHARE = 0.4  # of an example's tokens: what a model that was fine-tuned on it writes
 TOKENS_PER_COMPLETION = 300  # of one that was fine-tuned on data whose length is not known; base models write on
 BASE_TIMES = 2  # as many tokens, up to max_new_tokens

@@ -33,6 +33,7 @@ class CostModel:
         self.config = config
         self.results = folder / config.results
         self.card = assumed.CARDS[card]
+        self.starts_warm = config.compute.warm_start and not config.compute.gpus
 
     def cost(self, job: Job) -> Cost:
         """Estimate the cost of `job` by the assumptions alone."""
@@ -42,13 +43,15 @@ class CostModel:
             "score_memorization": self._score_memorization,
             "score_gradients": self._score_gradients,
             "train": self._train,
+            "expose_model": self._expose_model,
+            "measure_nll": self._measure_nll,
             "measure_geometry": self._measure_geometry,
             "execute": self._execute,
         }
         if job.rule.startswith(RULE_PREFIX):
             return self._sample(job)
         if job.rule not in of_rule:
-            return Cost(assumed.SMALL_JOB_S, assumed.SMALL_FILE)
+            return Cost(self._small_job_s, assumed.SMALL_FILE)
         return of_rule[job.rule](job)
 
     def parameters(self, model: str) -> float:
@@ -87,12 +90,13 @@ class CostModel:
 
     def _prepare_dataset(self, job: Job) -> Cost:
         rows = self.rows(job.wildcards["dataset"])
-        return Cost(assumed.SMALL_JOB_S + rows / 1e4, rows * assumed.BYTES_PER_EXAMPLE)
+        return Cost(self._small_job_s + rows / 1e4, rows * assumed.BYTES_PER_EXAMPLE)
 
     def _score_memorization(self, job: Job) -> Cost:
         """One forward pass over the shard: two operations per parameter and token."""
         rows = self.rows(job.wildcards["dataset"]) / _parts(job)
-        work = 2 * rows * self._tokens(job.wildcards["dataset"], self.config.memorization.max_length)
+        memorization = self.config.memorization
+        work = 2 * rows * self._tokens(job.wildcards["dataset"], memorization.max_length, memorization.profile)
         disk = rows * assumed.BYTES_PER_SCORE * len(self.config.memorization.k)
         return Cost(self._passes(job, work), disk)
 
@@ -105,7 +109,7 @@ class CostModel:
         rows = self.rows(job.wildcards["dataset"]) / _parts(job)
         training = self.config.training_of(job.wildcards["model"], job.wildcards["dataset"])
         scored = settings.initialisations * (rows + settings.warmup_steps * training.batch_size)
-        tokens = scored * self._tokens(job.wildcards["dataset"], training.max_length, prompted=True)
+        tokens = scored * self._tokens(job.wildcards["dataset"], training.max_length, self._profile(job))
         work = (6 if job.gpus else 4) * tokens
         return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
 
@@ -120,11 +124,25 @@ class CostModel:
         selection = method.selection if method else None
         rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
         shown = training.updates * training.batch_size if training.updates else rows * training.epochs
-        work = 4 * shown * self._tokens(dataset, training.max_length, prompted=True)
+        work = 4 * shown * self._tokens(dataset, training.max_length, self._profile(job))
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections
         return Cost(self._passes(job, work, trained=True), adapter)
+
+    def _measure_nll(self, job: Job) -> Cost:
+        """One forward pass over the examples of each dataset that an experiment measures its models on."""
+        model, dataset = job.wildcards["model"], job.wildcards["dataset"]
+        longest, profile = self.config.training_of(model, dataset).max_length, self._profile(job)
+        measured_on = self.config.experiment_of(model, dataset).measured_on
+        rows = {name: self.rows(name) for name in measured_on}
+        tokens = sum(count * self._tokens(name, longest, profile) for name, count in rows.items())
+        return Cost(self._passes(job, 2 * tokens), sum(rows.values()) * assumed.BYTES_PER_SCORE)
+
+    def _expose_model(self, job: Job) -> Cost:
+        """Read the weights, merge, and write them."""
+        weights = self._weights(job.wildcards["model"])
+        return Cost(self._start(job.wildcards["model"]) + weights / assumed.READING, weights)
 
     def _measure_geometry(self, job: Job) -> Cost:
         settings = self.config.geometry
@@ -166,7 +184,7 @@ class CostModel:
             completions = self.problems(benchmark) * self.config.sampling.n
         else:
             completions = self._completions(model, dataset, benchmark)
-        seconds = assumed.SMALL_JOB_S + completions / (assumed.JUDGED_PER_SECOND * job.threads)
+        seconds = self._small_job_s + completions / (assumed.JUDGED_PER_SECOND * job.threads)
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
 
     def _passes(self, job: Job, work: float, *, trained: bool = False) -> float:
@@ -178,17 +196,35 @@ class CostModel:
         return self._start(job.wildcards["model"]) + work * self.parameters(job.wildcards["model"]) / speed
 
     def _start(self, model: str) -> float:
-        return assumed.START_S + self._weights(model) / assumed.READING
+        imports = assumed.WARM_START_S if self.starts_warm else assumed.START_S
+        return imports + self._weights(model) / assumed.READING
+
+    @property
+    def _small_job_s(self) -> float:
+        return assumed.WARM_SMALL_JOB_S if self.starts_warm else assumed.SMALL_JOB_S
 
     def _weights(self, model: str) -> float:
         """Bytes: two per parameter on the hub, four where the weights are kept in float32."""
         entry = self.config.models[model]
         return self.parameters(model) * (2 if entry.source.startswith("hub:") else 4)
 
-    def _tokens(self, dataset: str, max_length: int, *, prompted: bool = False) -> int:
-        """Tokens of an example; `prompted`, with those of the prompt around it."""
+    def _tokens(self, dataset: str, max_length: int, profile: str = "plain") -> float:
+        """Tokens of an example and of what the prompt of `profile` puts around it."""
+        entry = self.config.datasets[dataset]
         known = assumed.TOKENS_OF_DATASET.get(self._place(dataset), assumed.TOKENS_PER_EXAMPLE)
-        return min(known + (assumed.TOKENS_OF_PROFILE if prompted else 0), max_length)
+        longest = (entry.longest_response or math.inf) / assumed.CHARACTERS_PER_TOKEN
+        return min(known, longest, max_length) + self._tokens_around(profile)
+
+    def _tokens_around(self, profile: str) -> int:
+        if profile == "plain":
+            return 0
+        return assumed.TOKENS_OF_PROFILE.get(profile, assumed.TOKENS_OF_OTHER_PROFILES)
+
+    def _profile(self, job: Job) -> str:
+        """Return the profile by which a job shows examples to its model."""
+        exposure = self.config.exposures.get(job.wildcards.get("method", ""))
+        own = exposure or self.config.experiment_of(job.wildcards["model"], job.wildcards["dataset"])
+        return own.profile
 
     def _place(self, dataset: str) -> str:
         """Return what follows hub:, generated: or path: in the source of a dataset."""

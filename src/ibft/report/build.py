@@ -92,10 +92,7 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
     doubtful = _doubtful_problems(sources.verdicts, runs_of(pass_counts))
     return render(
         warnings=truncation_warnings(packed.tally, labels),
-        findings=[
-            *_barrier_finding(sources, config, labels),
-            *findings(metrics, comparisons, labels, config.metrics),
-        ],
+        findings=told(sources, config, labels),
         headline=read_table(sources.headline, HEADLINE),
         pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
         sections=[
@@ -127,6 +124,17 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
         index=sample_browser.index(pass_counts, labels, packed.chunk_of_run, problems),
         chunks=packed.chunks,
     )
+
+
+def told(sources: Sources, config: Config, labels: Labels) -> list[Finding]:
+    """Return what the page opens with: whether there is a barrier, the primary endpoint, and each benchmark.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    metrics, comparisons = read_table(sources.metrics, METRICS), read_table(sources.comparisons, COMPARISONS)
+    of_benchmarks = findings(metrics, comparisons, labels, config.metrics)
+    return [*_barrier_finding(sources, config, labels), *of_benchmarks]
 
 
 @dataclass

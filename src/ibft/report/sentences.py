@@ -10,6 +10,7 @@ from ibft.labels import Labels, Place, by_place, compared, in_order, lowest_temp
 from ibft.report.tables import Tally
 from ibft.statistics.paired import LEVEL
 from ibft.tables.comparisons import UNDECIDED, about_seeds
+from ibft.tables.render import escape_markdown
 
 TOLERATED = 0.01  # share of a variant's samples that may hit the token limit
 
@@ -21,6 +22,18 @@ class Finding:
     benchmark: str
     setting: str
     sentences: list[str]
+
+
+def as_markdown(findings: list[Finding]) -> str:
+    """Write findings as Markdown."""
+    parts = [
+        [
+            f"**{escape_markdown(each.benchmark)}** ({escape_markdown(each.setting)})",
+            *map(escape_markdown, each.sentences),
+        ]
+        for each in findings
+    ]
+    return "\n\n".join("\n\n".join(part) for part in parts) + "\n"
 
 
 def findings(metrics: pd.DataFrame, comparisons: pd.DataFrame, labels: Labels, settings: Metrics) -> list[Finding]:

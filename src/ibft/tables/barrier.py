@@ -14,6 +14,7 @@ from ibft.tables.render import TextTable, escape_markdown, markdown_table
 _NAMES = {
     "gap before": "Gap of the two bases before fine-tuning",
     "barrier": "Barrier: gap after FT, less the gap before",
+    "gap after": "Gap of the two bases after FT",
 }
 _ON = {
     "exposed": "on the base that was shown the members",
@@ -43,7 +44,7 @@ def barrier_findings(estimands: pd.DataFrame, labels: Labels) -> list[str]:
     """Tell whether there is a barrier, and what each method does about it."""
     primary = estimands[estimands["primary"]].iloc[0].to_dict()
     own = estimands[estimands["measured_on"] == primary["measured_on"]]
-    return [found(primary), *about_methods(own, labels)]
+    return [found(own), *about_methods(own, labels)]
 
 
 def barrier_table(estimands: pd.DataFrame, labels: Labels, dataset: str) -> TextTable:
