@@ -1,4 +1,4 @@
-"""The README claims what a run of the embedded default has told, word for word; docs/default-run holds what it wrote."""
+"""The README claims what a run of the embedded default has told, word for word: docs/default-run holds it."""
 
 import re
 

@@ -77,7 +77,7 @@ def test_an_arm_of_one_base_alone_is_compared_with_ft_there_and_nowhere_else() -
         ({"on_exposed": -0.05}, "That part is specific to memorization"),
         ({"on_control": -0.05}, "It gains less where the members were shown than on the twin"),
         ({"on_exposed": 0.05, "on_control": 0.05}, "raises the NLL of fresh examples against FT on both bases"),
-        ({}, "IB-FT does not differ from FT on both bases"),
+        ({}, "IB-FT is not told from FT on both bases"),
     ],
 )
 def test_what_a_method_does_is_told_from_intervals(shifts: dict[str, float], told: str) -> None:

@@ -1,5 +1,6 @@
 """The experiment with known membership, start to end on a tiny model: what was shown is known, and measured."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -58,12 +59,12 @@ def test_every_arm_has_the_same_updates_and_is_compared_with_ft(measured: Path) 
         ("both", "base"), ("both", "ft"), ("both", "ft-sgd"), ("others", "ft")
     }  # fmt: skip
     estimands = read_table(measured / "barrier" / "estimands.parquet", ESTIMANDS)
-    assert set(estimands["estimand"]) == {"gap before", "barrier", "against FT", "specific"}
+    assert set(estimands["estimand"]) == {"gap before", "barrier", "gap after", "against FT", "specific"}
     assert estimands["primary"].sum() == 1 and set(estimands.loc[estimands["primary"], "seeds"]) == {2}
 
 
 def test_readers_are_told_in_words_whether_a_barrier_was_found(measured: Path) -> None:
     told = (measured / "tables" / "all" / "barrier.md").read_text()
-    assert told.partition(":")[0].endswith("barrier was found") or told.startswith("Whether")
+    assert re.match(r"(A|No|The opposite of a) barrier was found|Whether there is a barrier cannot be decided", told)
     assert "nats per token (95% interval" in told
     assert (measured / "figures" / "barrier" / "barrier.png").stat().st_size > 20_000

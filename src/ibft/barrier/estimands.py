@@ -1,9 +1,9 @@
 """Estimands of the experiment with known membership: differences of held-out NLL, paired by example and seed.
 
 Two bases differ only in which examples they were shown. What their arms differ by after fine-tuning, less what the
-bases differed by before, is the barrier. A gap that was there by chance closes in part by itself, and looks like one; so
-the gap after stands beside it, and only both together leave no doubt. What a method gains over FT on the exposed base, less what it gains on the
-twin, is specific to the barrier: a method that helps both alike is a regulariser.
+bases differed by before, is the barrier. A gap that was there by chance closes in part by itself, and looks like one;
+so the gap after stands beside it, and only both together leave no doubt. What a method gains over FT on the exposed
+base, less what it gains on the twin, is specific to the barrier: a method that helps both alike is a regulariser.
 
 Everything is in nats per token of held-out responses. Above 0 means worse: a barrier, or a method that harms.
 """

@@ -12,6 +12,11 @@ from ibft.labels import Labels
 Row = Mapping[Hashable, Any]
 
 _SCORES = {"loss": "loss", "min_k_prob": "Min-K% Prob"}  # that are told of; the table has all
+_VERBS = {
+    -1: "lowers the NLL of fresh examples against FT",
+    0: "is not told from FT",
+    1: "raises the NLL of fresh examples against FT",
+}
 _SPECIFIC = {
     -1: "It gains more where the members were shown than on the twin: {gain}. That part is specific to memorization.",
     0: "What it gains more where the members were shown than on the twin, {gain}, is not told from nothing: {rest}.",
@@ -45,9 +50,9 @@ def found(estimands: pd.DataFrame) -> str:
             f"base that has seen them differs from its twin by {gaps}."
         )
     return (
-        f"A barrier was found, but not beyond doubt: FT gains less from the base that has seen the members than from "
-        f"its twin, by {measured}, on examples that nobody has seen. They differ by {gaps}, and a gap that was there by "
-        "chance closes in part by itself."
+        "A barrier was found, but not beyond doubt: on examples that nobody has seen, FT gains less from the base that "
+        f"has seen the members than from its twin, by {measured}. The two differ by {gaps}, and a gap that was there "
+        "by chance closes in part by itself."
     )
 
 
@@ -81,17 +86,12 @@ def detected(detection: pd.DataFrame, exposed: str, control: str, k: int) -> str
 
 
 def _against_ft(label: str, bases: Sequence[Row]) -> str:
-    verbs = {-1: "lowers the NLL of fresh examples against FT", 1: "raises it against FT", 0: "does not differ from FT"}
-    signs = [_sign(row) for row in bases]
-    where = ("on the base that was shown the members", "on its twin")
+    signs, measured = [_sign(row) for row in bases], [_measured(row) for row in bases]
     if signs[0] == signs[1]:
-        measured = " and ".join(_measured(row) for row in bases)
-        return f"{label} {verbs[signs[0]].replace('it', 'the NLL of fresh examples')} on both bases, by {measured}."
-    parts = [
-        f"{verbs[sign].replace('it', 'the NLL of fresh examples')} {place}, by {_measured(row)}"
-        for sign, place, row in zip(signs, where, bases, strict=True)
-    ]
-    return f"{label} {parts[0]}, and {parts[1]}."
+        return f"{label} {_VERBS[signs[0]]} on both bases: {measured[0]} on the exposed one, {measured[1]} on its twin."
+    places = ("on the base that was shown the members", "on its twin")
+    parts = [f"{_VERBS[sign]} {place}: {value}" for sign, place, value in zip(signs, places, measured, strict=True)]
+    return f"{label} {parts[0]}; it {parts[1]}."
 
 
 def _what_is_specific(specific: Row, bases: Sequence[Row]) -> str:

@@ -35,17 +35,17 @@ UNNAMED_CARD = "A100"  # where no GPU is named and none is here
 TRAINING_SHARE = 0.3  # of a card's peak: steps of four examples are small
 SCORING_SHARE = 0.4
 GPU_DECODING = 10.5  # tokens per second times parameters, over bytes per second: 3,000 for 7e9 on an A100
-CORE_TRAINING_FLOPS = 0.75e11  # per second
-CORE_SCORING_FLOPS = 1e11
-CORE_DECODING = 420 * 0.147e9
+CORE_TRAINING_FLOPS = 0.5e11  # per second
+CORE_SCORING_FLOPS = 0.6e11
+CORE_DECODING = 280 * 0.147e9
 JUDGED_PER_SECOND = 50  # programs, per worker
 DOWNLOAD = 50e6  # bytes per second
 READING = 1e9  # bytes per second, of weights that a job loads
 START_S = 10  # of a job that runs a model: imports
-WARM_START_S = 1  # of one that is forked from a process that has imported, as jobs of CPUs are
+WARM_START_S = 4  # of one that is forked from a process that has imported, as jobs of CPUs are: its model is checked
 VLLM_START_S = 90  # on a GPU: compiles, captures graphs, looks how much memory is left
 SMALL_JOB_S = 5  # of any other job
-WARM_SMALL_JOB_S = 1
+WARM_SMALL_JOB_S = 2
 
 # Sizes.
 ROWS = {  # of hub data sets, until they are prepared

@@ -155,10 +155,13 @@ class CostModel:
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
         benchmarks = self.config.experiment_of(model, dataset).benchmarks
         trials = len(job.outputs) / len(benchmarks)
-        completions = trials * sum(self._completions(model, dataset, benchmark) for benchmark in benchmarks)
         is_base = self.config.methods[job.wildcards["method"]].kind == "base"
-        tokens = completions * self._completion_tokens(model, dataset, is_base=is_base)
-        return self._decoding(job, model, completions, tokens)
+        counts = {benchmark: trials * self._completions(model, dataset, benchmark) for benchmark in benchmarks}
+        tokens = sum(
+            count * self._completion_tokens(model, dataset, benchmark, is_base=is_base)
+            for benchmark, count in counts.items()
+        )
+        return self._decoding(job, model, sum(counts.values()), tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
         """As many tokens at a time as the batch holds."""
@@ -172,10 +175,16 @@ class CostModel:
         """Count the completions of one trial."""
         return self.problems(benchmark) * self.config.sampling_of(model, dataset).n
 
-    def _completion_tokens(self, model: str, dataset: str, *, is_base: bool) -> float:
+    def _completion_tokens(self, model: str, dataset: str, benchmark: str, *, is_base: bool) -> float:
+        """Estimate by what the model was fine-tuned on; one of the other language writes on until it is stopped."""
+        longest = self.config.sampling_of(model, dataset).max_new_tokens
+        if {self.config.datasets[dataset].language, self.config.benchmarks[benchmark].language} == {
+            "python",
+            "verilog",
+        }:
+            return longest
         known = assumed.TOKENS_OF_DATASET.get(self._place(dataset))
         tokens = known * assumed.RESPONSE_SHARE if known else assumed.TOKENS_PER_COMPLETION
-        longest = self.config.sampling_of(model, dataset).max_new_tokens
         return min(tokens * (assumed.BASE_TIMES if is_base else 1), longest)
 
     def _execute(self, job: Job) -> Cost:

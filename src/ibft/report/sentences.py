@@ -90,7 +90,9 @@ def _sentence(rows: pd.DataFrame, compared: pd.DataFrame, labels: Labels, metric
     best = ranked.iloc[0]
     joint = ranked[ranked["estimate"] == best["estimate"]]
     names = [labels.method(name) for name in in_order(list(joint["method"]), labels.methods)]
-    if len(names) == len(rows) > 1:
+    if len(rows) == 1:
+        return f"{metric} of {names[0]} is {_percent(best['estimate'])}{_interval(best)}."
+    if len(names) == len(rows):
         return f"All {len(rows)} methods have the same {metric}: {_percent(best['estimate'])}{_interval(best)}."
     verb = "have" if len(names) > 1 else "has"
     lead = f"{_listed(names)} {verb} the highest {metric}: {_percent(best['estimate'])}{_interval(best)}."
