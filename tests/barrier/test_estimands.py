@@ -86,6 +86,15 @@ def test_what_a_method_does_is_told_from_intervals(shifts: dict[str, float], tol
     assert told in sentence
 
 
+def test_of_too_few_examples_no_interval_is_told() -> None:
+    twins = simulated(np.random.default_rng(5))
+    few = Twins(*({arm: nll[:4] for arm, nll in base.items()} for base in (twins.exposed, twins.control)))
+    estimated = estimands(few, "both")
+    assert found(estimated).startswith("Whether there is a barrier cannot be decided")
+    [sentence] = about_methods(estimated, LABELS)
+    assert "too few examples for an interval" in sentence and "nan" not in sentence
+
+
 def test_one_barrier_is_primary_and_all_else_is_corrected() -> None:
     twins = simulated(np.random.default_rng(2), on_exposed=-0.05)
     tables = [estimands(twins, "both").assign(measured_on=name) for name in ("fresh", "elsewhere")]

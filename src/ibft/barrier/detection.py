@@ -22,7 +22,12 @@ from ibft.runtime.errors import UserError
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-SCORES = ("loss", "zlib", "min_k_prob", "min_k_plus_plus")
+SCORES = {
+    "loss": "loss",
+    "zlib": "zlib ratio",
+    "min_k_prob": "Min-K% Prob",
+    "min_k_plus_plus": "Min-K%++",
+}  # and labels
 DROPPED = 0.2  # the share of the examples that Min-K% pruning leaves out by default
 _RESAMPLES = 2000
 _ALL = 100  # percent of the tokens, of which Min-K% Prob is the loss

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ibft.barrier.detection import SCORES
 from ibft.config.sections import REFERENCE
 from ibft.labels import Labels
 
 Row = Mapping[Hashable, Any]
 
-_SCORES = {"loss": "loss", "min_k_prob": "Min-K% Prob"}  # that are told of; the table has all
+_TOLD = ("loss", "min_k_prob")  # of the scores; the table has all
 _VERBS = {
     -1: "lowers the NLL of fresh examples against FT",
     0: "is not told from FT",
@@ -78,7 +79,7 @@ def detected(detection: pd.DataFrame, exposed: str, control: str, k: int) -> str
     """Tell which scores see who is a member, from rows of DETECTION."""
     raw = detection[~detection["calibrated"].astype(bool)]
     rows = {(row["model"], row["score"]): row for row in _rows(raw)}
-    parts = [f"{_area(rows[exposed, score])} by {label.replace('K', str(k))}" for score, label in _SCORES.items()]
+    parts = [f"{_area(rows[exposed, score])} by {SCORES[score].replace('K', str(k))}" for score in _TOLD]
     return (
         f"After {rows[exposed, 'loss']['exposures']:g} exposures members are told from others with AUROC "
         f"{' and '.join(parts)}; on the twin, which saw neither, by loss with {_area(rows[control, 'loss'])}."
@@ -108,6 +109,8 @@ def _sign(row: Row) -> int:
 
 def _measured(row: Row, unit: str = "") -> str:
     value = f"{row['estimate']:+.3f} {unit}".strip()
+    if not np.isfinite(row["low"]):
+        return f"{value} (too few examples for an interval)"
     return f"{value} (95% interval {row['low']:+.3f} to {row['high']:+.3f})"
 
 

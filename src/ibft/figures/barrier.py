@@ -13,7 +13,6 @@ from ibft.config.barrier import Barrier
 from ibft.figures.style import GREY, legend_below, panel_grid, styled, titled
 from ibft.labels import Labels, in_order
 
-_SCORE_LABELS = {"loss": "loss", "zlib": "zlib ratio", "min_k_prob": "Min-K% Prob", "min_k_plus_plus": "Min-K%++"}
 _SCORE_COLOURS = dict(zip(SCORES, ("#000000", "#e69f00", "#0072b2", "#009e73"), strict=True))
 _BASE_LOOKS = {"exposed": ("#d55e00", "o", -0.14), "control": ("#0072b2", "s", 0.14), "both": ("#1f2937", "D", 0.0)}
 _BASE_LABELS = {
@@ -49,7 +48,7 @@ def _draw_roc(axes: Axes, roc: pd.DataFrame, detection: pd.DataFrame) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     for (score, calibrated), rows in roc.groupby(["score", "calibrated"], sort=False):
         [auroc] = detection.loc[(detection["score"] == score) & (detection["calibrated"] == calibrated), "auroc"]
-        label = f"{_SCORE_LABELS[str(score)]}{' less the twin’s' if calibrated else ''}: {auroc:.2f}"
+        label = f"{SCORES[str(score)]}{' less the twin’s' if calibrated else ''}: {auroc:.2f}"
         style = "--" if calibrated else "-"
         axes.plot(
             rows["false_positives"],

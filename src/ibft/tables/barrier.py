@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ibft.barrier.detection import SCORES
 from ibft.barrier.findings import about_methods, found
 from ibft.config.sections import REFERENCE
 from ibft.labels import Labels
@@ -21,7 +22,6 @@ _ON = {
     "control": "on its twin",
     "both": "specific: the difference",
 }
-_SCORES = {"loss": "loss", "zlib": "zlib ratio", "min_k_prob": "Min-K% Prob", "min_k_plus_plus": "Min-K%++"}
 Row = Mapping[Hashable, Any]
 
 _COLUMNS = [("Measured on", False), ("Estimand", False), ("Nats per token", True), ("95% interval", True)]
@@ -68,7 +68,7 @@ def detection_table(detection: pd.DataFrame, labels: Labels) -> TextTable:
         [
             labels.model(str(row["model"])),
             f"{row['exposures']:g}",
-            f"{_SCORES[str(row['score'])]}{', calibrated' if row['calibrated'] else ''}",
+            f"{SCORES[str(row['score'])]}{', calibrated' if row['calibrated'] else ''}",
             f"{row['auroc']:.2f}",
             f"{row['low']:.2f} to {row['high']:.2f}",
             f"{100 * row['members_dropped']:.0f}%",
