@@ -77,9 +77,10 @@ def main(arguments: argparse.Namespace) -> None:
     )
     job: WriteReport = arguments.job
     config, labels = Config.model_validate(job.config), Labels.model_validate(job.labels)
-    write_output(arguments.output, build(sources, config, labels).encode())
+    opening = told(sources, config, labels)
+    write_output(arguments.output, build(sources, opening, config, labels).encode())
     if arguments.findings:
-        write_output(arguments.findings, as_markdown(told(sources, config, labels)).encode())
+        write_output(arguments.findings, as_markdown(opening).encode())
     if arguments.run_times:
         write_bytes(arguments.run_times, run_time_csv(arguments.benchmarks).encode())
 

@@ -74,7 +74,7 @@ class Sources:
     benchmarks: Path | None = None  # folder of Snakemake's benchmark files, where the page shows run times
 
 
-def build(sources: Sources, config: Config, labels: Labels) -> str:
+def build(sources: Sources, opening: list[Finding], config: Config, labels: Labels) -> str:
     """Build the page, which shows the runs that PASS_COUNTS names.
 
     Raises:
@@ -88,7 +88,7 @@ def build(sources: Sources, config: Config, labels: Labels) -> str:
     doubtful = _doubtful_problems(sources.verdicts, runs_of(pass_counts))
     return render(
         warnings=truncation_warnings(packed.tally, labels),
-        findings=told(sources, config, labels),
+        findings=opening,
         headline=read_table(sources.headline, HEADLINE),
         pictures=[picture(_about(key, labels), path) for key, path in sources.figures.items()],
         sections=[
