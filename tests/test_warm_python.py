@@ -57,11 +57,8 @@ def test_a_client_ends_as_its_fork_ends(clients: Path, program: str, status: int
 
 
 def test_signals_reach_the_fork_and_it_dies_with_a_killed_client(clients: Path) -> None:
-    told = WARM + "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     for number in (signal.SIGTERM, signal.SIGKILL):
-        client = subprocess.Popen([clients / "python", "-c", told], stdout=subprocess.PIPE)
-        assert client.stdout is not None
-        fork = os.pidfd_open(int(client.stdout.readline()))
+        client, fork = sleeping(clients)
         client.send_signal(number)
         assert client.wait(10) == -number
         assert ended(fork)
@@ -82,10 +79,7 @@ def test_what_runs_when_the_owner_dies_can_still_be_ended_by_its_client(tmp_path
     server = start_server(tmp_path, owner.pid, [IMPORTED], subprocess.PIPE)
     assert server.stdout is not None
     server.stdout.readline()
-    told = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    client = subprocess.Popen([tmp_path / "python", "-c", told], stdout=subprocess.PIPE)
-    assert client.stdout is not None
-    fork = os.pidfd_open(int(client.stdout.readline()))
+    client, fork = sleeping(tmp_path)
     owner.kill()
     owner.wait()
     deadline = time.monotonic() + 10
@@ -96,24 +90,29 @@ def test_what_runs_when_the_owner_dies_can_still_be_ended_by_its_client(tmp_path
     assert client.wait(10) == -signal.SIGTERM
     assert ended(fork)
     assert server.wait(10) == 0
-    for pipe in (client.stdout, server.stdout):
-        pipe.close()
+    for process in (client, server):
+        process.stdout.close()
 
 
 def test_a_fork_dies_with_a_killed_server(tmp_path: Path) -> None:
     server = start_server(tmp_path, os.getpid(), [IMPORTED], subprocess.PIPE)
     assert server.stdout is not None
     server.stdout.readline()
-    told = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    client = subprocess.Popen([tmp_path / "python", "-c", told], stdout=subprocess.PIPE)
-    assert client.stdout is not None
-    fork = os.pidfd_open(int(client.stdout.readline()))
+    client, fork = sleeping(tmp_path)
     server.kill()
     server.wait()
     assert client.wait(10) == 1
     assert ended(fork)
-    for pipe in (client.stdout, server.stdout):
-        pipe.close()
+    for process in (client, server):
+        process.stdout.close()
+
+
+def sleeping(clients: Path) -> tuple["subprocess.Popen[bytes]", int]:
+    """Start a warm command that sleeps; return its client, and a descriptor of its fork."""
+    told = WARM + "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    client = subprocess.Popen([clients / "python", "-c", told], stdout=subprocess.PIPE)
+    assert client.stdout is not None
+    return client, os.pidfd_open(int(client.stdout.readline()))
 
 
 def run(command: list[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:

@@ -73,7 +73,7 @@ class Config(Section):
         return overridden(shared, self.methods[method].training) if method else shared
 
     def sampled_seeds_of(self, model: str, dataset: str) -> tuple[int, ...]:
-        """The training seeds whose models are sampled, scored and measured inside."""
+        """The training seeds whose models are sampled, scored by Min-K% and measured for geometry."""
         own, seeds = self.experiment_of(model, dataset).sampled_seeds, self.training_of(model, dataset).seeds
         return seeds if own is None else tuple(seed for seed in seeds if seed in own)
 

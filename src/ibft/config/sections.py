@@ -226,7 +226,9 @@ class Experiment(Section):
     profile: Profile = Field("chat", description="how examples and problems become prompts; see ibft.prompts")
     sampled: tuple[Name, ...] | None = Field(None, description="methods whose models are sampled; null: all")
     sampled_seeds: tuple[Seed, ...] | None = Field(
-        None, description="of training.seeds, those whose models are sampled, scored and measured inside; null: all"
+        None,
+        description="of training.seeds, those whose models are sampled, scored by Min-K% and measured for geometry; "
+        "null: all",
     )
     measured_on: tuple[Name, ...] = Field((), description="datasets on which the NLL of every model is measured")
     training: dict[str, Any] = Field({})

@@ -47,7 +47,7 @@ _PATIENCE_S = 5
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
 # A pool of threads does not survive a fork: each stage says how many threads its own has.
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
-# Of built-in modules alone, since every command waits for it.
+# The client imports built-in modules alone, since every command waits for it.
 _CLIENT = """
 import _signal, _socket, array, marshal, os, sys
 server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
