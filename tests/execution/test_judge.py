@@ -115,7 +115,7 @@ def test_a_fault_is_only_believed_after_a_second_run_alone() -> None:
         with lock:
             together += 1
             most = max(most, together)
-        time.sleep(0.05)
+        time.sleep(0.3)
         with lock:
             together -= 1
         return "slow"

@@ -90,7 +90,7 @@ def test_a_benchmark_of_a_known_format(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("/data/RTLLM", str(tmp_path)))
     config = load_file(path)
     assert config.benchmarks["rtllm"].format == "rtllm"
-    assert list(config.experiments["verilog"].benchmarks) == ["rtl-mini", "rtllm"]
+    assert list(config.experiments["verilog"].benchmarks) == ["rtl-mini", "humaneval", "rtllm"]
     assert set(FOLDER_FORMATS) == set(FOLDERS)
 
 

@@ -253,5 +253,5 @@ def test_a_partial_config_is_laid_over_the_default_and_a_complete_one_stands_alo
     partial = finished.work / "partial.yaml"
     partial.write_text("experiments: {verilog: {benchmarks: [rtl-mini, humaneval]}}\n")
     experiments = finished.snakemake("--dry-run", config=partial).stdout
-    assert "results/samples/smollm2-135m/rtl/ibft/seed0/humaneval/T0.2/trial0.parquet" in experiments
+    assert "results/samples/exposed/rtl/ibft/seed0/humaneval/T0.2/trial0.parquet" in experiments
     assert "smollm2" not in finished.snakemake("--dry-run", "--forceall").stdout
