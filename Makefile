@@ -12,7 +12,7 @@ PAPER := table1 tableA1 fig1 fig2 fig3 fig4 fig5 fig6 figA1 search
 VLLM := UV_PROJECT_ENVIRONMENT=.venv-vllm uv
 WITH_VLLM := $(VLLM) run --no-sync
 
-.PHONY: help setup run test test-quick test-vllm lint format schema families bench rehearse chaos load fuzz agreement mutate references audit clean
+.PHONY: help setup run test test-quick test-vllm lint docs format schema families bench rehearse chaos load fuzz agreement mutate references audit clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/barrier.yaml
 	$(UV) snakemake --dry-run --nolock --quiet
 
+docs: setup  ## build the documentation site, site/index.html; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(UV) --group docs mkdocs build --strict
+
 format:  ## format Python and Snakemake files
 	$(UV) ruff check --fix .
 	$(UV) ruff format .
@@ -73,8 +76,9 @@ fuzz: setup  ## try anything on extractors, codec, config and metrics (a quarter
 	IBFT_FUZZ_TRIES=60000 $(UV) pytest tests/test_properties.py --durations 0 --timeout 7200
 	IBFT_TEXT_BYTES=5000000 $(UV) pytest tests/execution/test_linear_time.py
 
-agreement: setup  ## judge HumanEval+ with evalplus's package as well, and run every attack on every benchmark (an hour)
-	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py --timeout 7200
+agreement: setup  ## judge with evalplus's package and VerilogEval v2's flow as well, and run every attack on every benchmark (an hour)
+	IBFT_EVALPLUS_EVERY=1 $(UV) pytest tests/execution/test_agreement.py -s --timeout 7200
+	IBFT_VERILOG_EVERY=1 IBFT_DRAWN=300 $(UV) pytest tests/execution/test_verilog_eval_v2.py -k upstreams_flow -s --timeout 7200
 	IBFT_HOSTILE_EVERY=1 $(UV) pytest tests/execution tests/data/test_mbpp.py -k hostile --timeout 7200
 
 references: setup  ## judge every reference solution of the benchmarks of which the tests judge every fourth (minutes)

@@ -5,6 +5,7 @@
 #
 # A config that has every required section stands alone; anything less is laid over config/config.yaml.
 
+import os
 import re
 from pathlib import Path
 
@@ -23,6 +24,10 @@ if workflow.is_main_process and (notice := lock_notice(Path.cwd())):
 if not is_complete(workflow.config_settings.overwrite_config):
 
     configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+# The image of envs/ibft.def, for --sdm apptainer. Without that option no job has to do with it, and none reruns for it.
+container: os.environ.get("IBFT_CONTAINER", "ibft.sif")
 
 
 include: "rules/common.smk"
@@ -53,6 +58,7 @@ rule all:
 
 
 onstart:
+    check_keys()
     note_holder(Path.cwd())
     mark(Path(CONFIG.results))
     note_run()

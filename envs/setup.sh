@@ -3,6 +3,7 @@
 #
 #   envs/setup.sh iverilog [more Debian packages]
 #
+# UV_SYNC_OPTIONS in the environment goes to `uv sync`: images are made without what tests need.
 # Nothing that is already there is touched. Without root and without passwordless sudo it names the command to run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,4 +54,5 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; 
 fi
 install_packages "$@"
 uv=$(find_uv) || uv=$(install_uv)
-"$uv" sync --frozen --quiet
+# shellcheck disable=SC2086 # several options
+"$uv" sync --frozen --quiet ${UV_SYNC_OPTIONS:-}

@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 
 from ibft.config.loading import load
 from ibft.config.loading import read_yaml
+from ibft.config.targets import RULE_PREFIX
 from ibft.data.folders import content_digest
 from ibft.execution.verilog.toolchain import tools_of
 from ibft.graph import Graph
@@ -118,11 +119,23 @@ envvars:
     "PYTHONPATH",
 
 
+def check_keys():
+    """Refuse to start while the environment lacks the key of a server that this run asks."""
+    jobs = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    missing = GRAPH.missing_keys(os.environ)
+    if missing and any(f"{RULE_PREFIX}{name}" in jobs for name in REMOTE):
+        raise WorkflowError(
+            f"Nothing was started: the environment has no {', '.join(missing)}, which models.NAME.server.key_variable "
+            "names as where a key is. Export it, and run the same command again."
+        )
+
+
 def note_run():
     """Record how this run was started and what its jobs read and write, so that any output can be made again."""
     if "snakemake" not in Path(sys.argv[0]).parts[-2:]:
         return  # somebody's own program has started it, in its own way
     options, targets = split_options(sys.argv[1:], get_argument_parser())
+    place = {rule.name: number for number, rule in enumerate(workflow.rules)}
     RunRecord(
         folder=workflow.rundir,
         work=Path.cwd(),
@@ -133,10 +146,22 @@ def note_run():
         config=os.environ[CONFIG_VARIABLE],
         started=time.time(),
         jobs=[
-            Job(inputs=map(str, job.input), outputs=map(str, job.output))
-            for job in workflow.dag.jobs
+            recorded(job)
+            for job in sorted(workflow.dag.jobs, key=lambda job: place[job.rule.name])
         ],
     ).write()
+
+
+def recorded(job):
+    about = {
+        "inputs": map(str, job.input),
+        "outputs": map(str, job.output),
+        "rule": job.rule.name,
+        "stage": Path(job.rule.snakefile).stem,
+        "log": next(map(str, job.log), None),
+        "benchmark": str(job.benchmark) if job.benchmark else None,
+    }
+    return Job(**about)
 
 
 # On a GPU a job works long, and a process that has seen one cannot fork.

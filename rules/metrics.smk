@@ -39,9 +39,12 @@ rule compute_metrics:
     threads: 1
     resources:
         **SMALL_JOB,
+        options=lambda wildcards: shlex.join(
+            GRAPH.tracker_options(f"evaluation/{wildcards.target}")
+        ),
     params:
         code=code_of("compute_metrics.py"),
         job=lambda wildcards: GRAPH.compute_metrics().as_json(),
     shell:
         'python "$IBFT_SCRIPTS/compute_metrics.py" --job {params.job:q} --pass-counts {input.pass_counts:q}'
-        " --output {output.metrics:q} --comparisons {output.comparisons:q} --log {log:q}"
+        " --output {output.metrics:q} --comparisons {output.comparisons:q} {resources.options} --log {log:q}"

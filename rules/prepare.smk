@@ -27,6 +27,35 @@ rule prepare_model:
         " --output {params.folder:q} --log {log:q}"
 
 
+# A LoRA adapter that somebody else has trained, judged as one more method.
+rule prepare_adapter:
+    input:
+        model="<results>/models/{model}/manifest.json",
+    output:
+        adapter="<results>/adapters/{model}/{method}/manifest.json",
+    log:
+        "<logs>/prepare_adapter/{model}/{method}.log",
+    benchmark:
+        "<benchmarks>/prepare_adapter/{model}/{method}.tsv"
+    wildcard_constraints:
+        method=one_of(name for name, own in CONFIG.methods.items() if own.adapter),
+    localrule: True
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=CONFIG.compute.memory_mb,
+        runtime=CONFIG.compute.runtime_min,
+    params:
+        code=code_of("prepare_adapter.py"),
+        job=lambda wildcards: GRAPH.prepare_adapter(wildcards.method).as_json(),
+        content=lambda wildcards: content_of(CONFIG.methods[wildcards.method].adapter),
+        folder=subpath(output.adapter, parent=True),
+    shell:
+        'python "$IBFT_SCRIPTS/prepare_adapter.py" --job {params.job:q} --model {input.model:q}'
+        " --output {params.folder:q} --log {log:q}"
+
+
 rule prepare_dataset:
     output:
         "<results>/examples/{dataset}.parquet",
@@ -83,8 +112,10 @@ rule prepare_benchmark:
 rule prefetch:
     input:
         models=list(GRAPH.prefetched_models().values()),
+        adapters=list(GRAPH.prefetched_adapters().values()),
         datasets=list(GRAPH.prefetched_datasets().values()),
         problems=[GRAPH.results.problems(name) for name in GRAPH.benchmarks],
+        contamination=list(GRAPH.prefetched_contamination().values()),
     output:
         pins="<results>/pins.yaml",
     log:
@@ -100,7 +131,10 @@ rule prefetch:
     params:
         code=code_of("prefetch.py"),
         models=as_options(GRAPH.prefetched_models()),
+        adapters=as_options(GRAPH.prefetched_adapters()),
         datasets=as_options(GRAPH.prefetched_datasets()),
+        contamination=as_options(GRAPH.prefetched_contamination()),
     shell:
-        'python "$IBFT_SCRIPTS/prefetch.py" --models {params.models} --datasets {params.datasets}'
+        'python "$IBFT_SCRIPTS/prefetch.py" --models {params.models} --adapters {params.adapters}'
+        " --datasets {params.datasets} --contamination {params.contamination}"
         " --output {output.pins:q} --log {log:q}"

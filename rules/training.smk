@@ -34,7 +34,9 @@ rule train:
                 gpu=GRAPH.training_gpus(),
                 checkpoint_steps=CONFIG.compute.checkpoint_steps,
                 launcher=LAUNCHER,
-                options=shlex.join(GRAPH.training_options()),
+                options=lambda wildcards: shlex.join(
+                    GRAPH.training_options(variant_of(wildcards))
+                ),
             )
         ),
     params:

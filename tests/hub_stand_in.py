@@ -1,9 +1,10 @@
 """A stand-in for the hub's HTTP API on the loopback interface: repositories out of a dictionary, and their failures.
 
-It answers what `huggingface_hub` and `datasets` ask when they resolve a revision, list files and fetch them. What a
-test wants to go wrong is set on the `Repository`; what was asked, with which token, stands in `requests`.
+It answers what `huggingface_hub` and `datasets` ask when they resolve a revision, list files, fetch and upload them.
+What a test wants to go wrong is set on the `Repository`; what was asked, with which token, stands in `requests`.
 """
 
+import base64
 import hashlib
 import json
 import socket
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "c0ffee" + 34 * "0"
 OLDER = "decade" + 34 * "0"
+LARGE = (".safetensors", ".gguf")  # what is uploaded to the large file storage
 
 
 @dataclass
@@ -35,10 +37,20 @@ class Repository:
 
 @dataclass
 class Hub:
-    """Repositories by `models/OWNER/NAME` or `datasets/OWNER/NAME`."""
+    """Repositories by `models/OWNER/NAME` or `datasets/OWNER/NAME`.
+
+    Attributes:
+        read_only: the status with which uploads are refused; 0 takes them.
+        pushed: files of each repository that was uploaded to.
+        created: what was asked of each repository when it was made.
+    """
 
     repositories: dict[str, Repository]
     address: str = ""
+    read_only: int = 0
+    pushed: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    created: dict[str, dict[str, Any]] = field(default_factory=dict)
+    large: dict[str, bytes] = field(default_factory=dict)  # by SHA-256, as the large file storage has them
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -73,7 +85,48 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(json.loads(body) if body[:1] == b"{" else {})
+        path = unquote(urlsplit(self.path).path).strip("/")
+        if path.split("/")[-1] in ("create", "validate-yaml", "batch") or "/preupload/" in path or "/commit/" in path:
+            self.served.requests.append((path, {name.lower(): value for name, value in self.headers.items()}))
+            self._take(path, [json.loads(line) for line in body.splitlines()])
+        else:
+            self._answer(json.loads(body) if body[:1] == b"{" else {})
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.served.large[self.path.rpartition("/")[2]] = body
+        self._json({})
+
+    def _take(self, path: str, lines: list[dict[str, Any]]) -> None:
+        """Take part in an upload, the steps of which are told apart by their address."""
+        hub, name = self.served, "/".join(path.split("/")[2:4])
+        if path == "api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif hub.read_only:
+            self._refuse(hub.read_only, "")
+        elif path == "api/repos/create":
+            hub.created[f"{lines[0]['organization']}/{lines[0]['name']}"] = lines[0]
+            self._json({"url": f"{hub.address}/{lines[0]['organization']}/{lines[0]['name']}"})
+        elif "/preupload/" in path:
+            modes = {True: "lfs", False: "regular"}
+            files = [
+                {"path": file["path"], "uploadMode": modes[file["path"].endswith(LARGE)], "shouldIgnore": False}
+                for file in lines[0]["files"]
+            ]
+            self._json({"files": files})
+        elif path.endswith("/batch"):
+            objects = [
+                {**each, "actions": {"upload": {"href": f"{hub.address}/put/{each['oid']}"}}}
+                for each in lines[0]["objects"]
+            ]
+            self._json({"transfer": "basic", "objects": objects})
+        else:
+            files = hub.pushed.setdefault(name, {})
+            for line in (line for line in lines if line["key"] != "header"):
+                value = line["value"]
+                is_small = line["key"] == "file"
+                files[value["path"]] = base64.b64decode(value["content"]) if is_small else hub.large[value["oid"]]
+            self._json({"commitUrl": f"{hub.address}/{name}/commit/{COMMIT}", "commitOid": COMMIT})
 
     def log_message(self, *_: Any) -> None:
         pass

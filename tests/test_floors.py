@@ -24,8 +24,9 @@ FLOORS = (
     {"figures", "tables"},
     {"report"},
     {"graph"},
-    {"plan"},
+    {"plan", "sharing", "watch"},
     {"commands"},
+    {"api"},
     {"cli"},
 )
 HOUSED = {"labels": "config"}  # modules of no package that stand on the floor of one

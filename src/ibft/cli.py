@@ -11,7 +11,11 @@ from pathlib import Path
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 
-COMMANDS = ("init", "run", "audit", "score", "plan", "jobs", "resume", "verify", "compare", "doctor", "clean")
+COMMANDS = (
+    *("init", "run", "watch", "audit", "score", "plan", "jobs", "resume", "verify", "compare"),
+    *("export", "crate", "doctor", "clean"),
+)
+ON_LINUX = ("run", "audit", "score", "resume", "doctor")  # they judge completions, or say whether that can be done here
 
 
 def main() -> None:
@@ -22,18 +26,23 @@ def main() -> None:
     # The command that is asked for starts at once: what the others import takes seconds.
     asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     for name in asked or COMMANDS:
-        try:
-            import_module(f"ibft.commands.{name}").add_parser(commands)
-        except ModuleNotFoundError as error:
-            _add_what_needs_more(commands, name, str(error.name))
+        _add(commands, name)
     run_stage(lambda arguments: arguments.run(arguments), parser)
 
 
-def _add_what_needs_more(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, module: str
-) -> None:
-    """Add a command that an installation of the core alone cannot run, as one that says what to install."""
-    told = f"needs {module}, which is not installed: pip install 'ibft[train]'"
+def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+    if sys.platform != "linux" and name in ON_LINUX:
+        told = f"needs Linux, and this is {sys.platform}: use a container or a virtual machine (docs/containers.md)"
+        _add_refusal(commands, name, told)
+        return
+    try:
+        import_module(f"ibft.commands.{name}").add_parser(commands)
+    except ModuleNotFoundError as error:
+        _add_refusal(commands, name, f"needs {error.name}, which is not installed: pip install 'ibft[train]'")
+
+
+def _add_refusal(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, told: str) -> None:
+    """Add a command that cannot run here, as one that says what to do."""
 
     def refuse(_: argparse.Namespace) -> None:
         raise UserError(f"ibft {name} {told}")

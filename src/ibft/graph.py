@@ -4,12 +4,13 @@ The rules ask here and hold only how a job runs. A function that returns paths r
 without that input, as a base model does without an adapter.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ibft.config.barrier import Barrier
 from ibft.config.config import Config
 from ibft.config.jobs import (
+    Comparison,
     ComputeMetrics,
     CountPasses,
     DetectMembers,
@@ -19,11 +20,14 @@ from ibft.config.jobs import (
     ExposeModel,
     HoldOut,
     MeasureGeometry,
+    MeasureInfluence,
     MeasureNll,
     MeasureReferences,
+    PrepareAdapter,
     PrepareModel,
     RelateGradients,
     Sample,
+    SampleApi,
     ScoreGradients,
     ScoreMemorization,
     SelectExamples,
@@ -34,7 +38,7 @@ from ibft.config.jobs import (
     WriteReport,
     WriteTables,
 )
-from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Selection
+from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Model, Selection, Server
 from ibft.config.targets import ALL, Target
 from ibft.figures.catalogue import CATALOGUE, OF_BARRIER, Input, Need
 from ibft.labels import labels_of
@@ -91,9 +95,9 @@ class Graph:
         return is_named and self._is_of_a_sampled_seed(variant)
 
     def _is_of_a_sampled_seed(self, variant: Variant) -> bool:
-        """Return true for a base model, too, which has no training seed."""
+        """Return true for what is not trained here, too, and has no training seed."""
         seeds = self.config.sampled_seeds_of(variant.model, variant.dataset)
-        return variant.seed in seeds or not self.adapter(variant)
+        return variant.seed in seeds or not self.is_trained(variant)
 
     def runs(self, target: str = ALL) -> list[Run]:
         return list(expand_runs(self.run_products(target)))
@@ -120,8 +124,13 @@ class Graph:
         measured = {name for experiment in self.config.experiments.values() for name in experiment.measured_on}
         shown = {exposure.dataset for exposure in self.config.exposures.values()} if used else set()
         references = {name for each in used if (name := self.config.datasets[each].reference)}
-        references |= {self.config.memorization.reference or ""} if used else set()
+        references |= {self.config.memorization.reference or ""} if self._trained_on else set()
         return sorted(used | measured | shown | references)
+
+    @property
+    def _trained_on(self) -> set[str]:
+        """Name the datasets of experiments whose models have weights here."""
+        return {own.dataset for own in self.config.experiments.values() if not self.config.is_remote(own.models[0])}
 
     @property
     def benchmarks(self) -> list[str]:
@@ -131,10 +140,17 @@ class Graph:
 
     def prefetched_models(self) -> dict[str, str]:
         used = [self.config.base_of(model) for model in self.config.in_use("models") if model in self.config.models]
-        return {model: self.results.model(model) for model in dict.fromkeys(used)}
+        return {model: self.results.model(model) for model in dict.fromkeys(used) if not self.config.is_remote(model)}
+
+    def prefetched_adapters(self) -> dict[str, str]:
+        return {v.method: self.adapter(v)[0] for v in self.config.variants() if self.config.methods[v.method].adapter}
 
     def prefetched_datasets(self) -> dict[str, str]:
         return {dataset: self.results.examples(dataset) for dataset in self.datasets}
+
+    def prefetched_contamination(self) -> dict[str, str]:
+        """Map DATASET/BENCHMARK to their overlap, which is told before anything is trained."""
+        return {f"{d}/{b}": self.results.contamination(d, b) for d, b in self.config.evaluations()}
 
     def contamination(self, dataset: str) -> Paths:
         """Return the overlap of a dataset with each benchmark that it is tested on; none for the reference dataset."""
@@ -148,8 +164,7 @@ class Graph:
 
     def held_out_examples(self, dataset: str) -> Paths:
         """Return the examples that are never trained on; none of the reference, on which nothing is trained."""
-        trained_on = {experiment.dataset for experiment in self.config.experiments.values()}
-        is_split = self.config.held_out.fraction and dataset in trained_on
+        is_split = self.config.held_out.fraction and dataset in self._trained_on
         return [self.results.held_out_examples(dataset)] if is_split else []
 
     def usable_examples(self, dataset: str) -> str:
@@ -167,7 +182,14 @@ class Graph:
         return {name: self.examples(name) for name in self.config.experiment_of(model, dataset).measured_on}
 
     def adapter(self, variant: Variant) -> Paths:
-        return [] if self.config.methods[variant.method].kind == BASE else [self.results.adapter(variant)]
+        """Return the adapter of a variant, trained here or by somebody else; none of a base model."""
+        method = self.config.methods[variant.method]
+        if method.adapter:
+            return [self.results.prepared_adapter(variant.model, variant.method)]
+        return [self.results.adapter(variant)] if method.is_trained else []
+
+    def is_trained(self, variant: Variant) -> bool:
+        return self.config.methods[variant.method].is_trained
 
     def scores_of_base(self, model: str, dataset: str) -> str:
         """Return Min-K% Prob of a dataset on the base model, which selects, groups and ranks."""
@@ -205,6 +227,10 @@ class Graph:
     def prepare_model(self, model: str) -> PrepareModel:
         return PrepareModel(name=model, model=self.config.models[model].without("label", "precision"))
 
+    def prepare_adapter(self, method: str) -> PrepareAdapter:
+        own = self.config.methods[method]
+        return PrepareAdapter(name=method, adapter=own.adapter or "", revision=own.revision)
+
     def expose_model(self, model: str) -> ExposeModel:
         own = self.config.exposures[model]
         return ExposeModel(dataset=own.dataset, epochs=own.epochs, precision=self.config.models[model].precision)
@@ -233,8 +259,9 @@ class Graph:
         return ScoreMemorization(scoring=memorization, precision=self.config.models[model].precision)
 
     def audits(self) -> Paths:
-        """Return the audit of every dataset on every model that is fine-tuned on it."""
-        return [self.results.audit(model, dataset) for model, dataset in self.config.pairs()]
+        """Return the audit of every dataset on every model that can be fine-tuned on it."""
+        pairs = ((model, dataset) for model, dataset in self.config.pairs() if not self.config.is_remote(model))
+        return [self.results.audit(model, dataset) for model, dataset in pairs]
 
     def overlaps_of(self, dataset: str) -> dict[str, str]:
         """Map each benchmark that a dataset is tested on to their overlap."""
@@ -249,16 +276,30 @@ class Graph:
             precision=self.config.models[model].precision,
         )
 
+    def influence(self, model: str, dataset: str) -> Paths:
+        """Return how the examples of a dataset pull on those that are held out, where an audit is to show it."""
+        return [self.results.influence(model, dataset)] if self.config.audit.influence else []
+
+    def measure_influence(self, model: str, dataset: str) -> MeasureInfluence:
+        return MeasureInfluence.model_validate(self.score_gradients(model, dataset).model_dump())
+
     def write_audit(self, model: str, dataset: str) -> WriteAudit:
         reference = self.config.memorization.reference or ""
-        languages = {self.config.datasets[name].language for name in (dataset, reference)}
         return WriteAudit(
             model=self.labels.model(model),
             dataset=self.labels.dataset(dataset),
             reference=self.labels.dataset(reference),
-            same_domain=len(languages) == 1,
+            comparison=self._comparison(dataset, reference),
             k=self.config.memorization.k_selection,
         )
+
+    def _comparison(self, dataset: str, reference: str) -> Comparison:
+        """Tell what scores of a dataset and its reference have in common. A reference of one's own is of its kind."""
+        own, other = self.config.datasets[dataset], self.config.datasets[reference]
+        if own.language != other.language:
+            return "other kind"
+        is_generated = other.source.startswith("generated:")
+        return "same language" if is_generated and own.source != other.source else "same kind"
 
     def score_gradients(self, model: str, dataset: str) -> ScoreGradients:
         training = self.config.training_of(model, dataset)
@@ -305,12 +346,18 @@ class Graph:
         """Return the memory of a training job, each process of which holds the weights."""
         return self.config.compute.memory_mb * self.config.compute.processes
 
-    def training_options(self) -> list[str]:
+    def training_options(self, variant: Variant) -> list[str]:
         """Return the options of the training command that change no result."""
         compute = self.config.compute
         options = [f"--deepspeed={compute.deepspeed}"] if compute.deepspeed else []
-        options += [f"--wandb={compute.wandb}"] if compute.wandb else []
-        return [*options, *(["--tensorboard"] if compute.tensorboard else [])]
+        return [*options, *self.tracker_options(f"training/{variant}")]
+
+    def tracker_options(self, place: str) -> list[str]:
+        """Return the options by which a job sends its numbers elsewhere as well; TensorBoard's go to `place`."""
+        compute = self.config.compute
+        options = [f"--wandb={compute.wandb}"] if compute.wandb else []
+        options += [f"--trackio={compute.trackio}"] if compute.trackio else []
+        return [*options, *([f"--tensorboard={self.results.events(place)}"] if compute.tensorboard else [])]
 
     def measure_nll(self, model: str, dataset: str) -> MeasureNll:
         return MeasureNll(
@@ -375,6 +422,25 @@ class Graph:
             precision=self.config.models[model].precision,
         )
 
+    def sample_api(self, variant: Variant, temperature: float) -> SampleApi:
+        model, dataset = variant.model, variant.dataset
+        own = self.config.models[model]
+        sampling = self.config.sampling_of(model, dataset)
+        return SampleApi(
+            variant=str(variant),
+            temperature=temperature,
+            model=own.source.removeprefix("api:"),
+            api=own.api,
+            sampling=sampling.without("temperatures", "trials", "profile", "engine", "batch_size", "adapters"),
+            profile=self.config.sampling_profile_of(model, dataset),
+        )
+
+    def missing_keys(self, environment: Mapping[str, str]) -> list[str]:
+        """Name the environment variables that hold no key although a server in use asks for one."""
+        used = (self.config.models.get(model) for model in self.config.in_use("models"))
+        wanted = {model.server.key_variable for model in used if model and model.server}
+        return sorted(name for name in wanted if name and not environment.get(name))
+
     def import_samples(self, name: str) -> ImportedSamples:
         return self.config.imported_samples[name].without("label")
 
@@ -413,7 +479,8 @@ class Graph:
         return DrawFigure(figure=figure, settings=settings, labels=self.labels.decisive(), subject=title)
 
     def write_report(self) -> WriteReport:
-        config = self.config.without("compute", "targets").decisive()
+        models = {name: _told_of(model) for name, model in self.config.models.items()}
+        config = self.config.model_copy(update={"models": models}).without("compute", "targets").decisive()
         return WriteReport(config=config, labels=self.labels.decisive())
 
     # These return the files that a target shows.
@@ -542,6 +609,8 @@ class Graph:
         }
 
     def _pair_input(self, name: Input, model: str, dataset: str) -> dict[str, str]:
+        if self.config.is_remote(model):
+            return {}
         variants = [v for v in self.config.variants() if (v.model, v.dataset) == (model, dataset)]
         if name == "scores":
             return dict(self._memorization_groups(model, dataset))
@@ -559,17 +628,17 @@ class Graph:
         if name == "pairs":
             is_measured = variant.method in self.config.measured_methods and self._is_of_a_sampled_seed(variant)
             return [self.results.geometry(variant)] if is_measured else []
-        shown = self._is_watched(variant) if name == "watched" else bool(self.adapter(variant))
+        shown = self._is_watched(variant) if name == "watched" else self.is_trained(variant)
         return [self.results.training_log(variant)] if shown else []
 
     def _is_watched(self, variant: Variant) -> bool:
         """Return true if the training log tells what a method adds to CE does."""
-        kind = self.config.methods[variant.method].kind
-        return kind not in (BASE, "ft") and self.config.training_of(variant.model, variant.dataset).watch_every > 0
+        is_plain = not self.is_trained(variant) or self.config.methods[variant.method].kind == "ft"
+        return not is_plain and self.config.training_of(variant.model, variant.dataset).watch_every > 0
 
     def held_out(self, variant: Variant) -> Paths:
-        """Return the NLL of held-out examples; none of a base model, and none where none is held out."""
-        trained = self.adapter(variant) and self.held_out_examples(variant.dataset)
+        """Return the NLL of held-out examples; none of what is not trained, and none where none is held out."""
+        trained = self.is_trained(variant) and self.held_out_examples(variant.dataset)
         return [self.results.held_out(variant)] if trained else []
 
     def _is_selected_by_gradients(self, variant: Variant) -> bool:
@@ -584,7 +653,8 @@ class Graph:
         yield "p0", self.scores_of_base(model, dataset)
         for method in self.config.experiment_of(model, dataset).methods:
             if method in self.config.scored_methods and self.config.methods[method].kind != BASE:
-                for seed in self.config.sampled_seeds_of(model, dataset):
+                is_trained = self.config.methods[method].is_trained
+                for seed in self.config.sampled_seeds_of(model, dataset) if is_trained else (0,):
                     yield f"p1-seed{seed}", self.results.memorization(Variant(model, dataset, method, seed))
                 break
         yield "p2", self.scores_of_base(model, self.config.memorization.reference or "")
@@ -605,9 +675,9 @@ class Graph:
         return {
             "problems": {name: results.problems(name) for name in self.benchmarks},
             "examples": {name: self.examples(name) for name in self.datasets},
-            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.adapter(v)},
+            "logs": {str(v): results.training_log(v) for v in self.config.variants() if self.is_trained(v)},
             "held_out": {str(v): path for v in self.config.variants() for path in self.held_out(v)},
-            "contamination": {f"{d}/{b}": results.contamination(d, b) for d, b in self.config.evaluations()},
+            "contamination": self.prefetched_contamination(),
             "memorization": of_pairs["memorization"],
             "gradients": of_pairs["gradient_imbalance"],
             "selection": {
@@ -616,6 +686,11 @@ class Graph:
             "barrier": {name: results.barrier(name) for name in ("detection", "estimands") if self.config.barrier},
             "figures": self.figures(),
         }
+
+
+def _told_of(model: Model) -> Model:
+    """Return a model with the address of its server alone, as how it is reached changes no result."""
+    return model.model_copy(update={"server": Server(base_url=model.server.base_url)}) if model.server else model
 
 
 def _kept(values: Sequence[Any], wanted: Iterable[Any] | None) -> list[Any]:

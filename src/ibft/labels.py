@@ -27,6 +27,7 @@ _METHOD_LABELS: dict[Kind, str] = {  # in the order of the paper's Table 1
     "noise": "FT w/ noise",
     "rms": "FT w/ RMS",
     "ibft": "IB-FT",
+    "adapter": "Adapter",
 }
 _RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
@@ -46,6 +47,9 @@ class Labels(Section):
     kinds: dict[str, Kind] = Field(default_factory=dict, description="of methods: decides their colours")
     removed: dict[str, float] = Field(
         default_factory=dict, description="share of the examples that FT on all, or on a selection, leaves out"
+    )
+    equal_updates: tuple[str, ...] = Field(
+        (), description="methods that FT on a selection for as many updates as FT on all examples takes"
     )
     bottlenecks: dict[str, dict[str, float]] = Field(
         default_factory=dict, description="alpha, beta, layer and bottleneck of the methods that are IB-FT"
@@ -89,6 +93,11 @@ def labels_of(config: Config) -> Labels:
             for name, method in methods.items()
             if method.kind == "ft"
         },
+        equal_updates=tuple(
+            name
+            for name, method in methods.items()
+            if method.selection and method.training.get("updates") == "all-examples"
+        ),
         bottlenecks={
             name: {key: float(getattr(method, key)) for key in ("alpha", "beta", "layer", "bottleneck")}
             for name, method in methods.items()

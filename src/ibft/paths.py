@@ -89,6 +89,9 @@ class Results:
     def audit(self, model: str, dataset: str) -> str:
         return f"{self.root}/audit/{model}/{dataset}.html"
 
+    def influence(self, model: str, dataset: str) -> str:
+        return f"{self.root}/influence/{model}/{dataset}.parquet"
+
     def gradients(self, model: str, dataset: str) -> str:
         return f"{self.root}/gradients/{model}/{dataset}.parquet"
 
@@ -100,6 +103,10 @@ class Results:
 
     def adapter(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/adapter/manifest.json"
+
+    def prepared_adapter(self, model: str, method: str) -> str:
+        """Return the path of an adapter that was not trained here."""
+        return f"{self.root}/adapters/{model}/{method}/manifest.json"
 
     def training_log(self, variant: Variant) -> str:
         return f"{self.root}/training/{variant}/training_log.parquet"
@@ -132,6 +139,10 @@ class Results:
     def figure(self, subject: str, figure: str, kind: str) -> str:
         """A figure of `subject`: a target, or MODEL/DATASET."""
         return f"{self.root}/figures/{subject}/{figure}.{kind}"
+
+    def events(self, place: str) -> str:
+        """A folder of TensorBoard's; among the logs, as no stage reads it."""
+        return f"{self.root}/logs/tensorboard/{place}"
 
     @property
     def report(self) -> str:

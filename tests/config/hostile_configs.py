@@ -44,7 +44,33 @@ def good(changes: Values) -> HostileConfig:
     return HostileConfig(changes, None)
 
 
+def theirs(sentence: str, experiments: Values | None = None, **keys: Any) -> HostileConfig:
+    entry = {"kind": "adapter", "adapter": "hub:owner/name", **keys}
+    return HostileConfig({**named("methods+", "theirs", entry), **(experiments or {})}, sentence)
+
+
 HOSTILE_CONFIGS = {
+    # Adapters that somebody else trained.
+    "an adapter": good(named("methods+", "theirs", {"kind": "adapter", "adapter": "hub:owner/name", "revision": "a"})),
+    "an adapter of nowhere": theirs(r"methods\.theirs: `adapter` is missing: hub:", adapter=None),
+    "an adapter out of a package": theirs(r"methods\.theirs\.adapter: ", adapter="wheel:package"),
+    "an adapter that is absent": theirs(r"methods\.theirs\.adapter: .*does not exist", adapter="path:nowhere"),
+    "an adapter that is trained": theirs(r"methods\.theirs: .*so it takes no `training`", training={"epochs": 1}),
+    "an adapter on a selection": theirs(
+        r"methods\.theirs: .*so it takes no `selection`", selection={"by": "mink", "keep_fraction": 0.5}
+    ),
+    "an adapter with alpha": theirs(r"methods\.theirs: .*so it takes no `alpha`", alpha=0.5),
+    "an adapter of two models": theirs(
+        r"methods\.theirs\.adapter: an adapter is of one base model, and experiments run it on ",
+        {
+            "models+": {"another": {"source": "hub:owner/another", "layers": 30}},
+            "experiments.verilog.models": ["smollm2-135m", "another"],
+            "experiments.verilog.methods": ["base", "ft", "theirs"],
+        },
+    ),
+    "fine-tuning with an adapter": HostileConfig(
+        {"methods.ft.adapter": "hub:owner/name"}, r"methods\.ft: `adapter` and `revision` are keys of `kind: adapter`"
+    ),
     # Methods that would vanish.
     "keep that looks alike": HostileConfig({MINK: [0.2, 0.20000001]}, r"methods\.ft-mink: two of its values"),
     "one keep of many digits": HostileConfig(

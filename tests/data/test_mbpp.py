@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,51 @@ def test_hostile_completions_and_mutants_gain_nothing(tmp_path: Path) -> None:
     settings = Execution(python_timeout_s=0.4, memory_mb=512)
     rows = list(judge(problems, (("Mbpp/14", i, text) for i, text in enumerate(texts.values())), settings, 2))
     assert [list(texts)[row.sample] for row in rows if row.verdict.passed] == ["right"]
+
+
+# name: what a function of it takes and returns, and what it is called with
+SMALL = {
+    "total": ("xs", "sum(x * 2 for x in xs)", ([1, 2],), ([3],)),
+    "largest": ("a, b", "a if a > b else b", (1, 2), (5, 3)),
+    "evens": ("xs", "[x for x in xs if x % 2 == 0]", ([1, 2, 4],), ([0, 3],)),
+    "area": ("a, b", "a * b", (2, 5), (3, 7)),
+    "gap": ("xs", "max(xs) - min(xs)", ([1, 7],), ([4, 3],)),
+    "within": ("x, low, high", "low < x and x < high", (2, 1, 3), (3, 1, 3), (1, 1, 3), (9, 1, 3)),
+    "vowels": ("text", "sum(c in 'aeiou' for c in text)", ("banana",), ("sky",)),
+    "last": ("xs", "xs[len(xs) - 1]", ([1, 5, 7],), ([4, 4, 9],)),
+    "factorial": ("n", "1 if n <= 1 else n * factorial(n - 1)", (1,), (4,)),
+    "either": ("a, b", "True if a != b else False", (1, 2), (3, 3)),
+}
+
+
+def records(number: int, name: str) -> Iterator[dict[str, Any]]:
+    """One function in MBPP's form and in that of MBPP+."""
+    taken, returned, *calls = SMALL[name]
+    code = f"def {name}({taken}):\n    return {returned}"
+    defined: dict[str, Any] = {}
+    exec(code, defined)
+    results = [defined[name](*call) for call in calls]
+    asserts = [f"assert {name}{call!r} == {result!r}" for call, result in zip(calls, results, strict=True)]
+    yield {**PLAIN, "task_id": number, "code": code, "test_list": asserts}
+    head, _, loop = str(PLUS["test"]).partition("inputs = ")
+    cases = f"inputs = {[list(call) for call in calls]!r}\nresults = {results!r}\n"
+    test = head + cases + loop.partition("\n")[2].partition("\n")[2].replace("halves", name)
+    yield {**PLUS, "task_id": 100 + number, "code": code, "test_list": asserts, "test": test}
+
+
+def test_twenty_references_pass_and_their_mutants_fail(tmp_path: Path) -> None:
+    rows = [row for number, name in enumerate(SMALL) for row in records(number, name)]
+    problems = prepare_benchmark(benchmark(tmp_path, *rows))
+    samples = [
+        (row.task_id, i, code)
+        for row in problems.itertuples()
+        for i, code in enumerate([row.reference_solution, *python_mutants(str(row.reference_solution))])
+    ]
+    judged = list(judge(problems, samples, Execution(), 2))
+    assert len(problems) == 20 and len(judged) == 80
+    assert {(row.task_id, row.sample) for row in judged if row.verdict.passed} == {
+        (id_, 0) for id_ in problems["task_id"]
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,23 @@ import csv
 import gzip
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from ibft.config.sections import Dataset
 from ibft.data.datasets import prepare_dataset, read_dataset
 from ibft.runtime.errors import UserError
+from ibft.store.manifests import write_manifest
+from ibft.store.parquet import write_table
+from ibft.store.schemas import EXAMPLES
+from tests.conftest import REPOSITORY
 
 ASKED = [("Add two numbers.", "a and b"), ('Write, "quoted",\nover two lines.', ""), ("Größe?", "1;2")]
 ROWS = [
@@ -171,3 +178,21 @@ def test_a_mixture_has_the_shares_of_its_weights_and_no_example_twice(tmp_path: 
     assert sum(smaller.facts["mixture"].values()) == 10
     with pytest.raises(UserError, match="dataset few has 10 examples, and its share of `examples: 60` is 15: lower"):
         read_dataset(mixture(tmp_path, {"many": 3, "few": 1}, examples=60))
+
+
+def test_prefetch_pins_the_parts_of_a_mixture(tmp_path: Path) -> None:
+    """Of a part from the hub the manifest of the mixture names the commit; a part that is a mixture names its own."""
+    inner = {"source": "", "revision": None, "parts": {"hers": {"source": "hub:a/b", "revision": "0" * 40}}}
+    parts = {"inner": inner, "mine": {"source": "path:rows.json", "revision": None}}
+    mixed = read_dataset(mixture(tmp_path, {"many": 3, "few": 1}))
+    assert {name: part["source"] for name, part in mixed.facts["parts"].items()} == {
+        name: f"path:{tmp_path}/{name}.jsonl" for name in ("many", "few")
+    }
+    write_table(tmp_path / "mixed.parquet", EXAMPLES, mixed.examples, source="", revision=None, parts=parts)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    write_manifest(tmp_path / "model", revision=None)
+    command = [sys.executable, REPOSITORY / "workflow" / "scripts" / "prefetch.py", "--output", tmp_path / "pins.yaml"]
+    command += ["--models", f"m={tmp_path}/model", "--datasets", f"mixed={tmp_path}/mixed.parquet"]
+    subprocess.run(command, check=True)
+    assert yaml.safe_load((tmp_path / "pins.yaml").read_text())["datasets"] == {"hers": {"revision": "0" * 40}}

@@ -107,7 +107,7 @@ def test_references_and_mutants_get_the_verdicts_of_the_tests_themselves(few: tu
     samples = [
         (row.task_id, i, code)
         for row in kept.itertuples()
-        for i, code in enumerate([row.reference_solution, *islice(python_mutants(str(row.reference_solution)), 1)])
+        for i, code in enumerate([row.reference_solution, *islice(python_mutants(str(row.reference_solution)), 2)])
     ]
     rows = list(started.verdicts(samples))
     tests = kept.set_index("task_id")
@@ -119,7 +119,7 @@ def test_references_and_mutants_get_the_verdicts_of_the_tests_themselves(few: tu
                           check=True)  # fmt: skip
     assert [row.verdict.passed for row in rows] == json.loads(done.stdout)
     assert all(row.verdict.passed for row in rows if row.sample == 0)
-    assert sum(not row.verdict.passed for row in rows) >= 15
+    assert len({row.task_id for row in rows if not row.verdict.passed}) == len(kept)
 
 
 _RUN_ALL = """

@@ -71,6 +71,20 @@ def test_lines_start_at_ft_and_have_a_point_per_share(metrics: pd.DataFrame, tmp
     assert (tmp_path / "figure.svg").stat().st_size > 10_000
 
 
+def test_a_control_of_equal_updates_is_a_line_of_its_own(metrics: pd.DataFrame) -> None:
+    config = sweep_config()
+    config["methods"]["any"] = {**config["methods"]["most"], "training": {"updates": "all-examples"}}
+    labels = labels_of(load(config))
+    assert set(labels.equal_updates) == {f"any-keep{keep}" for keep in KEEP}
+    axes = removal_ratio.draw(metrics, labels, SETTINGS).axes[0]
+    lines = {c.get_label(): c.lines[0] for c in axes.containers}
+    at_1 = metrics[(metrics["k"] == 1) & (metrics["m"] == 1)].set_index("method")["estimate"]
+    for label, name, style in (("", "most", "-"), (", equal updates", "any", ":")):
+        line = lines[f"Most memorized removed (Min-K%){label}"]
+        assert list(line.get_ydata()) == pytest.approx([at_1["ft"], *(at_1[f"{name}-keep{keep}"] for keep in KEEP)])
+        assert line.get_linestyle() == style
+
+
 def test_without_a_sweep_there_is_nothing_to_draw() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(problems=5), SETTINGS)
     with pytest.raises(UserError, match=r"list for selection\.keep_fraction"):

@@ -8,7 +8,7 @@ import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ibft.config.jobs import TraceTokens
-from ibft.config.sections import Gradients, Scoring
+from ibft.config.sections import Scoring
 from ibft.gradients import grand
 from ibft.gradients.warm_up import fresh_adapter
 from ibft.memorization.nll import measure_nll
@@ -58,7 +58,7 @@ def test_nll_and_traces_in_any_passes_are_the_same_bytes(
 def test_gradient_norms_in_small_passes_are_those_of_the_batch(tiny: Tiny, texts: list[object]) -> None:
     with fresh_adapter(tiny[0], LORA, seed=0):
         whole, parts = (
-            grand._score_batch(tiny[0], dict(enumerate(reversed(texts))), Gradients(batch_tokens="auto"), in_pass)
+            grand._rows(dict(enumerate(reversed(texts))), grand.norms(tiny[0], "mean"), in_pass)
             for in_pass in (4096, 100)
         )
     np.testing.assert_allclose(parts, whole, rtol=1e-5)

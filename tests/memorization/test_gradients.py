@@ -147,7 +147,7 @@ def test_a_batch_that_a_gpu_does_not_hold_is_scored_in_parts(
     model: PreTrainedModel, texts: list[EncodedExample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = dict(enumerate(texts))
-    whole = grand._score_batch(model, batch, Gradients(), 4096)
+    whole = grand._rows(batch, grand.norms(model, "mean"), 4096)
 
     def small(model: PreTrainedModel, texts: list[EncodedExample], reduction: str) -> object:
         if len(texts) > 2:
@@ -155,7 +155,7 @@ def test_a_batch_that_a_gpu_does_not_hold_is_scored_in_parts(
         return example_gradients(model, texts, reduction)
 
     monkeypatch.setattr(grand, "example_gradients", small)
-    np.testing.assert_allclose(grand._score_batch(model, batch, Gradients(), 4096), whole, rtol=1e-5)
+    np.testing.assert_allclose(grand._rows(batch, grand.norms(model, "mean"), 4096), whole, rtol=1e-5)
 
 
 def scoring(**settings: object) -> GradientScoring:

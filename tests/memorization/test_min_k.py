@@ -10,7 +10,7 @@ from ibft.memorization.min_k import TokenStatistics, mean_of_lowest, min_k_plus_
 
 def statistics(log_prob: list[float], mean: float = -2.0, std: float = 1.0) -> TokenStatistics:
     values = np.array(log_prob)
-    return TokenStatistics(values, np.full_like(values, mean), np.full_like(values, std))
+    return TokenStatistics(values, np.full_like(values, mean), np.full_like(values, std), np.zeros_like(values))
 
 
 def test_the_least_likely_tokens_are_averaged_and_negated() -> None:
@@ -19,7 +19,7 @@ def test_the_least_likely_tokens_are_averaged_and_negated() -> None:
 
 
 def test_min_k_plus_plus_standardises_each_token() -> None:
-    tokens = TokenStatistics(np.array([-4.0, -4.0]), np.array([-4.0, -1.0]), np.array([1.0, 2.0]))
+    tokens = TokenStatistics(np.array([-4.0, -4.0]), np.array([-4.0, -1.0]), np.array([1.0, 2.0]), np.zeros(2))
     assert min_k_plus_plus(tokens, [50, 100]) == pytest.approx([1.5, 0.75])
 
 
@@ -33,7 +33,7 @@ def test_k_percent_is_rounded_down_without_floating_point_accidents() -> None:
 
 
 def test_a_certain_model_gives_finite_scores() -> None:
-    tokens = TokenStatistics(np.zeros(3), np.zeros(3), np.zeros(3))
+    tokens = TokenStatistics(*np.zeros((4, 3)))
     assert min_k_plus_plus(tokens, [20]) == [0.0]
 
 

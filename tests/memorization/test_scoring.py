@@ -115,6 +115,9 @@ def test_statistics_of_certain_predictions_stay_exact() -> None:
     torch.testing.assert_close(found[0], log_probs[[0, 1, 2], [0, 2, 3]], atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(found[1], mean, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(found[2], std, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found[3], log_probs.amax(-1), atol=1e-6, rtol=1e-5)
+    is_top = log_probs[[0, 1, 2], [0, 2, 3]] == log_probs.amax(-1)
+    assert (found[0] == found[3]).tolist() == is_top.tolist()
 
 
 def test_truncation_is_recorded_and_applied(tiny: Tiny, examples: pd.DataFrame, tmp_path: Path) -> None:

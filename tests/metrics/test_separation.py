@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ibft.memorization.separation import paired_shift, separation
+from ibft.memorization.separation import auroc_interval, paired_shift, separation
 from ibft.runtime.errors import UserError
 
 
@@ -58,6 +58,18 @@ def test_equal_and_disjoint_samples_are_the_two_extremes() -> None:
     assert disjoint.overlap.estimate == pytest.approx(0, abs=1e-6)
     assert (disjoint.ks, disjoint.auroc.estimate) == (1, 1)
     assert disjoint.ks_p < 0.01
+
+
+def test_scores_that_show_no_variance_do_not_make_auroc_certain() -> None:
+    """All ten of either side are apart: an AUROC of 1 is then as sure as a share of ten out of ten."""
+    disjoint = auroc_interval(np.arange(10.0), np.arange(20.0, 30.0))
+    assert (disjoint.estimate, disjoint.high) == (1, 1)
+    assert 0.6 < disjoint.low < 0.8
+    constant = auroc_interval(np.ones(10), np.ones(10))
+    assert constant.estimate == 0.5
+    assert constant.low < 0.25
+    assert constant.high > 0.75
+    assert str(auroc_interval(np.ones(1), np.arange(5.0))) == "0.70 [0.00, 1.00]"
 
 
 def test_constant_scores_do_not_break_the_densities() -> None:

@@ -1,16 +1,18 @@
 """What `ibft plan` makes of jobs, of measured times and of Snakemake's reasons."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
-from ibft.config.loading import load_file
-from ibft.plan.assumptions import BYTES_PER_COMPLETION, START_S, VLLM_START_S
+from ibft.config.loading import load, load_file
+from ibft.plan.assumptions import BYTES_PER_COMPLETION, SMALL_JOB_S, START_S, VLLM_START_S
 from ibft.plan.cards import known_card
 from ibft.plan.estimate import CostModel, corrections
 from ibft.plan.jobs import Job
 from ibft.plan.reasons import in_words
 from ibft.plan.schedule import critical_path, wall_seconds
+from tests.config.test_remote import REMOTE
 from tests.conftest import REPOSITORY
 
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -52,6 +54,18 @@ def test_sampling_costs_one_start_and_every_token_of_every_benchmark_and_trial(m
     assert model.cost(one).disk == completions * BYTES_PER_COMPLETION
 
 
+def test_a_model_behind_an_api_costs_its_tokens_or_what_a_minute_allows(tmp_path: Path) -> None:
+    wildcards = {"model": "big", "dataset": "rtl", "method": "base", "seed": "0", "temperature": "0.2"}
+    asked = Job("sample_served", wildcards, ("trial0",), None, "", 1, 0)
+    seconds = []
+    for limits in ({}, {"concurrency": 16}, {"requests_per_minute": 1}, {"tokens_per_minute": 1024}):
+        values = copy.deepcopy(REMOTE)
+        values["models"]["big"]["server"] |= limits
+        seconds.append(CostModel(load(values), tmp_path).cost(asked).seconds - SMALL_JOB_S)
+    assert seconds[1] == pytest.approx(seconds[0] / 2)
+    assert seconds[2:] == [pytest.approx(2 * 2 * 60)] * 2  # two problems, two completions of at most 1024 tokens each
+
+
 def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tmp_path: Path) -> None:
     config = load_file(REPOSITORY / "config" / "paper.yaml")
     training = {"model": "codellama-7b-instruct", "dataset": "origen", "method": "ft"}
@@ -59,6 +73,19 @@ def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tm
     for card, flops in (("A100", 312e12), ("H100", 989e12)):
         seconds = CostModel(config, tmp_path, card).cost(job("train", **training)).seconds
         assert seconds - START_S - 14 == pytest.approx(4 * 7e9 * tokens / (0.3 * flops))
+
+
+def test_an_audit_costs_two_passes_over_the_examples_and_influence_a_gradient_of_each(tmp_path: Path) -> None:
+    model = CostModel(load_file(REPOSITORY / "config" / "config.yaml"), tmp_path)
+    of = {"model": "smollm2-135m", "dataset": "rtl", "method": "base", "examples": "rtl", "scatteritem": "1-of-1"}
+
+    def seconds(rule: str) -> float:
+        return model.cost(Job(rule, of, ("out",), None, "", 1, 0)).seconds
+
+    start = model._start("smollm2-135m")
+    assert seconds("trace_tokens") > 1.2 * (seconds("score_memorization") - start) + start
+    assert seconds("measure_influence") == pytest.approx(seconds("score_gradients"))
+    assert seconds("write_audit") > model._small_job_s
 
 
 def test_a_base_model_writes_on(model: CostModel) -> None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from ibft.config.remote import MESSAGES, TEMPLATED
 from ibft.prompts import PROFILES, get_profile
 from ibft.runtime.errors import UserError
 from tests.prompts.problems import MUX, TWICE, tokenizer_joining_line_breaks, tokenizer_with_bos
@@ -19,6 +20,14 @@ PROBLEM_PROMPTS = {
     + STUB
     + "\n```<|im_end|>\n<|im_start|>assistant\n```python\n"
     + "from typing import List\n\n\ndef twice(xs: List[int]) -> List[int]:",
+    ("reasoning", MUX): "<|im_start|>user\nCreate a 2-1 multiplexer.\n\nThe module begins with:\n```verilog\n"
+    + HEADER.strip()
+    + "\n```\n\nAnswer with one code block (```verilog) that holds the whole module.<|im_end|>\n"
+    "<|im_start|>assistant\n",
+    ("reasoning", TWICE): "<|im_start|>user\nComplete the following Python function:\n```python\n"
+    + STUB
+    + "\n```\n\nAnswer with one code block (```python) that holds the whole program.<|im_end|>\n"
+    "<|im_start|>assistant\n",
     ("ibft", MUX): "Create a 2-1 multiplexer.\n" + HEADER.rstrip(),
     ("ibft", TWICE): STUB + "\nfrom typing import List\n\n\ndef twice(xs: List[int]) -> List[int]:",
     ("origen", MUX): "### Instruction: Please act as a professional Verilog designer and provide Verilog code based on "
@@ -39,6 +48,7 @@ PROBLEM_PROMPTS = {
 }
 EXAMPLE_TEXTS = {
     "chat": ("<|im_start|>user\nInvert a.<|im_end|>\n<|im_start|>assistant\n```verilog\n", "CODE\n```<|im_end|>"),
+    "reasoning": ("<|im_start|>user\nInvert a.<|im_end|>\n<|im_start|>assistant\n", "```verilog\nCODE\n```<|im_end|>"),
     "ibft": ("Invert a.\n", "CODE"),
     "origen": ("### Instruction: Invert a.\n### Response: ", "CODE<|im_end|>"),
     "vericoder": (
@@ -77,6 +87,8 @@ def test_no_prompt_ends_in_whitespace_unless_its_profile_says_so(problem):
     for profile in PROFILES.values():
         if profile.language in (None, problem.language):
             text = tokenizer.decode(profile.encode_problem(tokenizer, problem))
+            if profile.templated and not profile.problem_turn(problem).opening:
+                continue  # the template's own end, after which the answer is the model's alone
             assert (text != text.rstrip()) == profile.keeps_trailing_whitespace, profile.name
 
 
@@ -129,6 +141,59 @@ def test_a_chat_ends_with_the_end_of_turn_where_it_is_not_the_end_of_sequence():
     assert set(get_profile("chat").stop_token_ids(tokenizer)) == {end_of_turn, tokenizer.eos_token_id}
     _, response = get_profile("origen").encode_example(tokenizer, "Invert a.", "CODE", "verilog")
     assert response[-1] == tokenizer.eos_token_id
+
+
+SHOT = ("Invert a.", "assign y = ~a;")
+
+
+def test_a_system_prompt_and_examples_stand_before_a_problem_in_the_profiles_own_form():
+    tokenizer = make_tiny_tokenizer()
+    for name, before in {
+        "chat": "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nInvert a.<|im_end|>\n"
+        "<|im_start|>assistant\n```verilog\nassign y = ~a;\n```<|im_end|>\n",
+        "ibft": "Be brief.\n\nInvert a.\nassign y = ~a;\n",
+    }.items():
+        profile = get_profile(name).introduced("Be brief.", [SHOT])
+        assert tokenizer.decode(profile.encode_problem(tokenizer, MUX)) == before + PROBLEM_PROMPTS[name, MUX]
+
+
+def test_a_profile_with_an_introduction_has_a_version_of_its_own():
+    introductions = ((None, []), ("Be brief.", []), ("Be brief.", [SHOT]), (None, [SHOT]), (None, [SHOT, SHOT]))
+    labels = [get_profile("ibft").introduced(system, shots).label for system, shots in introductions]
+    assert labels[0] == "ibft v1"
+    assert all(label.startswith("ibft v1+") for label in labels[1:])
+    assert len(set(labels)) == len(labels)
+
+
+def test_plain_text_is_what_tokens_say():
+    tokenizer = make_tiny_tokenizer()
+    for name, profile in PROFILES.items():
+        for problem in (MUX, TWICE):
+            if profile.language not in (None, problem.language):
+                continue
+            introduced = profile.introduced("Be brief.", [SHOT])
+            if profile.templated:
+                with pytest.raises(UserError, match="needs a chat template"):
+                    introduced.plain_text(problem)
+            else:
+                tokens = introduced.encode_problem(tokenizer, problem)
+                assert introduced.plain_text(problem) == tokenizer.decode(tokens), name
+
+
+def test_messages_say_what_the_chat_template_is_given():
+    tokenizer = make_tiny_tokenizer()
+    profile = get_profile("reasoning").introduced("Be brief.", [SHOT])
+    said = profile.messages(MUX)
+    rendered = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+    assert rendered == tokenizer.decode(profile.encode_problem(tokenizer, MUX))
+    with pytest.raises(UserError, match="profile chat writes the beginning of the answer"):
+        get_profile("chat").messages(MUX)
+
+
+def test_the_configuration_knows_which_profiles_a_server_can_ask_by():
+    assert set(TEMPLATED) == {name for name, profile in PROFILES.items() if profile.templated}
+    opened = {name for name in TEMPLATED if get_profile(name).problem_turn(TWICE).opening}
+    assert set(MESSAGES) == set(TEMPLATED) - opened
 
 
 def test_prose_and_answers_with_code_blocks_are_not_fenced_again():

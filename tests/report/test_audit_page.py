@@ -10,7 +10,8 @@ import pytest
 
 from ibft.config.jobs import WriteAudit
 from ibft.memorization.known import SMALLEST_REFERENCE, known, spans
-from ibft.report.audit import DOUBTFUL, DROP, Audit, page
+from ibft.report.audit import page
+from ibft.report.audit_evidence import DOUBTFUL, DROP, Audit
 from ibft.runtime.errors import UserError
 from ibft.store.schemas import CONTAMINATION
 
@@ -29,6 +30,7 @@ def traces(name: str, scores: Any) -> pd.DataFrame:
             **dict.fromkeys(("loss", "zlib_ratio", "min_k_prob", "min_k_plus_plus"), float(score)),
             "pieces": [HOSTILE, *(f" w{place}" for place in range(9))],
             "log_probs": np.log([0.01] + [0.95] * 9),
+            "greedy": [False, *[True] * 9],
         }
         for form in ("plain", "prompt")
         for number, score in enumerate(scores)
@@ -42,12 +44,12 @@ def overlap(example_id: str) -> pd.DataFrame:
     return pd.DataFrame([values | texts])
 
 
-def audit(known_examples: int, *, same_domain: bool = True) -> Audit:
+def audit(known_examples: int, comparison: str = "same kind") -> Audit:
     """Of `COUNT` examples, so many score far below the reference, and the others like it."""
     random = np.random.default_rng(0)
     scores = np.concatenate([random.normal(1, 0.1, known_examples), random.normal(5, 1, COUNT - known_examples)])
     return Audit(
-        job=WriteAudit(model="m", dataset="d", reference="r", same_domain=same_domain),
+        job=WriteAudit(model="m", dataset="d", reference="r", comparison=comparison),
         examples=pd.DataFrame(),
         data=traces("d", scores),
         reference=traces("r", random.normal(5, 1, 100)),
@@ -68,20 +70,22 @@ def test_what_is_known_and_what_overlaps_is_recommended_against() -> None:
     share = found.known["plain", "min_k_prob"].share
     assert share.low < 0.5 < share.high and share.low > 0.3
     text = text_of(page(found))
-    assert "Drop 1 examples that overlap with a benchmark" in text and "Expect little from" in text
-    assert "keep_fraction: 0." in text and "1 examples are longer than the maximal length" in text
+    assert "Drop 1 example that overlaps with a benchmark, expect little from" in text
+    assert "1 example that overlaps with humaneval, results on which would not count." in text
+    assert "keep_fraction: 0." in text and "1 example reached the maximal length" in text
 
 
 def test_nothing_is_recommended_against_where_data_scores_like_the_reference() -> None:
-    text = text_of(page(audit(0)))
-    assert "The interval reaches 0%: nothing here speaks against training on it as it is." in text
-    assert "Expect little from" not in text
+    found = audit(0)
+    text = text_of(page(found))
+    assert "Nothing shows that m knows d" in text and "that interval reaches 0%" in text
+    assert DOUBTFUL not in set(found.decisions["recommendation"]) and "knows an estimated" not in text
 
 
 def test_a_reference_of_another_kind_gives_no_share() -> None:
-    found = audit(30, same_domain=False)
+    found = audit(30, "other kind")
     text = text_of(page(found))
-    assert "cannot be told" in text and "knows an estimated" not in text and DOUBTFUL not in set(found.decisions)
+    assert "cannot be told" in text and "knows an estimated" not in text
     assert set(found.decisions["recommendation"]) == {DROP, "train"}
 
 

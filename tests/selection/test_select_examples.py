@@ -51,10 +51,10 @@ def test_two_runs_write_equal_bytes(command: list[object], tmp_path: Path) -> No
 
 def test_a_k_that_was_not_scored_is_refused(command: list[object], tmp_path: Path) -> None:
     job = '{"selection": {"by": "mink", "keep_fraction": 0.8}, "k": 30}'
-    with pytest.raises(UserError, match="holds no k = 30"):
+    with pytest.raises(UserError, match="the scores hold no k = 30"):
         script("select_examples")([*command, "--scores", tmp_path / "memorization", "--job", job])
 
 
 def test_mink_without_scores_is_refused(command: list[object]) -> None:
-    with pytest.raises(UserError, match="by mink needs --scores"):
+    with pytest.raises(UserError, match="by mink needs scores"):
         script("select_examples")([*command, "--job", '{"selection": {"by": "mink", "keep_fraction": 0.8}}'])

@@ -24,11 +24,10 @@ from ibft.training.backend import TorchBackend, parts
 from ibft.training.batches import batch_order, collate, micro_batches
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import ALONE
-from ibft.training.loop import Trained
+from ibft.training.loop import Trained, updates_of, with_updates_counted
 from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED
 from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
-from ibft.training.telemetry import check_trackers
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -293,11 +292,24 @@ def test_labels_cover_exactly_the_response(base: Path) -> None:
 
 def test_every_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     lengths = torch.randint(10, 500, (203,), generator=torch.Generator().manual_seed(0)).tolist()
-    first, second = batch_order(lengths, 4, seed=1, epoch=0), batch_order(lengths, 4, seed=1, epoch=1)
+    first, second = (batch_order(lengths, 4, seed=1, epoch=epoch) for epoch in (0, 1))
     assert sorted(index for batch in first for index in batch) == list(range(203))
     assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0)
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in first)
     assert padded < 1.05 * sum(lengths)
+
+
+def test_updates_are_a_number_or_follow_from_epochs_and_examples() -> None:
+    by_epochs, by_number = Training(epochs=1.5, batch_size=4), Training(updates=7)
+    assert [updates_of(by_epochs, examples) for examples in (1, 8, 9)] == [2, 3, 4]
+    assert updates_of(by_number, 1000) == 7
+
+
+def test_a_selection_can_have_the_updates_of_all_examples() -> None:
+    equal = with_updates_counted(Training(epochs=3, batch_size=4, updates="all-examples"), 80)
+    assert updates_of(equal, 40) == updates_of(Training(epochs=3, batch_size=4), 80) == 60
+    by_epochs = Training(epochs=3, batch_size=4)
+    assert with_updates_counted(by_epochs, 80) == by_epochs
 
 
 def test_micro_batches_respect_the_token_budget() -> None:
@@ -343,12 +355,3 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
     assert list(speed["response_tokens_per_s"] * speed["seconds"]) == pytest.approx(list(tokens))
     assert speed["resident_mib"].gt(100).all()
     assert {"ce", "learning_rate", "seconds"} <= told[0][1].keys()
-
-
-def test_trackers_that_are_not_installed_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_trackers(tensorboard=False, wandb=None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"compute\.tensorboard: package tensorboard is not installed"):
-        check_trackers(tensorboard=True, wandb=None)
-    with pytest.raises(UserError, match=r"compute\.wandb: package wandb is not installed"):
-        check_trackers(tensorboard=False, wandb="project")

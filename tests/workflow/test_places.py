@@ -1,6 +1,7 @@
 """Results and working directories anywhere, prefetching, and what is said when a target or a lock stands in the way."""
 
 import getpass
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ibft.data.builtin.rtl_mini.records import records
 from ibft.runtime.locks import lock_notice
 from ibft.store.manifests import verify
 from tests.conftest import REPOSITORY
@@ -86,6 +88,26 @@ def test_a_target_that_has_nothing_to_show_says_what_is_missing(
     run = snakemake(configured(tmp_path / "work", **sections), "--dry-run", target, with_python=python())
     assert run.returncode != 0
     assert sentence in run.stdout + run.stderr
+
+
+def test_prefetch_tells_of_contamination_before_anything_is_trained(tmp_path: Path) -> None:
+    """Of three examples one is the solution of a problem, with its names kept."""
+    problems = records()
+    leak = {"instruction": "Write it.", "response": problems[-1]["prompt"] + problems[-1]["canonical_solution"]}
+    harmless = [{"instruction": f"Say {word}.", "response": f"// {word}"} for word in ("yes", "no")]
+    config = yaml.safe_load(CONFIG.read_text())
+    config["datasets"]["mine"] = {"source": "path:mine.json", "language": "verilog"}
+    config["experiments"]["verilog"]["dataset"] = "mine"
+    sections = {name: config[name] for name in ("datasets", "experiments")}
+    everything = {"rtl-mini": {"source": "builtin:rtl-mini", "language": "verilog"}}
+    work = configured(tmp_path / "work", **sections, benchmarks=everything)
+    (work / "mine.json").write_text(json.dumps([*harmless, leak]))
+    run = snakemake(work, "prefetch", with_python=python(), WARM_PYTHON=python())
+    assert run.returncode == 0, run.stdout + run.stderr
+    told = (work / "results" / "logs" / "prefetch.log").read_text()
+    assert f"contamination of mine/rtl-mini: 1 of 3 examples overlap with 1 of {len(problems)} problems" in told
+    assert "1 of 3 examples overlap" in run.stderr
+    assert not (work / "results" / "training").exists()
 
 
 def test_a_lock_names_its_owner_and_the_ways_out(tmp_path: Path) -> None:

@@ -116,3 +116,10 @@ def test_a_new_version_of_a_table_writes_it_again(edited: Checkout) -> None:
     jobs = planned(edited, [("store/schemas.py", '"selection",\n    1,', '"selection",\n    2,')])
     assert (jobs["select_examples"], jobs["train"]) == (3, 5)
     assert not (BEFORE_TRAINING | {"score_gradients"}) & set(jobs)
+
+
+def test_another_image_reruns_nothing_where_no_job_runs_in_it(
+    finished: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBFT_CONTAINER", "another.sif")
+    assert finished.planned() == {}

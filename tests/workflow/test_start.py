@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.documented import tested_by
 from tests.tiny_model import make_tiny_model
 from tests.warm_python import python
 
-COMMANDS = re.compile(r"^## (Audit|Fine-tune)$.*?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-START = dict(COMMANDS.findall((REPOSITORY / "docs" / "start.md").read_text()))
+START = tested_by("tests/workflow/test_start.py")
 PROBLEM = {
     "task_id": "Mine/0",
     "prompt": 'def twice(number):\n    """Return twice the number."""\n',
@@ -48,15 +47,19 @@ def typed(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_every_section_that_names_this_file_is_run_here() -> None:
+    assert set(START) == {"Audit", "Fine-tune"}
+
+
 def test_an_audit_ends_with_a_page_and_a_row_per_example_and_resumes(place: Path) -> None:
     done = typed(START["Audit"], place)
     assert done.returncode == 0, done.stdout + done.stderr
     found = place / "audit" / "audit" / "my-model" / "rows.html"
     page = found.read_text()
-    assert "cannot be told" in page and "What this cannot show" in page and 'class="p' in page
+    assert "made by a program" in page and "What this cannot show" in page and 'class="p' in page
     with found.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 24 and {row["recommendation"] for row in rows} == {"train"}
+    assert len(rows) == 24 and {row["recommendation"] for row in rows} <= {"train", "expect little"}
     again = typed(START["Audit"], place)
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
 

@@ -5,15 +5,19 @@ python workflow/scripts/measure_contamination.py --examples results/examples/rtl
 """
 
 import argparse
+import logging
 from pathlib import Path
 
 from ibft.config.jobs import job_parser
 from ibft.config.sections import Contamination
 from ibft.contamination.measure import Problems, measure
+from ibft.contamination.summary import overlap
 from ibft.runtime.progress import progress
 from ibft.runtime.stage import run_stage
 from ibft.store.parquet import count_rows, read_table, read_windows, table_writer
 from ibft.store.schemas import CONTAMINATION, EXAMPLES, PROBLEMS
+
+logger = logging.getLogger(__name__)
 
 WINDOW = 4096  # examples in memory at a time
 
@@ -37,6 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
         for window in examples:
             table.append(measure(window, problems))
             bar.advance(len(window))
+    found, told = overlap(arguments.output)
+    pair = f"{arguments.examples.stem}/{arguments.problems.stem}"
+    logger.log(logging.WARNING if found else logging.INFO, "contamination of %s: %s", pair, told)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,13 @@ by the same code, are left as they are. A killed run continues after its finishe
 """
 
 import argparse
-import time
-from contextlib import ExitStack
 from pathlib import Path
 
 from ibft.config.jobs import Sample, job_parser
-from ibft.models.loaders import read_tokenizer
-from ibft.models.loading import use_threads
 from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
-from ibft.sampling.engine import Engine
-from ibft.sampling.job import SamplingJob, missing_trials, write_trials
-from ibft.sampling.sample import Pending, sample_pending
-from ibft.sampling.start import engine_identity, open_engine
-from ibft.store.journal import Journal, journal_path
-from ibft.store.manifests import folder_of, verify
+from ibft.sampling.draw import draw
+from ibft.store.manifests import folder_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,42 +37,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    started = time.monotonic()
-    asked: Sample = arguments.job
     trials, rest = divmod(len(arguments.outputs), len(arguments.benchmarks))
     if rest or len(arguments.problems) != len(arguments.benchmarks):
         raise UserError("--problems needs a table for each of --benchmarks, --outputs as many trials for each")
-    identity = engine_identity(asked.sampling.engine)
-    weights = [folder for folder in (arguments.model, arguments.adapter) if folder]
-    pending: dict[str, Pending] = {}  # by the key of the journal
-
-    def start_engine(longest: int) -> Engine:
-        use_threads(arguments.threads)
-        return open_engine(
-            asked.sampling,
-            arguments.model,
-            arguments.adapter,
-            precision=asked.precision,
-            threads=arguments.threads,
-            longest=longest,
-        )
-
-    with ExitStack() as journals:
-        for number, (benchmark, table) in enumerate(zip(arguments.benchmarks, arguments.problems, strict=True)):
-            job = SamplingJob(asked, benchmark, table)
-            problems = job.read_problems()
-            key = job.key(Path(__file__), weights, identity)
-            outputs = arguments.outputs[number * trials : (number + 1) * trials]
-            if missing := missing_trials(outputs, key):
-                journal = journals.enter_context(Journal(journal_path(outputs[0]), key))
-                pending[key] = Pending(job, problems, missing, journal)
-        verify(arguments.model)
-        sample_pending(list(pending.values()), read_tokenizer(arguments.model), start_engine)
-        seconds = round(time.monotonic() - started, 1)
-        for key, part in pending.items():
-            longest = asked.sampling.max_new_tokens
-            write_trials(part.outputs, part.problems, part.journal.entries(), longest, key=key, seconds=seconds)
-            part.journal.remove()
+    outputs = (arguments.outputs[start : start + trials] for start in range(0, len(arguments.outputs), trials))
+    tables = zip(arguments.problems, outputs, strict=True)
+    benchmarks = dict(zip(arguments.benchmarks, tables, strict=True))
+    threads, script = arguments.threads, Path(__file__)
+    draw(arguments.job, benchmarks, arguments.model, arguments.adapter, threads=threads, script=script)
 
 
 if __name__ == "__main__":

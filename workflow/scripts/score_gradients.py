@@ -39,14 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     use_threads(arguments.threads)
     job: ScoreGradients = arguments.job
-    scoring = GradientScoring(
-        settings=job.gradients,
-        lora=job.lora,
-        profile=job.profile,
-        max_length=job.max_length,
-        learning_rate=job.learning_rate,
-        seed=job.seed,
-    )
+    scoring = GradientScoring.of(job)
     examples = read_table(arguments.examples, EXAMPLES)
     model, tokenizer = load_model(arguments.model, None, job.precision)
     settled = (scoring.key, job.precision, str(arguments.shard))

@@ -19,6 +19,7 @@ import pandas as pd
 from ibft.config.jobs import Train, job_parser
 from ibft.models.loading import load_model, load_quantized, use_threads
 from ibft.runtime.stage import run_stage
+from ibft.runtime.trackers import add_tracker_options, check_trackers, open_trackers
 from ibft.store import parquet
 from ibft.store.files import write_bytes
 from ibft.store.journal import journal_key
@@ -26,9 +27,9 @@ from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
+from ibft.training.loop import with_updates_counted
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.regimes import sentence
-from ibft.training.telemetry import check_trackers, open_trackers
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--checkpoint-steps", type=int, default=50, help="steps between checkpoints")
     arguments.add_argument("--threads", type=int, default=1, help="of all processes together")
     arguments.add_argument("--deepspeed", help="zero2, zero3 or path:FILE; for torchrun with several processes")
-    arguments.add_argument("--tensorboard", action="store_true", help="also write events to tensorboard/ by the log")
-    arguments.add_argument("--wandb", help="also send curves to this Weights & Biases project")
+    add_tracker_options(arguments)
     arguments.add_argument("--output", type=Path, required=True, help="adapter folder")
     arguments.add_argument("--training-log", type=Path, required=True, help="Parquet table `training_log`")
     arguments.add_argument("--training-speed", type=Path, required=True, help="CSV, a row per step")
@@ -54,20 +54,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    check_trackers(arguments.tensorboard, arguments.wandb)
+    check_trackers(arguments)
     world = join_world()
     use_threads(max(1, arguments.threads // world.size))
     started = time.monotonic()
     examples = parquet.read_table(arguments.examples, EXAMPLES)
     inputs = [arguments.model, arguments.examples]
+    job: Train = arguments.job
+    training = with_updates_counted(job.training, len(examples))
     if arguments.kept:
         kept = parquet.read_table(arguments.kept, SELECTION)
         examples = examples[examples["example_id"].isin(kept["example_id"])]
         inputs.append(arguments.kept)
     held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
     inputs += [arguments.held_out] if arguments.held_out else []
-    job: Train = arguments.job
-    recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=job.training, seed=job.seed)
+    recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
     points = job.held_out_points
     if job.training.precision == "nf4":
         model, tokenizer = load_quantized(arguments.model)
@@ -75,8 +76,7 @@ def main(arguments: argparse.Namespace) -> None:
         model, tokenizer = load_model(arguments.model, None, job.precision)
     key = journal_key(Path(__file__), inputs, recipe.key, job.precision, points)
     checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
-    events = arguments.training_log.with_name("tensorboard") if arguments.tensorboard else None
-    trackers = open_trackers(events, arguments.wandb, vars(arguments)) if world.is_main else []
+    trackers = open_trackers(arguments, "training") if world.is_main else []
     trained = fine_tune(
         model,
         tokenizer,

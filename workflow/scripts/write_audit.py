@@ -12,12 +12,13 @@ from pathlib import Path
 
 from ibft.config.jobs import WriteAudit, job_parser
 from ibft.figures.inputs import keyed_path
-from ibft.report.audit import Audit, page
+from ibft.report.audit import page
+from ibft.report.audit_evidence import Audit
 from ibft.runtime.stage import run_stage
 from ibft.store.files import write_bytes
 from ibft.store.manifests import write_output
 from ibft.store.parquet import read_table
-from ibft.store.schemas import CONTAMINATION, EXAMPLES, TRACES
+from ibft.store.schemas import CONTAMINATION, EXAMPLES, INFLUENCE, TRACES
 from ibft.tables.render import as_csv
 
 
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--examples", type=Path, required=True, help="Parquet table `examples`")
     arguments.add_argument("--traces", type=Path, required=True, help="Parquet table `traces` of the examples")
     arguments.add_argument("--reference", type=Path, required=True, help="Parquet table `traces` of the reference")
+    arguments.add_argument("--influence", type=Path, nargs="?", help="Parquet table `influence` of the examples")
     arguments.add_argument(
         "--contamination", type=keyed_path, nargs="*", default=[], metavar="BENCHMARK=PATH", help="tables"
     )
@@ -40,6 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         examples=read_table(arguments.examples, EXAMPLES),
         data=read_table(arguments.traces, TRACES),
         reference=read_table(arguments.reference, TRACES),
+        influence=read_table(arguments.influence, INFLUENCE) if arguments.influence else None,
         contamination={name: read_table(path, CONTAMINATION) for name, path in arguments.contamination},
     )
     write_output(arguments.output, page(audit).encode())

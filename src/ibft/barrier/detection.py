@@ -29,7 +29,6 @@ SCORES = {
     "min_k_plus_plus": "Min-K%++",
 }  # and labels
 DROPPED = 0.2  # the share of the examples that Min-K% pruning leaves out by default
-_RESAMPLES = 2000
 _ALL = 100  # percent of the tokens, of which Min-K% Prob is the loss
 
 
@@ -67,7 +66,7 @@ def detection(scores: Mapping[str, pd.DataFrame], is_member: Flags, control: str
     """
     for model, name, calibrated, values in _all_scores(scores, control):
         members, others = values[is_member], values[~is_member]
-        auroc = auroc_interval(members, others, _RESAMPLES, np.random.default_rng(0))
+        auroc = auroc_interval(members, others)
         lowest = np.argsort(values, kind="stable")[: max(1, round(DROPPED * len(values)))]
         yield {
             "model": model,

@@ -5,8 +5,10 @@
 
 Every example is scored (loss, zlib, Min-K% Prob, Min-K%++), as plain text and in the prompt that it would be trained
 with, and compared with a reference: examples of the same kind that the model cannot have seen, such as code that is
-newer than the model. Without --reference, Verilog is compared with generated circuits; everything else with prose
-about people who do not exist, which shows examples but estimates no share. A named benchmark is looked for in the data.
+newer than the model. Without --reference, Python is compared with generated functions and Verilog with generated
+circuits, which nobody has seen, but which may be harder to predict; everything else with prose about people who do not
+exist, which ranks examples and tells nothing of their share. From the same scores follows how much of each response the
+model continues verbatim. A named benchmark is looked for in the data.
 
 It writes a configuration (audit.yaml), runs it, and ends with one HTML page that recommends what to train on and says
 how sure that is. The same command goes on where it was stopped.
@@ -24,9 +26,18 @@ from ibft.data.datasets import read_dataset
 from ibft.memorization.known import SMALLEST_REFERENCE
 from ibft.runtime.errors import UserError
 
-_GENERATED = {"verilog": "rtl"}  # generators whose examples no model can have seen, by language
+_GENERATED = {
+    "python": "python-functions",
+    "verilog": "rtl",
+}  # generators whose examples no model can have seen, by language
 _PROSE = Source("fictitious-authors", "generated:fictitious-authors", "english")
 _COMPARED = 100  # examples of the reference
+_INFLUENCE = """\
+audit: {{influence: true}}
+held_out: {{fraction: 0.1}}
+gradients: {{initialisations: 1, warmup_steps: 5, batch_tokens: 256}}
+training: {{max_length: {max_length}, learning_rate: 1.0e-3, lora: {{rank: 32, alpha: 32, dropout: 0.0}}}}
+"""
 _ANY_BENCHMARK = "humaneval"  # which experiments need one of; it is not looked for unless it is asked for
 
 
@@ -44,6 +55,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--reference", help="data of the same kind that the model cannot have seen")
     parser.add_argument("--examples", type=int, default=200, help="drawn at random (default: 200; 0 takes all)")
     parser.add_argument("--max-length", type=int, default=256, help="tokens of an example (default: 256)")
+    parser.add_argument(
+        "--influence", action="store_true", help="also how each example pulls on held-out ones (a gradient of each)"
+    )
     parser.add_argument("--layers", type=int, help="depth of a hub: model, which is not fetched for it")
     parser.add_argument("--profile", default="chat", help="of the training prompt (default: chat); ibft: raw text")
     parser.add_argument("--output", type=Path, default=Path("audit"), help="results folder (default: audit)")
@@ -102,7 +116,7 @@ memorization:
   batch_tokens: 512
   reference: {reference.name}
 compute: {{threads: 2}}
-"""
+{_INFLUENCE.format(max_length=arguments.max_length) if arguments.influence else ""}"""
 
 
 def at_most(count: int, source: Source) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
+from ibft.config.remote import remote_models
 from ibft.config.sections import (
     BUILTIN_BENCHMARKS,
     FOLDER_FORMATS,
@@ -90,7 +91,10 @@ def contradictions(config: "Config") -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
     yield from _experiments_and_imports(config)
     yield from _exposed_models(config)
+    yield from remote_models(config)
     yield from _barrier(config)
+    if config.audit.influence and not config.held_out.fraction:
+        yield "audit.influence: it is measured on held-out examples: set held_out.fraction above 0"
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
         for model in experiment.models:
@@ -110,7 +114,8 @@ def contradictions(config: "Config") -> Iterator[str]:
                     f"metrics: k = {k} needs at least as many samples, but experiment {name} draws "
                     f"sampling.n * sampling.trials = {drawn}"
                 )
-        yield from _training_possible(config, name, experiment)
+        if not config.is_remote(experiment.models[0]):
+            yield from _training_possible(config, name, experiment)
         yield from _sampled_seeds(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
@@ -119,6 +124,7 @@ def contradictions(config: "Config") -> Iterator[str]:
         if m > strict.k:
             yield f"metrics.pass_at_k_m.m: m = {m} must be at most metrics.pass_at_k_m.k = {strict.k}"
     yield from _primary_endpoint(config)
+    yield from _adapters(config)
     yield from _target_names(config)
     yield from _sources(config)
 
@@ -165,6 +171,8 @@ def _exposed_models(config: "Config") -> Iterator[str]:
         if not is_exposed:
             continue
         base = config.models[config.base_of(name)]
+        if base.is_remote:
+            continue
         if base.exposure:
             yield f"models.{name}.source: {config.base_of(name)!r} is exposed itself; name the model that it was before"
         if base.layers != model.layers:
@@ -220,6 +228,20 @@ def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:
     return config.training_of(experiment.models[0], experiment.dataset).seeds
 
 
+def _adapters(config: "Config") -> Iterator[str]:
+    """Yield one sentence for each adapter that is not there, or that several models are to carry."""
+    for name, method in config.methods.items():
+        kind, _, place = (method.adapter or "").partition(":")
+        if kind == "path" and (reason := _why_no_source(Path(place), "folder")):
+            yield f"methods.{name}.adapter: {reason}"
+        models = dict.fromkeys(m for own in config.experiments.values() if name in own.methods for m in own.models)
+        if method.adapter and len(models) > 1:
+            yield (
+                f"methods.{name}.adapter: an adapter is of one base model, and experiments run it on "
+                f"{' and '.join(models)}; give each model an experiment and a method of its own"
+            )
+
+
 def _target_names(config: "Config") -> Iterator[str]:
     for name in config.targets:
         if name in RULES or name.startswith(RULE_PREFIX):
@@ -229,7 +251,8 @@ def _target_names(config: "Config") -> Iterator[str]:
 def _experiments_and_imports(config: "Config") -> Iterator[str]:
     if not config.experiments and not config.imported_samples:
         yield "experiments: nothing is asked for: give an experiment, or import samples"
-    if config.experiments and config.memorization.reference is None:
+    has_weights = any(not config.is_remote(own.models[0]) for own in config.experiments.values())
+    if has_weights and config.memorization.reference is None:
         yield "memorization.reference: missing: experiments need a dataset that no model can have seen"
     for name in config.imported_samples:
         if name in config.methods:
@@ -245,7 +268,7 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
         )
     if training.precision == "nf4":
         yield from _quantization_possible(config, experiment_name)
-    trains = any(config.methods[method].kind != "base" for method in experiment.methods)
+    trains = any(config.methods[method].is_trained for method in experiment.methods)
     for model in experiment.models:
         halved = model in config.models and config.models[model].precision == "float16"
         if trains and halved and training.precision == "float32" and not config.compute.gpus:
@@ -297,10 +320,12 @@ def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[s
 
 def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
     depth = config.models[model].layers
+    if config.is_remote(model):
+        return
     layers = {
         f"methods.{m}.layer": config.methods[m].layer
         for m in experiment.methods
-        if config.methods[m].kind not in ("base", "ft")
+        if config.methods[m].kind not in ("base", "ft", "adapter")
     }
     for key, layer in {**layers, "geometry.layer": config.geometry.layer}.items():
         if isinstance(layer, int) and layer > depth:

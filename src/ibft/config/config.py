@@ -8,8 +8,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ibft.config.barrier import Barrier
 from ibft.config.checks import contradictions, unknown_names
 from ibft.config.messages import sentences
-from ibft.config.section import Name, Section, Seed, overridden
+from ibft.config.section import Name, Section, Seed, layer_index, overridden
 from ibft.config.sections import (
+    Audit,
     Benchmark,
     Compute,
     Contamination,
@@ -48,6 +49,7 @@ class Config(Section):
     memorization: Memorization = Memorization()
     gradients: Gradients = Gradients()
     contamination: Contamination = Contamination()
+    audit: Audit = Audit()
     held_out: HeldOut = HeldOut()
     training: Training = Training()
     sampling: Sampling = Sampling()
@@ -86,6 +88,10 @@ class Config(Section):
         """The model that `model` was before its exposure; without one, itself."""
         return self.models[model].source.partition(":")[2] if model in self.exposures else model
 
+    def is_remote(self, model: str) -> bool:
+        """Return true if a model of this configuration lies behind an API, and so is sampled and nothing else."""
+        return model in self.models and self.models[model].is_remote
+
     def sampling_of(self, model: str, dataset: str) -> Sampling:
         return overridden(self.sampling, self.experiment_of(model, dataset).sampling)
 
@@ -95,7 +101,7 @@ class Config(Section):
 
     def layer_index(self, model: str, layer: int | float) -> int:
         """Layer `layer` (an index from 1, or a fraction of the depth) as an index into `model`'s layers, from 1."""
-        return layer if isinstance(layer, int) else max(1, round(layer * self.models[model].layers))
+        return layer_index(layer, self.models[model].layers)
 
     @property
     def scored_methods(self) -> tuple[str, ...]:
@@ -152,7 +158,7 @@ class Config(Section):
             methods = target.methods or self.experiment_of(model, dataset).methods
             seeds = self.training_of(model, dataset).seeds
             for method in methods:
-                for seed in seeds if self.methods[method].kind != "base" else (0,):
+                for seed in seeds if self.methods[method].is_trained else (0,):
                     yield Variant(model, dataset, method, seed)
 
     @field_validator("models", "datasets", "benchmarks", "methods", "experiments", "imported_samples")

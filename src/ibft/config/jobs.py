@@ -18,6 +18,7 @@ from ibft.config.messages import sentences
 from ibft.config.section import Few, Name, Positive, Precision, Scope, Section, Seed, Temperature, Tokens
 from ibft.config.sections import (
     REFERENCE,
+    Api,
     Execution,
     Geometry,
     Gradients,
@@ -37,9 +38,19 @@ from ibft.runtime.stage import stage_parser
 Spec = TypeVar("Spec", bound=Section)
 
 
+Comparison = Literal["same kind", "same language", "other kind"]
+"""Of one kind, they differ by what the model has seen; of one language, also by how predictable they are."""
+
+
 class PrepareModel(Section):
     name: Name = Field(description="of the model in the configuration")
     model: Model = Field(description="its entry")
+
+
+class PrepareAdapter(Section):
+    name: Name = Field(description="of the method in the configuration")
+    adapter: str = Field(pattern=r"^(hub|path):.+$", description="hub:OWNER/NAME or path:FOLDER")
+    revision: str | None = Field(None, description="hub commit")
 
 
 class ExposeModel(Section):
@@ -64,7 +75,7 @@ class WriteAudit(Section):
     model: str = Field(description="as the page calls it")
     dataset: str = Field(description="as the page calls it")
     reference: str = Field(description="dataset that the model cannot know, as the page calls it")
-    same_domain: bool = Field(description="the reference is of the same language, so that scores can be compared")
+    comparison: Comparison = Field(description="of data and reference: what their scores can tell")
     k: Positive = Field(20, description="the k of Min-K% Prob and Min-K%++")
 
 
@@ -76,6 +87,10 @@ class ScoreGradients(Section):
     profile: Profile = Field("chat", description="prompt profile")
     precision: Precision = Field("float32", description="of the frozen weights")
     seed: Seed = Field(0, description="of the adapters and the warm-up")
+
+
+class MeasureInfluence(ScoreGradients):
+    """Influence is taken on the same adapters as GraNd."""
 
 
 class RelateGradients(Section):
@@ -141,6 +156,15 @@ class Sample(Section):
     precision: Precision = Field("float32", description="of the weights")
 
 
+class SampleApi(Section):
+    variant: str = Field(description="MODEL/DATASET/base/seed0; part of the seed of every sample")
+    temperature: Temperature
+    model: str = Field(description="as the server calls it")
+    api: Api = Api()
+    sampling: Sampling = Sampling()
+    profile: Profile = Field("reasoning", description="prompt profile")
+
+
 class MeasureReferences(Section):
     execution: Execution = Execution()
 
@@ -186,12 +210,14 @@ def job_parser(doc: str | None, spec: type[Section]) -> argparse.ArgumentParser:
     """Return a parser with `--job`, which takes a `spec` as JSON, and the options of every stage."""
     parser = stage_parser(f"{doc or ''}\nkeys of --job:\n{_keys(spec)}")
     parser.add_argument(
-        "--job", type=_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
+        "--job", type=spec_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
     )
     return parser
 
 
-def _reader(spec: type[Spec]) -> Callable[[str], Spec]:
+def spec_reader(spec: type[Spec]) -> Callable[[str], Spec]:
+    """Return an argparse type that reads a `spec` from JSON, or from the file that @FILE names."""
+
     def read(text: str) -> Spec:
         try:
             return spec.model_validate_json(Path(text[1:]).read_text() if text.startswith("@") else text)

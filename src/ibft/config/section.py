@@ -144,6 +144,11 @@ def _takes_a_switch(annotation: Any) -> bool:
 Kind = TypeVar("Kind", bound=Section)
 
 
+def layer_index(layer: int | float, depth: int) -> int:
+    """Return a layer, given as an index from 1 or as a fraction of the depth, as an index from 1."""
+    return layer if isinstance(layer, int) else max(1, round(layer * depth))
+
+
 def overridden(section: Kind, override: Mapping[str, Any]) -> Kind:
     """`section` with single keys replaced.
 

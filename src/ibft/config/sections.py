@@ -1,10 +1,12 @@
 """Every section of the configuration, in the order in which config files have them: keys, meaning, valid values."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ibft.config.section import (
+    LARGEST,
     Few,
     Label,
     Language,
@@ -25,14 +27,16 @@ from ibft.config.section import (
 from ibft.selection import criteria
 
 REFERENCE = "ft"  # the method that the others are compared with
-GENERATORS = ("python-stdlib", "rtl", "fictitious-authors")
+GENERATORS = ("python-stdlib", "python-functions", "rtl", "fictitious-authors")
 BUILTIN_BENCHMARKS = ("humaneval", "rtl-mini")
 FORMATS_OF: dict[str, tuple[str, ...]] = {
     "python": ("humaneval", "mbpp"),
     "verilog": ("verilog-eval", "verilog-eval-v2", "rtllm"),
 }  # the first by default
 FOLDER_FORMATS = ("verilog-eval-v2", "rtllm")  # of these a path: names a folder
-Profile = Literal["chat", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"]
+Profile = Literal[
+    "chat", "reasoning", "ibft", "origen", "vericoder", "rtlcoder", "evalplus-base", "evalplus-chat", "wizardcoder"
+]
 
 
 class Exposure(Section):
@@ -45,18 +49,94 @@ class Exposure(Section):
     training: dict[str, Any] = Field({}, description="overrides further keys of that section")
 
 
+_SENT = {
+    *("model", "messages", "prompt", "temperature", "top_p", "stop", "seed", "n", "stream"),
+    *("max_tokens", "max_completion_tokens"),
+}
+
+
+class Api(Section):
+    """What a server that speaks OpenAI's API is asked for one draw. A change asks anew."""
+
+    protocol: Literal["chat", "completions"] = Field(
+        "chat", description="chat: messages, which the server renders; completions: the prompt that `ibft` renders"
+    )
+    tokenizer: str | None = Field(
+        None,
+        pattern=r"^path:.+$",
+        description="of completions: path:FOLDER with the model's tokenizer, by which chat templates are rendered and "
+        "prompts are sent as tokens; null: prompts are sent as text, which profiles of raw text alone can",
+    )
+    seeds: bool = Field(True, description="send the seed of each draw; false for servers that refuse one")
+    length_key: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="as the server calls sampling.max_new_tokens"
+    )
+    request: dict[str, Any] = Field({}, description="further keys of each request, such as reasoning_effort")
+
+    @field_validator("request")
+    @classmethod
+    def _adds_to_what_is_sent(cls, request: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_SENT & set(request)):
+            raise ValueError(f"{taken[0]} is sent by ibft itself, as `sampling` and `api` say; leave it out")
+        return request
+
+
+def _is_plain_address(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", address):
+        raise ValueError(
+            "write http:// or https://, host and path, such as http://127.0.0.1:8000/v1, without a name, a password, "
+            "or anything after a ?: the key comes from the environment"
+        )
+    return address.rstrip("/")
+
+
+def _names_a_variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise ValueError("write the name of an environment variable in capitals, such as OPENAI_API_KEY, never the key")
+    return name
+
+
+class Server(Section):
+    """How a server is reached. None of it changes what is asked, so changing it asks nothing anew."""
+
+    base_url: Annotated[str, AfterValidator(_is_plain_address)] = Field(
+        description="address below which the API lies, such as https://api.openai.com/v1"
+    )
+    key_variable: Annotated[str, AfterValidator(_names_a_variable)] | None = Field(
+        None, description="environment variable that holds the key; null: the server asks for none"
+    )
+    concurrency: Few = Field(8, description="requests at a time")
+    requests_per_minute: Positive | None = Field(None, description="of one job; null: as fast as answers come")
+    tokens_per_minute: Positive | None = Field(
+        None, description="of one job, each request counted with its prompt and max_new_tokens; null: any number"
+    )
+    attempts: Few = Field(8, description="of one request, before the job gives up and keeps what it has")
+    backoff_s: float = Field(
+        1.0, ge=0, le=3600, description="longest wait before the second attempt; it doubles, up to a minute"
+    )
+    timeout_s: float = Field(600, gt=0, le=86_400, description="for the whole answer to one request")
+
+
 class Model(Section):
     """A base model. `layers` is its depth, so that layer indices are checked before anything is downloaded."""
 
     source: str = Field(
-        pattern=r"^(hub|path|wheel|exposed):.+$",
-        description="hub:OWNER/NAME, path:FOLDER, wheel:PACKAGE, or exposed:NAME, another model after its `exposure`",
+        pattern=r"^(hub|path|wheel|exposed|api):.+$",
+        description="hub:OWNER/NAME, path:FOLDER, wheel:PACKAGE, exposed:NAME, another model after its `exposure`, or "
+        "api:NAME, a model that a server has under this name: it is sampled, and nothing else",
     )
     exposure: Exposure | None = Field(None, description="of exposed:NAME: what was shown to it, and how often")
+    server: Server | None = Field(None, description="of api:NAME: where it is, and how fast it may be asked")
+    api: Api = Field(Api(), description="of api:NAME: what is asked")
     revision: str | None = Field(None, description="hub commit")
-    layers: Positive
+    layers: int = Field(0, ge=0, le=LARGEST, description="depth; left out for api:NAME alone")
     precision: Precision = Field("float32", description="of the frozen weights while scoring, training and sampling")
     label: Label | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Return true if the model lies behind an API, so that nobody sees its weights."""
+        return self.source.startswith("api:")
 
 
 Shape = Literal["alpaca", "messages", "sharegpt", "prompt-completion", "columns"]
@@ -139,9 +219,15 @@ class Method(Section):
     `noise` is IB-FT with noise of a fixed size on h' in place of KL, `rms` penalizes the size of h, and reads of these
     keys only alpha, layer and kl_scope (docs/objective.md). A list for keep_fraction, alpha, beta, kl_weight,
     noise_scale, layer or bottleneck makes one method per value (see `ibft.config.sweeps`).
+
+    `adapter` is a LoRA adapter that somebody else trained, of one base model: it is judged as it is.
     """
 
-    kind: Literal["base", "ft", "ibft", "noise", "rms"]
+    kind: Literal["base", "ft", "ibft", "noise", "rms", "adapter"]
+    adapter: str | None = Field(
+        None, pattern=r"^(hub|path):.+$", description="of kind adapter: hub:OWNER/NAME or path:FOLDER"
+    )
+    revision: str | None = Field(None, description="of kind adapter: hub commit")
     selection: Selection | None = None
     objective: Literal["paper", "released-code", "vib"] = Field(
         "paper",
@@ -197,6 +283,18 @@ class Method(Section):
         return self
 
     @model_validator(mode="after")
+    def _adapter_is_taken_as_it_is(self) -> Self:
+        given = sorted(self.model_fields_set - {"kind", "adapter", "revision", "label"})
+        if self.kind != "adapter":
+            if self.adapter or self.revision:
+                raise ValueError("`adapter` and `revision` are keys of `kind: adapter` alone")
+        elif not self.adapter:
+            raise ValueError("`adapter` is missing: hub:OWNER/NAME or path:FOLDER")
+        elif given:
+            raise ValueError(f"an adapter is not trained here, so it takes no `{given[0]}`")
+        return self
+
+    @model_validator(mode="after")
     def _reads_what_it_is_given(self) -> Self:
         """Refuse a weight that this objective lacks: who sets it expects that it does something."""
         is_vib = self.kind == "ibft" and self.objective == "vib"
@@ -209,6 +307,11 @@ class Method(Section):
         if self.kl_reduction == "sum" or (self.kind == "ibft" and self.objective != "released-code"):
             return self
         raise ValueError("`kl_reduction` is a key of `kind: ibft` with objective paper or vib alone")
+
+    @property
+    def is_trained(self) -> bool:
+        """Return true where a model is fine-tuned here, once for each training seed."""
+        return self.kind not in ("base", "adapter")
 
     @property
     def has_head(self) -> bool:
@@ -317,6 +420,14 @@ class Contamination(Section):
     drop: bool = Field(False, description="leave such examples out before anything is scored or trained")
 
 
+class Audit(Section):
+    """Evidence of an audit that costs more than forward passes."""
+
+    influence: bool = Field(
+        False, description="also measure how examples pull on the loss of the held-out ones, by a gradient of each"
+    )
+
+
 class HeldOut(Section):
     """Examples that are never trained on: settings are chosen by their NLL, and by no benchmark."""
 
@@ -339,7 +450,11 @@ class Training(Section):
     """FT and IB-FT alike."""
 
     epochs: float = Field(3, gt=0, le=10_000)
-    updates: Positive | None = Field(None, description="optimizer steps, in place of epochs; null: by epochs")
+    updates: Positive | Literal["all-examples"] | None = Field(
+        None,
+        description="optimizer steps, in place of epochs; null: by epochs over what a selection leaves; all-examples: "
+        "by epochs over all examples, whatever a selection leaves",
+    )
     batch_size: Positive = Field(4, description="examples per optimizer step, over all processes")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd: without momentum")
     learning_rate: float = Field(5e-5, gt=0)
@@ -372,9 +487,16 @@ class Training(Section):
     lora: LoRA = LoRA()
 
 
+class Shot(Section):
+    """A question with its answer, shown before the question of a problem."""
+
+    instruction: str
+    response: str
+
+
 class Sampling(Section):
-    engine: Literal["auto", "transformers", "vllm"] = Field(
-        "auto", description="auto: vllm on a GPU, else transformers"
+    engine: Literal["auto", "transformers", "vllm", "openai"] = Field(
+        "auto", description="auto: openai for a model behind an API, else vllm on a GPU, else transformers"
     )
     n: Positive = 10
     temperatures: tuple[Temperature, ...] = Field((0.2,), min_length=1)
@@ -383,6 +505,10 @@ class Sampling(Section):
     max_new_tokens: Positive = 1024
     profile: Profile | None = Field(
         None, description="null: that of the experiment, which is the one that is trained with"
+    )
+    system_prompt: str | None = Field(None, description="said before everything else; null: what the profile says")
+    few_shot: tuple[Shot, ...] = Field(
+        (), description="questions with answers before each problem, in the profile's form"
     )
     batch_size: Positive = Field(64, description="sequences decoded together by the transformers engine")
     adapters: Literal["auto", "lora", "merged"] = Field(
@@ -475,7 +601,10 @@ class Compute(Section):
         pattern=r"^(zero2|zero3|path:.+)$",
         description="split training state over the processes: zero2, zero3 or path:FILE, a DeepSpeed JSON",
     )
-    tensorboard: bool = Field(False, description="also write training curves as TensorBoard events")
-    wandb: str | None = Field(None, description="also send training curves to this Weights & Biases project")
+    tensorboard: bool = Field(
+        False, description="also write training curves and metrics as TensorBoard events, to logs/tensorboard"
+    )
+    wandb: str | None = Field(None, description="also send them to this Weights & Biases project")
+    trackio: str | None = Field(None, description="also send them to this trackio project")
     memory_mb: Positive = Field(3000, description="of a job that runs a model; of training, for each process")
     runtime_min: Positive = Field(60, description="of a job that runs a model")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ibft.config.sections import Dataset
-from ibft.data.builtin import fictitious_authors, python_stdlib
+from ibft.data.builtin import fictitious_authors, python_functions, python_stdlib
 from ibft.data.builtin.draw import positions, stream
 from ibft.data.builtin.rtl import generator as rtl
 from ibft.data.conversations import example_of
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 GENERATORS: dict[str, Callable[[int], pd.DataFrame]] = {
     "python-stdlib": python_stdlib.generate,
+    "python-functions": python_functions.generate,
     "rtl": rtl.generate,
     "fictitious-authors": fictitious_authors.generate,
 }
@@ -107,7 +108,11 @@ def _mixed(dataset: Dataset) -> Prepared:
         drawn.append(chosen.assign(example_id=f"{name}/" + chosen["example_id"]))
     facts = {"mixture": {name: len(rows) for name, rows in zip(shares, drawn, strict=True)}}
     logger.info("mixed %s", ", ".join(f"{count} of {name}" for name, count in facts["mixture"].items()))
-    return Prepared(pd.concat(drawn, ignore_index=True), {**facts, "parts": {n: p.facts for n, p in parts.items()}})
+    of_parts = {
+        name: {"source": part.source, "revision": part.revision, **parts[name].facts}
+        for name, part in dataset.parts.items()
+    }
+    return Prepared(pd.concat(drawn, ignore_index=True), {**facts, "parts": of_parts})
 
 
 def _apportioned(shares: dict[str, float], total: int) -> dict[str, int]:

@@ -80,7 +80,7 @@ def write_verdicts(
             rows: list[dict[str, Any]] = []
             for judged in judge_resumably(judge, samples, journal):
                 tally.add(judged)
-                rows.append(_row(judged, table))
+                rows.append(verdict_row(judged, table))
                 if len(rows) == _ROWS_PER_GROUP:
                     writer.append(rows)
                     rows.clear()
@@ -111,7 +111,8 @@ def _facts(judge: Judge) -> dict[str, Any]:
     }
 
 
-def _row(judged: Judged, table: Table) -> dict[str, Any]:
+def verdict_row(judged: Judged, table: Table) -> dict[str, Any]:
+    """Return a verdict as a row of VERDICTS, or of these with times."""
     row = {"task_id": judged.task_id, "sample": judged.sample}
     return row | {name: getattr(judged.verdict, name) for name in table.schema.names if name not in row}
 

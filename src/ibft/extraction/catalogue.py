@@ -6,6 +6,8 @@ An extractor is apart from its profile because training reads profiles, too: a m
 from collections.abc import Callable
 
 from ibft.extraction import python, verilog
+from ibft.extraction.fences import last_block
+from ibft.extraction.thinking import without_thoughts
 from ibft.prompts import Problem, get_profile
 from ibft.prompts.catalogue import CLOSING_FENCE, TOP_LEVEL, header_of, ibft_stops
 
@@ -33,6 +35,13 @@ def _code_after_header(text: str, problem: Problem) -> str:
 
 def _chat_code(completion: str, problem: Problem) -> str:
     return _code_after_header(python.cut_at(completion, (CLOSING_FENCE,)), problem)
+
+
+def _reasoning_code(completion: str, problem: Problem) -> str:
+    answer = without_thoughts(completion)
+    is_defined = verilog.declares_module if problem.language == "verilog" else python.defines_function
+    block = last_block(answer, lambda code: is_defined(code, problem.entry_point))
+    return _code_after_header(block, problem)
 
 
 def _ibft_code(completion: str, problem: Problem) -> str:
@@ -69,6 +78,7 @@ def _wizardcoder_code(completion: str, problem: Problem) -> str:
 
 EXTRACTORS: dict[str, Extractor] = {
     "chat": _chat_code,
+    "reasoning": _reasoning_code,
     "ibft": _ibft_code,
     "origen": _origen_code,
     "vericoder": _vericoder_code,

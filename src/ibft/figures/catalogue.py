@@ -122,8 +122,10 @@ CATALOGUE: dict[str, Entry] = {
         "Does it help to leave memorized examples out?",
         "Pass@k after plain fine-tuning (FT) on what is left of the data, over the share that was removed: the most "
         "memorized examples (Min-K%), those with the smallest gradients (GraNd), or random ones, the control. A "
-        "criterion is worth its cost only where its line lies above the random one. Dashed: methods that use all "
-        "data.",
+        "criterion is worth its cost only where its line lies above the random one. What is left is shown as often, so "
+        "that fewer examples also mean fewer updates; dotted lines, where there are any, take as many updates as FT on "
+        "all data (updates: all-examples), and tell the loss of examples from shorter training. Dashed: methods that "
+        "use all data.",
         inputs=("metrics",),
         settings="metrics",
         needs=SWEPT_SELECTION,

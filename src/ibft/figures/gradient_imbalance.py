@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ibft.config.sections import Memorization
 from ibft.figures.style import panel_grid, styled, titled
-from ibft.gradients.imbalance import DECILES
+from ibft.statistics.tenths import DECILES
 
 _BLUE = (0.0, 0.447, 0.698)
 _CORRELATIONS = {

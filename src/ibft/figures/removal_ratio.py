@@ -1,6 +1,11 @@
-"""Lines show Pass@k over the share of the data that was removed (paper Figs. 4 and A1), with a control."""
+"""Lines show Pass@k over the share of the data that was removed (paper Figs. 4 and A1), with controls.
+
+Removing examples at random tells what the criterion adds. Fewer examples in as many epochs also mean fewer updates:
+dotted, with hollow markers, are methods that take as many updates as FT on all data.
+"""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,7 +44,7 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     parts = [
         (panel_title(place, labels), rows[rows["k"] == k], k)
         for place, rows in by_place(lowest_temperature(pass_at_k), labels)
-        if any(len(points) > 2 for _, points in _lines(rows[rows["k"] == settings.k[0]], labels))
+        if any(len(points) > 2 for _, _, points in _lines(rows[rows["k"] == settings.k[0]], labels))
         for k in settings.k
     ]
     if not parts:
@@ -49,19 +54,21 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     figure, all_axes = panel_grid(len(parts), height=3.2, columns=len(settings.k) if len(settings.k) <= 3 else 2)
     for axes, (title, rows, k) in zip(all_axes, parts, strict=True):
         _draw_references(axes, rows, labels)
-        for position, (kind, points) in enumerate(_lines(rows, labels)):
+        for position, (kind, equal, points) in enumerate(_lines(rows, labels)):
             axes.errorbar(
                 points["removed"] + _APART * (position - 1),
                 points["estimate"],
                 yerr=[points["estimate"] - points["low"], points["high"] - points["estimate"]],
                 color=look_of(kind).colour,
                 marker=look_of(kind).marker,
+                linestyle=":" if equal else "-",
+                markerfacecolor="white" if equal else None,
                 capsize=2,
                 elinewidth=0.8,
-                label=_CRITERIA[kind],
+                label=_CRITERIA[kind] + (", equal updates" if equal else ""),
             )
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-        axes.set_xticks(sorted({0.0, *(share for _, points in _lines(rows, labels) for share in points["removed"])}))
+        axes.set_xticks(sorted({0.0, *(share for _, _, points in _lines(rows, labels) for share in points["removed"])}))
         axes.set_xlabel("Share of the examples removed")
         percent_axis(axes, f"{mathtext(k, 1)} (%)")
         titled(axes, title, size_note(rows))
@@ -69,14 +76,22 @@ def draw(metrics: pd.DataFrame, labels: Labels, settings: Metrics) -> Figure:
     return figure
 
 
-def _lines(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[Kind, pd.DataFrame]]:
-    """Yield the METRICS of each criterion with the column `removed`, from FT on all data on, where there is any."""
-    shares = rows.assign(removed=rows["method"].map(labels.removed), kind=rows["method"].map(labels.kinds))
+def _lines(rows: pd.DataFrame, labels: Labels) -> Iterator[tuple[Kind, bool, pd.DataFrame]]:
+    """Yield each criterion, whether its updates equal those of FT on all data, and its METRICS with `removed`.
+
+    METRICS begin with FT on all data, where there is any.
+    """
+    shares = rows.assign(
+        removed=rows["method"].map(labels.removed),
+        kind=rows["method"].map(labels.kinds),
+        equal=rows["method"].isin(labels.equal_updates),
+    )
     whole = shares[shares["kind"] == "ft"].head(1)
-    for kind in _CRITERIA:
-        points = shares[shares["kind"] == kind].sort_values("removed").drop_duplicates("removed")
+    for kind, equal in product(_CRITERIA, (False, True)):
+        of_line = shares[(shares["kind"] == kind) & (shares["equal"] == equal)]
+        points = of_line.sort_values("removed").drop_duplicates("removed")
         if len(points):
-            yield kind, pd.concat([whole, points])
+            yield kind, equal, pd.concat([whole, points])
 
 
 def _draw_references(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:

@@ -75,6 +75,7 @@ _LOOKS: dict[Kind, Look] = {
     "ibft": Look("#d55e00", "P"),
     "noise": Look("#b8860b", "d", "xx"),
     "rms": Look("#661100", "H", ".."),
+    "adapter": Look("#117733", "X", "++"),
     "imported": Look("#332288", "*", "//"),
 }
 _FURTHER_LOOKS = (

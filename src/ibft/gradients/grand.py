@@ -8,17 +8,19 @@ Scores are taken after a few steps of plain fine-tuning by default. At initialis
 zero and only half of the adapter speaks; GraNd at initialisation is also disputed (Kirsch 2023, arXiv 2303.14753).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ibft.config.jobs import ScoreGradients
 from ibft.config.sections import Gradients, LoRA, Training
 from ibft.gradients.frugal import frugal_passes
-from ibft.gradients.lora_gradients import example_gradients
+from ibft.gradients.lora_gradients import Reduction, example_gradients
 from ibft.gradients.warm_up import fresh_adapter, warm_up
 from ibft.models.batching import WHOLE, Shard, length_batches, windows
 from ibft.models.device import in_halves
@@ -27,6 +29,11 @@ from ibft.models.pass_memory import tokens_of_batch, tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
 from ibft.store.journal import Journal
+
+Measure = Callable[[Sequence[EncodedExample]], list[tuple[float, float]]]
+"""Take two numbers of each text."""
+Prepare = Callable[[PreTrainedModel, int], Measure]
+"""Get ready to measure: on a model with its warm adapter, in passes of at most so many tokens."""
 
 WARMUP_BATCH = 4  # examples per warm-up step, the batch size of the paper's fine-tuning
 
@@ -41,6 +48,10 @@ class GradientScoring:
     max_length: int  # tokens of prompt and response together
     learning_rate: float  # of the warm-up
     seed: int
+
+    @classmethod
+    def of(cls, job: ScoreGradients) -> Self:
+        return cls(job.gradients, job.lora, job.profile, job.max_length, job.learning_rate, job.seed)
 
     def warm_up(self, in_pass: int) -> Training:
         """FT's defaults with this stage's own batches, padded because packing would exchange the model's attention.
@@ -105,23 +116,59 @@ def score_gradients(
         UserError: the model lacks a LoRA target module, the tokenizer lacks what the profile needs, or no example
             has a response token within `max_length` to warm up on.
     """
+
+    def prepare(model: PreTrainedModel, _: int) -> Measure:
+        return norms(model, scoring.settings.reduction)
+
     encoder = Encoder(examples, tokenizer, scoring.profile, scoring.max_length)
-    for initialisation in range(scoring.settings.initialisations):
-        if {"finished": initialisation} not in journal.entries():
-            _score_initialisation(model, encoder, scoring, initialisation, journal, shard)
-            journal.append({"finished": initialisation})
-    return _mean_scores(examples["example_id"], journal)
+    return measure_examples(model, encoder, scoring, prepare, ("grand", "el2n"), journal, shard)
 
 
-def _score_initialisation(
+def norms(model: PreTrainedModel, reduction: Reduction) -> Measure:
+    """Return what takes the gradient norm and EL2N of texts."""
+
+    def measure(texts: Sequence[EncodedExample]) -> list[tuple[float, float]]:
+        norm_B, el2n_B = example_gradients(model, texts, reduction)
+        return list(zip(norm_B.tolist(), el2n_B.tolist(), strict=True))
+
+    return measure
+
+
+def measure_examples(
     model: PreTrainedModel,
     encoder: Encoder,
     scoring: GradientScoring,
+    prepare: Prepare,
+    names: tuple[str, str],
+    journal: Journal,
+    shard: Shard = WHOLE,
+) -> pd.DataFrame:
+    """Measure every example of the shard on freshly warmed adapters; a rerun goes on after what `journal` holds.
+
+    Returns:
+        example_id, tokens, and two columns of these `names`: the means over initialisations, in the dataset's order.
+
+    Raises:
+        UserError: as `score_gradients`.
+    """
+    for initialisation in range(scoring.settings.initialisations):
+        if {"finished": initialisation} not in journal.entries():
+            _measure_initialisation(model, encoder, scoring, prepare, names[0], initialisation, journal, shard)
+            journal.append({"finished": initialisation})
+    return _means(encoder.examples["example_id"], journal, names)
+
+
+def _measure_initialisation(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    scoring: GradientScoring,
+    prepare: Prepare,
+    label: str,
     initialisation: int,
     journal: Journal,
     shard: Shard,
 ) -> None:
-    """Journal the rows [position, response tokens, gradient norm, EL2N] of every example of the shard."""
+    """Journal the rows [position, response tokens, first number, second number] of every example of the shard."""
     settings = scoring.settings
     finished = {
         int(row[0])
@@ -134,31 +181,24 @@ def _score_initialisation(
         steps = _warm_up_groups(encoder, settings.warmup_steps, random)
         in_pass = tokens_of_pass(settings.batch_tokens, model, "gradients")
         warm_up(model, steps, scoring.warm_up(in_pass))
-        what = f"GraNd {initialisation + 1}/{settings.initialisations}"
+        measure = prepare(model, in_pass)
+        what = f"{label} {initialisation + 1}/{settings.initialisations}"
         total = max(len(finished), round(len(encoder.examples) / shard.count))
         with progress(what, unit="examples", total=total, done=len(finished)) as bar:
             in_batch = tokens_of_batch(settings.batch_tokens, "gradients")
             for batch in _unfinished_batches(encoder, in_batch, finished, shard):
-                rows = _score_batch(model, batch, settings, in_pass)
-                journal.append({"initialisation": initialisation, "rows": rows})
+                journal.append({"initialisation": initialisation, "rows": _rows(batch, measure, in_pass)})
                 bar.advance(len(batch))
 
 
-def _score_batch(
-    model: PreTrainedModel, batch: dict[int, EncodedExample], settings: Gradients, in_pass: int
-) -> list[tuple[int, int, float, float]]:
-    """Score a batch, in passes of at most `in_pass` tokens, padding included."""
+def _rows(batch: dict[int, EncodedExample], measure: Measure, in_pass: int) -> list[tuple[int, int, float, float]]:
+    """Measure a batch, in passes of at most `in_pass` tokens, padding included."""
     tokens = [text.response_tokens for text in batch.values()]
     if not any(tokens):
         return [(position, 0, 0.0, 0.0) for position in batch]
-
-    def passed(texts: Sequence[EncodedExample]) -> list[tuple[float, float]]:
-        norm_B, el2n_B = example_gradients(model, texts, settings.reduction)
-        return list(zip(norm_B.tolist(), el2n_B.tolist(), strict=True))
-
     texts = list(batch.values())  # the longest first, as `length_batches` leaves them
     passes = length_batches([len(text) for text in texts], in_pass)
-    scores = [each for chosen in passes for each in in_halves(passed, [texts[index] for index in chosen])]
+    scores = [each for chosen in passes for each in in_halves(measure, [texts[index] for index in chosen])]
     return [(position, n, *score) for position, n, score in zip(batch, tokens, scores, strict=True)]
 
 
@@ -199,10 +239,9 @@ def _batches(texts: dict[int, EncodedExample], batch_tokens: int) -> list[list[i
     return [[learnable[index] for index in batch] for batch in batches] + ([rest] if rest else [])
 
 
-def _mean_scores(example_ids: "pd.Series[str]", journal: Journal) -> pd.DataFrame:
-    """Table GRADIENTS: means over initialisations."""
+def _means(example_ids: "pd.Series[str]", journal: Journal, names: tuple[str, str]) -> pd.DataFrame:
     rows = [row for entry in journal.entries() for row in entry.get("rows", [])]
-    scores = pd.DataFrame(rows, columns=["position", "tokens", "grand", "el2n"])
+    scores = pd.DataFrame(rows, columns=["position", "tokens", *names])
     means = scores.groupby("position").mean()
     ids = example_ids.iloc[means.index].to_numpy()
     return pd.DataFrame({"example_id": ids, **means.astype({"tokens": int})}).reset_index(drop=True)

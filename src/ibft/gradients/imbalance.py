@@ -12,10 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from ibft.runtime.errors import UserError
+from ibft.statistics.tenths import interval_of_mean, tenths
 
 Floats = npt.NDArray[np.float64]
 
-DECILES = 10
 _CONFIDENCE = 0.95
 
 
@@ -35,8 +35,7 @@ def relate(gradients: pd.DataFrame, memorization: pd.DataFrame, k: int) -> pd.Da
 def deciles(related: pd.DataFrame) -> pd.DataFrame:
     """GRADIENT_DECILES of what `relate` returned. Equal scores are ordered by example_id, so every decile is filled."""
     ranked = related.sort_values(["min_k_prob", "example_id"])
-    parts = np.array_split(np.arange(len(ranked)), min(DECILES, len(ranked)))
-    return pd.DataFrame([_decile(number, ranked.iloc[part]) for number, part in enumerate(parts, start=1)])
+    return pd.DataFrame([_decile(n, ranked.iloc[part]) for n, part in enumerate(tenths(len(ranked)), start=1)])
 
 
 def correlations(related: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +61,7 @@ def rank_correlation(first: Floats, second: Floats, given: Floats | None = None)
 
 
 def _decile(number: int, rows: pd.DataFrame) -> dict[str, Any]:
-    low, high = _interval_of_mean(rows["grand"].to_numpy())
+    low, high = interval_of_mean(rows["grand"].to_numpy())
     return {
         "decile": number,
         "examples": len(rows),
@@ -74,15 +73,6 @@ def _decile(number: int, rows: pd.DataFrame) -> dict[str, Any]:
         "el2n": rows["el2n"].mean(),
         "tokens": rows["tokens"].mean(),
     }
-
-
-def _interval_of_mean(values: Floats) -> tuple[float, float]:
-    """Student's t; a single value, which says nothing about its spread, is its own interval."""
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, mean
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return mean - half, mean + half
 
 
 def _correlation(related: pd.DataFrame, score: str, other: str, given: str | None) -> dict[str, Any]:

@@ -9,9 +9,10 @@ gradient is ever computed, and the [B, T, V] logits never exist.
 Padding stands on the right, where causal attention lets no loss depend on it: its output gradients are zero.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast
 
 import torch
@@ -26,6 +27,7 @@ from ibft.models.head import Head, accumulating, chunk_of, logit_chunks, subtrac
 from ibft.runtime.errors import UserError
 
 Reduction = Literal["mean", "sum"]
+Receive = Callable[[nn.Module, Tensor], None]
 
 _SCALE_IN_FLOAT16 = 2.0**10  # times the loss: float16 rounds what is below 3e-8 to 0
 
@@ -52,6 +54,26 @@ def example_gradients(
         UserError: a layer reads something else than every token once, so that its inputs do not give its gradient; or
             a gradient is larger than float16 can say.
     """
+    squared_B = torch.zeros(len(texts), dtype=torch.float64, device=model.device)
+
+    def add(_: nn.Module, gradient_BOI: Tensor) -> None:
+        squared_B.add_(squared_norms(gradient_BOI))
+
+    el2n_B = pass_gradients(model, texts, reduction, add)
+    check_finite(model, squared_B)
+    return squared_B.sqrt().cpu(), el2n_B
+
+
+def pass_gradients(
+    model: PreTrainedModel, texts: Sequence[EncodedExample], reduction: Reduction, receive: Receive
+) -> Tensor:
+    """Hand `receive` every LoRA layer with the gradients of its weight, [B, O, I], one for each of `texts`.
+
+    Layers come in the order of the backward pass, and are forgotten one by one. See `example_gradients`.
+
+    Returns:
+        el2n_B: the mean EL2N of each example, in float64.
+    """
     ids_BT = pad_right([text.ids for text in texts], torch.device("cpu"))
     loss_BT = response_mask(texts, ids_BT.shape[1])
     tokens_B = loss_BT.sum(1)
@@ -62,8 +84,11 @@ def example_gradients(
     )
     ids_BT = send(ids_BT, model.device)
 
+    def unscaled(layer: nn.Module, gradient_BOI: Tensor) -> None:
+        receive(layer, gradient_BOI if scale == 1 else gradient_BOI.float() / scale)
+
     with (
-        _squared_lora_norms(model, ids_BT) as squared_B,
+        _watched_lora(model, ids_BT, unscaled),
         _differentiable_embeddings(model) as embedded,
         autocast_within(model),
     ):
@@ -71,14 +96,24 @@ def example_gradients(
         hidden_ND = states_at(hidden_BTD[:, :-1], loss_BT[:, 1:])
         of_head = head_gradient(head(model), hidden_ND.detach(), targets_N, weight_N)
         torch.autograd.grad(hidden_ND, embedded, of_head.hidden_ND)
-    if not squared_B.isfinite().all():
+    el2n_B = torch.zeros(len(texts), dtype=torch.float64, device=model.device)
+    el2n_B.index_add_(0, example_N, of_head.error_N.double())
+    return el2n_B.cpu() / tokens_B
+
+
+def squared_norms(gradient_BOI: Tensor) -> Tensor:
+    """Return the squared l2 norm of each example's gradient of one layer: float64, [B]."""
+    norm_B = torch.linalg.vector_norm(gradient_BOI, dim=(1, 2), dtype=accumulating(gradient_BOI))
+    return cast(Tensor, norm_B.double().square())
+
+
+def check_finite(model: PreTrainedModel, squared: Tensor) -> None:
+    """Raise `UserError` where a gradient was larger than the precision of `model` can say."""
+    if not squared.isfinite().all():
         raise UserError(
             f"GraNd of a model of type {model_type(model)}: a gradient is not finite in its precision; set "
             "models.NAME.precision to bfloat16 or float32"
         )
-    el2n_B = torch.zeros_like(squared_B)
-    el2n_B.index_add_(0, example_N, of_head.error_N.double())
-    return squared_B.sqrt().cpu() / scale, el2n_B.cpu() / tokens_B
 
 
 def response_mask(texts: Sequence[EncodedExample], length: int) -> Tensor:
@@ -133,24 +168,21 @@ def _differentiable_embeddings(model: PreTrainedModel) -> Iterator[list[Tensor]]
 
 
 class _Watched(torch.autograd.Function):
-    """Passes an output [.., O] on; its gradient adds to `squared_B`, for the layer that reads `input_NI`."""
+    """Passes an output [.., O] on; `receive` is handed its gradient times the input that the layer reads, [B, O, I]."""
 
     @staticmethod
-    def forward(ctx: Any, output: Tensor, input_NI: Tensor, squared_B: Tensor) -> Tensor:
+    def forward(ctx: Any, output: Tensor, input_NI: Tensor, examples: int, receive: Callable[[Tensor], None]) -> Tensor:
         ctx.save_for_backward(input_NI)
-        ctx.squared_B = squared_B
+        ctx.examples, ctx.receive = examples, receive
         return output.view_as(output)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         [gradient], [input_NI] = gradients, ctx.saved_tensors
-        examples = len(ctx.squared_B)
-        gradient_BTO = gradient.reshape(examples, -1, gradient.shape[-1])
-        input_BTI = input_NI.to(gradient.dtype).unflatten(0, (examples, -1))
-        gradient_BOI = torch.einsum("bto,bti->boi", gradient_BTO, input_BTI)
-        norm_B = torch.linalg.vector_norm(gradient_BOI, dim=(1, 2), dtype=accumulating(gradient_BOI))
-        ctx.squared_B.add_(norm_B.double().square())
-        return gradient, None, None
+        gradient_BTO = gradient.reshape(ctx.examples, -1, gradient.shape[-1])
+        input_BTI = input_NI.to(gradient.dtype).unflatten(0, (ctx.examples, -1))
+        ctx.receive(torch.einsum("bto,bti->boi", gradient_BTO, input_BTI))
+        return gradient, None, None, None
 
 
 def _in_a_backward_pass() -> bool:
@@ -158,10 +190,9 @@ def _in_a_backward_pass() -> bool:
 
 
 @contextmanager
-def _squared_lora_norms(model: PreTrainedModel, ids_BT: Tensor) -> Iterator[Tensor]:
-    """Inside, one backward pass adds each example's squared gradient norm to the float64 tensor [B] given out."""
+def _watched_lora(model: PreTrainedModel, ids_BT: Tensor, receive: Receive) -> Iterator[None]:
+    """Inside, a backward pass hands `receive` each LoRA layer with each example's gradient of its weight."""
     examples, length = ids_BT.shape
-    squared_B = torch.zeros(examples, dtype=torch.float64, device=model.device)
     seen: set[nn.Module] = set()
 
     def watch(linear: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
@@ -173,11 +204,12 @@ def _squared_lora_norms(model: PreTrainedModel, ids_BT: Tensor) -> Iterator[Tens
                 "some tokens alone; name other layers in training.lora.target_modules, or select by mink"
             )
         seen.add(linear)
-        return cast(Tensor, _Watched.apply(output, input_NI, squared_B))  # type: ignore[no-untyped-call]
+        watched = _Watched.apply(output, input_NI, examples, partial(receive, linear))  # type: ignore[no-untyped-call]
+        return cast(Tensor, watched)
 
     hooks = [linear.register_forward_hook(watch) for linear in lora_linears(model)]
     try:
-        yield squared_B
+        yield
     finally:
         for hook in hooks:
             hook.remove()

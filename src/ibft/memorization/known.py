@@ -41,7 +41,7 @@ def known(data: Reals, reference: Reals, seed: int = 0) -> Known:
     """Compare scores of the data with those of a reference, each of at least `SMALLEST_REFERENCE` examples.
 
     Returns:
-        estimates with their 95% intervals, percentile bootstrap over examples of both.
+        estimates with their 95% intervals over examples of both; that of the share is a percentile bootstrap.
 
     Raises:
         UserError: one of the two has too few scores.
@@ -58,7 +58,7 @@ def known(data: Reals, reference: Reals, seed: int = 0) -> Known:
     low, high = np.quantile(shares, [0.025, 0.975])
     return Known(
         share=Interval(_share(data, reference), float(low), float(high)),
-        auroc=auroc_interval(data, reference, RESAMPLES, random),
+        auroc=auroc_interval(data, reference),
         threshold=_threshold(reference),
     )
 

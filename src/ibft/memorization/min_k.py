@@ -27,11 +27,13 @@ class TokenStatistics:
     log_prob_N: log p of the token that stands there.
     mean_N:     mu = E[log p_v] with v drawn from the model's distribution at that position (its negative entropy).
     std_N:      sigma, the standard deviation of log p_v under the same distribution.
+    top_N:      log p of the most likely token; where it equals log_prob_N, greedy decoding writes what stands there.
     """
 
     log_prob_N: Reals
     mean_N: Reals
     std_N: Reals
+    top_N: Reals
 
 
 def min_k_prob(tokens: TokenStatistics, ks: Iterable[int]) -> list[float]:

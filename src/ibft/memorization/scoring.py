@@ -156,24 +156,24 @@ def token_statistics(
     hidden_TD = decoder(model)(input_ids=ids_1T, use_cache=False, **layout).last_hidden_state[0]
     hidden_ND = states_at(hidden_TD[:-1], scored_T[1:])  # the state at t - 1 predicts token t
     targets_N = send(ids_T[scored_T], model.device)
-    statistics_3N = head_statistics(head(model), hidden_ND, targets_N).cpu().double().numpy()
+    statistics_4N = head_statistics(head(model), hidden_ND, targets_N).cpu().double().numpy()
     ends = np.cumsum([length - first for length, first in zip(lengths, first_scored, strict=True)])
-    return [TokenStatistics(*part_3n) for part_3n in np.split(statistics_3N, ends[:-1], axis=1)]
+    return [TokenStatistics(*part_4n) for part_4n in np.split(statistics_4N, ends[:-1], axis=1)]
 
 
 def head_statistics(head: Head, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
-    """log p(target), E[log p] and the standard deviation of log p of each next-token distribution: [3, N], float32.
+    """Return log p(target), E[log p], the standard deviation of log p and its maximum, of each token: [4, N], float32.
 
     Products with the head are computed in its own precision and reduced in float32 (float64 for a float64 head).
     """
-    statistics_3N = hidden_ND.new_empty((3, len(targets_N)), dtype=accumulating(hidden_ND))
+    statistics_4N = hidden_ND.new_empty((4, len(targets_N)), dtype=accumulating(hidden_ND))
     for rows, logits_nV in logit_chunks(head, hidden_ND, chunk_of(head)):
-        statistics_3N[:, rows] = _moments(logits_nV, targets_N[rows])
-    return statistics_3N
+        statistics_4N[:, rows] = _moments(logits_nV, targets_N[rows])
+    return statistics_4N
 
 
 def _moments(logits_nV: Tensor, targets_n: Tensor) -> Tensor:
-    """Return the three statistics of `head_statistics`, in few passes over V; overwrites `logits_nV`.
+    """Return the four statistics of `head_statistics`, in few passes over V; overwrites `logits_nV`.
 
     The variance is taken about the mean, not as a difference of squares, which float32 would cancel.
     """
@@ -185,7 +185,7 @@ def _moments(logits_nV: Tensor, targets_n: Tensor) -> Tensor:
     logits_nV -= mean_logit_n[:, None]
     variance_n = torch.linalg.vecdot(weight_nV, logits_nV.square_()) / total_n
     log_total_n = total_n.log()
-    return torch.stack([target_n - log_total_n, mean_logit_n - log_total_n, variance_n.sqrt()])
+    return torch.stack([target_n - log_total_n, mean_logit_n - log_total_n, variance_n.sqrt(), -log_total_n])
 
 
 def _unfinished_batches(

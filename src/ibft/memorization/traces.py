@@ -114,6 +114,7 @@ def _row(
         "min_k_plus_plus": min_k_plus_plus(tokens, [job.k])[0],
         "pieces": pieces_of(tokenizer, scored),
         "log_probs": [round(float(value), 4) for value in tokens.log_prob_N],
+        "greedy": (tokens.log_prob_N >= tokens.top_N).tolist(),
     }
 
 

@@ -43,6 +43,17 @@ def count_passes(verdicts: pd.DataFrame, run: Run, excluded: Collection[str] = (
     return pd.DataFrame(rows, columns=PASS_COUNTS.schema.names)
 
 
+def as_numbers(metrics: pd.DataFrame) -> dict[str, float]:
+    """Return the estimates of METRICS, and the ends of their intervals, by names that trackers group by their parts."""
+    found: dict[str, float] = {}
+    for row in metrics.to_dict("records"):
+        metric = f"Pass@{row['k']}" if row["m"] == 1 else f"Pass@{row['k']}^({row['m']})"
+        places = (*(row[name] for name in CELL if name != "temperature"), f"T{row['temperature']:g}", metric)
+        name = "/".join(map(str, places))
+        found |= {name: row["estimate"], f"{name}/low": row["low"], f"{name}/high": row["high"]}
+    return found
+
+
 def compute_metrics(pass_counts: pd.DataFrame, settings: Metrics, swept: Collection[str] = ()) -> pd.DataFrame:
     """Compute METRICS: every m from 1 to k, for each configured k of Pass@k and for the k of Pass@k^(m).
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import save_merged
-from ibft.models.prepare import clear
+from ibft.models.sources import clear
 from ibft.store.manifests import read_manifest
 
 _OF_ARCHITECTURE = ("revision", "layers", "width", "vocabulary", "parameters")  # facts that exposure leaves as they are
@@ -19,9 +19,18 @@ def expose_model(base: Path, adapter: Path, precision: str, folder: Path) -> dic
     """
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder)
+    merge_model(base, adapter, precision, folder)
+    known = read_manifest(base)
+    return {"source": f"exposed:{base.name}"} | {name: known[name] for name in _OF_ARCHITECTURE if name in known}
+
+
+def merge_model(base: Path, adapter: Path, precision: str, folder: Path) -> None:
+    """Write the weights of `base` with `adapter` merged into them, and its tokenizer, to `folder`.
+
+    Raises:
+        UserError: the base or the adapter is missing or damaged.
+    """
     save_merged(base, adapter, precision, folder)
     read_tokenizer(base).save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
-    known = read_manifest(base)
-    return {"source": f"exposed:{base.name}"} | {name: known[name] for name in _OF_ARCHITECTURE if name in known}

@@ -7,11 +7,12 @@ so, transformers asks on the terminal), which attention, and which dtype.
 import importlib
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
@@ -27,7 +28,7 @@ from transformers import (
 from ibft.models.wording import listed, shown
 from ibft.runtime.errors import UserError
 
-_RETRAIN = "delete it and rerun Snakemake, which trains it anew"
+_RETRAIN = "delete it and rerun Snakemake, which makes it anew"
 _CPU = torch.device("cpu")
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
@@ -111,8 +112,7 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
         if not (folder / name).is_file():
             raise UserError(f"adapter {folder} has no {name}: {_RETRAIN}")
     config = json.loads((folder / "adapter_config.json").read_bytes())
-    library = str((config.get("auto_mapping") or {}).get("parent_library", "transformers"))
-    if config.get("peft_type") != "LORA" or library.partition(".")[0] != "transformers":
+    if not is_lora(config):
         raise UserError(f"adapter {folder} is no plain LoRA adapter: {_RETRAIN}")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Found missing adapter keys")
@@ -120,6 +120,17 @@ def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
             return cast(PeftModel, PeftModel.from_pretrained(model, folder, is_trainable=False, local_files_only=True))
         except UserWarning:
             raise UserError(f"adapter {folder} lacks tensors that its configuration asks for: {_RETRAIN}") from None
+
+
+def is_lora(config: Mapping[str, Any]) -> bool:
+    """Return true if an adapter_config.json is of LoRA beside layers of transformers."""
+    mapping = config.get("auto_mapping") or {}
+    library = str(mapping.get("parent_library", "transformers")) if isinstance(mapping, dict) else ""
+    return config.get("peft_type") == "LORA" and library.partition(".")[0] == "transformers"
+
+
+def read_lora_config(folder: Path) -> LoraConfig:
+    return cast(LoraConfig, LoraConfig.from_pretrained(str(folder), local_files_only=True))
 
 
 def start_vllm(folder: Path, precision: str, **settings: Any) -> Any:

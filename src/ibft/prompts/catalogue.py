@@ -1,7 +1,7 @@
 """Every prompt profile, as data: what is asked, what is learned, where a completion stops.
 
-`chat` and `ibft` are this project's (the second is the paper's training format). The others restate, to the letter, the
-prompts behind published numbers: OriGen, VeriCoder, RTLCoder, EvalPlus and WizardCoder.
+`chat`, `reasoning` and `ibft` are this project's (the last is the paper's training format). The others restate, to the
+letter, the prompts behind published numbers: OriGen, VeriCoder, RTLCoder, EvalPlus and WizardCoder.
 """
 
 from ibft.prompts.profile import Problem, Profile, Turn
@@ -10,6 +10,7 @@ from ibft.runtime.errors import UserError
 
 _PROSE = ("text", "english")  # languages of responses that are not code and get no code fence
 
+_REASONING = "Answer with one code block (```{language}) that holds the whole {whole}."
 _ORIGEN = "Please act as a professional Verilog designer and provide Verilog code based on the given description. "
 _VERICODER = (
     "You are a Verilog expert. Be concise and focused on the key points and avoid repetitive thoughts. "
@@ -68,6 +69,22 @@ def _chat_question(text: str, language: str) -> str:
     if language == "python" and is_stub(text):
         return f"Complete the following Python function:\n```python\n{text}\n```"
     return text
+
+
+# reasoning: the same question, and an answer that the model opens itself, after as much thought as it likes.
+
+
+def _reasoning_problem(problem: Problem) -> Turn:
+    whole = "program" if problem.language == "python" else "module"
+    asked = _chat_question(description_of(problem).strip(), problem.language)
+    if problem.language == "verilog":
+        asked += f"\n\nThe module begins with:\n```verilog\n{problem.prompt.strip()}\n```"
+    return Turn(f"{asked}\n\n{_REASONING.format(language=problem.language, whole=whole)}")
+
+
+def _reasoning_example(instruction: str, response: str, language: str) -> tuple[Turn, str]:
+    turn, answer = _chat_example(instruction, response, language)
+    return Turn(turn.question), turn.opening + answer
 
 
 # ibft: the paper's training format, `{Instruction}\n{Response}` and nothing else.
@@ -155,6 +172,7 @@ PROFILES = {
             templated=True,
             stop_strings=lambda _language: (CLOSING_FENCE,),
         ),
+        Profile("reasoning", 1, _reasoning_problem, _reasoning_example, templated=True),
         Profile("ibft", 1, _ibft_problem, _plain_example, bos=False, ends=False, stop_strings=ibft_stops),
         Profile(
             "origen",

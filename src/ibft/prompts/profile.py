@@ -1,8 +1,10 @@
 """A prompt profile turns text into tokens, for training and for sampling."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ibft.prompts.tokens import encode, encode_open_text, end_of_answer, render_chat, with_bos
 from ibft.runtime.errors import UserError
@@ -54,6 +56,8 @@ class Profile:
         keeps_trailing_whitespace: published profiles that end their prompt in whitespace are kept to the letter. All
             others end where the tokenizer would end a token, because a prompt that ends inside one (`"\\n"` where
             training had `"\\n    "`) is text that the model has never seen.
+        system: said before every problem; a training example has its own history instead.
+        shots: (instruction, response) of examples that stand before every problem, in the form of `example_turn`.
     """
 
     name: str
@@ -66,6 +70,20 @@ class Profile:
     ends: bool = True
     stop_strings: Callable[[str], tuple[str, ...]] = lambda _language: ()
     keeps_trailing_whitespace: bool = False
+    system: str = ""
+    shots: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name and version, and a digest of what `introduced` has added."""
+        own = f"{self.name} v{self.version}"
+        if not self.system and not self.shots:
+            return own
+        return f"{own}+{hashlib.sha256(json.dumps([self.system, self.shots]).encode()).hexdigest()[:8]}"
+
+    def introduced(self, system: str | None, shots: Sequence[tuple[str, str]]) -> Self:
+        """Return this profile with another system prompt (None: its own) and more examples before every problem."""
+        return replace(self, system=self.system if system is None else system, shots=(*self.shots, *shots))
 
     def encode_example(
         self, tokenizer: "PreTrainedTokenizerBase", instruction: str, response: str, language: str
@@ -124,16 +142,58 @@ class Profile:
         Raises:
             UserError: the profile cannot ask for the problem's language, or needs a chat template that is absent.
         """
+        turn = self._asked(problem)
+        text = self._text(tokenizer, turn, History.of(self, tokenizer, self._introduction(), problem.language))
+        ids = encode_open_text(tokenizer, text) if self._is_open(turn) else encode(tokenizer, text)
+        return self._with_bos(tokenizer, text, ids)
+
+    def plain_text(self, problem: Problem) -> str:
+        """Return the prompt of a benchmark problem as text, for a server whose tokenizer nobody sees.
+
+        Raises:
+            UserError: as `encode_problem`; a chat template cannot be rendered without a tokenizer.
+        """
+        if self.templated:
+            raise UserError(f"profile {self.name} needs a chat template, which only a tokenizer has")
+        turn, before = self._asked(problem), f"{self.system}\n\n" if self.system else ""
+        for instruction, response in self.shots:
+            shown, answer = self.example_turn(instruction, response, problem.language)
+            before += f"{shown.question}{shown.opening}{answer}\n"
+        text = before + turn.question + turn.opening
+        return text.rstrip() if self._is_open(turn) else text
+
+    def messages(self, problem: Problem) -> list[dict[str, str]]:
+        """Return what is said to a model whose server renders the chat, up to the question of a benchmark problem.
+
+        Raises:
+            UserError: the profile cannot ask for the problem's language, or opens the answer, which a server does not.
+        """
+        turn = self._asked(problem)
+        if turn.opening or not self.templated:
+            raise UserError(f"profile {self.name} writes the beginning of the answer, which no message can")
+        said = [{"role": "system", "content": self.system}] if self.system else []
+        for instruction, response in self.shots:
+            shown, answer = self.example_turn(instruction, response, problem.language)
+            said += [
+                {"role": "user", "content": shown.question},
+                {"role": "assistant", "content": shown.opening + answer},
+            ]
+        return [*said, {"role": "user", "content": turn.question}]
+
+    def _asked(self, problem: Problem) -> Turn:
         if self.language not in (None, problem.language):
             raise UserError(
                 f"profile {self.name} asks for {self.language}, but problem {problem.task_id} is {problem.language}: "
                 "set another `profile` for the experiment"
             )
-        turn = self.problem_turn(problem)
-        text = self._text(tokenizer, turn)
-        is_open = bool(turn.opening) and not self.keeps_trailing_whitespace
-        ids = encode_open_text(tokenizer, text) if is_open else encode(tokenizer, text)
-        return self._with_bos(tokenizer, text, ids)
+        return self.problem_turn(problem)
+
+    def _is_open(self, turn: Turn) -> bool:
+        return bool(turn.opening) and not self.keeps_trailing_whitespace
+
+    def _introduction(self) -> list[tuple[str, str]]:
+        said = [("system", self.system)] if self.system else []
+        return said + [turn for asked, answer in self.shots for turn in (("user", asked), ("assistant", answer))]
 
     def stop_token_ids(self, tokenizer: "PreTrainedTokenizerBase") -> tuple[int, ...]:
         """Tokens that end a completion: the end of sequence and, in a chat, the end of the turn."""

@@ -9,6 +9,7 @@ import yaml
 
 from ibft.barrier.findings import detected
 from ibft.config.config import Config
+from ibft.contamination.summary import problems_found
 from ibft.labels import Labels
 from ibft.metrics.cells import judged
 from ibft.metrics.runs import constant_passes, describe, errata, excluded_problems, paths_of, read_runs, runs_of
@@ -260,7 +261,7 @@ def _contamination(
     sizes = {name: len(frame) for name, frame in problems.items()}
     if not overlaps:
         return []
-    found = {pair: data_tables.problems_found(table, config.contamination) for pair, table in overlaps.items()}
+    found = {pair: problems_found(table, config.contamination) for pair, table in overlaps.items()}
     return [
         data_tables.contamination_table(overlaps, config.contamination, labels, sizes),
         data_tables.most_overlapping_table(overlaps, labels),

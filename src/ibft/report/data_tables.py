@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ibft.config.sections import Contamination, Gradients
+from ibft.contamination.summary import problems_found
 from ibft.labels import Labels, in_order
 from ibft.memorization.distributions import scores_at, tuned_scores
 from ibft.memorization.separation import paired_shift, separation, told_ks
@@ -302,15 +303,6 @@ def _in_order(tables: Mapping[Pair, pd.DataFrame], labels: Labels) -> list[tuple
     datasets = in_order([dataset for dataset, _ in tables], labels.datasets)
     benchmarks = in_order([benchmark for _, benchmark in tables], labels.benchmarks)
     return sorted(tables.items(), key=lambda item: (datasets.index(item[0][0]), benchmarks.index(item[0][1])))
-
-
-def problems_found(table: pd.DataFrame, settings: Contamination) -> set[str]:
-    """Return the problems that examples of a CONTAMINATION table overlap with, each with the one that it does most."""
-    covered = (table["ngram_overlap"] >= settings.overlap) & (table["covered_tokens"] >= settings.covered)
-    quoted = table["substring_tokens"] >= settings.substring
-    edited = table["contaminated"] & (table["similarity"] >= settings.similarity)
-    found = ((covered, "ngram_task_id"), (quoted, "substring_task_id"), (edited, "similar_task_id"))
-    return set().union(*(table.loc[rows, column] for rows, column in found))
 
 
 def _most_overlapping(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,15 +13,15 @@ import psutil
 from ibft.runtime.errors import UserError
 
 _LOCKS = Path(".snakemake") / "locks"
-_HOLDER = Path(".snakemake") / "ibft-holder.json"
+HOLDER = Path(".snakemake") / "ibft-holder.json"
 
 
 def note_holder(folder: Path) -> None:
     """Say who works in `folder`: called by a workflow when it has got the lock, and so by one at a time."""
-    new = (folder / _HOLDER).with_suffix(".new")
+    new = (folder / HOLDER).with_suffix(".new")
     new.parent.mkdir(exist_ok=True)
     new.write_text(json.dumps({"host": platform.node(), "process": os.getpid()}))
-    new.replace(folder / _HOLDER)
+    new.replace(folder / HOLDER)
 
 
 def lock_notice(folder: Path) -> str | None:
@@ -51,7 +51,7 @@ def check_abandoned(folder: Path) -> None:
             f"process {working} is at work in {folder}: wait for it, or have it end after its running jobs with "
             f"kill {working}"
         )
-    holder = json.loads((folder / _HOLDER).read_bytes()) if (folder / _HOLDER).exists() else {}
+    holder = json.loads((folder / HOLDER).read_bytes()) if (folder / HOLDER).exists() else {}
     if holder.get("host", platform.node()) != platform.node():
         raise UserError(
             f"{folder} was locked by process {holder['process']} on {holder['host']}, which cannot be looked at from "

@@ -11,13 +11,14 @@ of a loop and so cannot change what is made of them.
 """
 
 import logging
+import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from tqdm import tqdm
 
@@ -125,3 +126,29 @@ def progress_line(what: str, unit: str, finished: int, total: int, rate: float) 
     remaining = (total - finished) / rate if rate > 0 else float("inf")
     share = finished / max(total, 1)
     return f"{what}: {finished}/{total} {unit} ({share:.0%}), {rate:.1f} {unit}/s, {remaining:.0f} s left"
+
+
+class Told(NamedTuple):
+    """The numbers of one line of `progress_line`; `remaining` is in seconds, infinite where nothing was finished."""
+
+    what: str
+    unit: str
+    finished: int
+    total: int
+    rate: float
+    remaining: float
+
+
+_LINE = re.compile(
+    r"(?P<what>[^:]+): (?P<finished>\d+)/(?P<total>\d+) (?P<unit>.+) \(\d+%\), "
+    r"(?P<rate>[\d.]+) (?P=unit)/s, (?P<remaining>\d+|inf) s left$"
+)
+
+
+def parse_progress(line: str) -> Told | None:
+    """Read what `progress_line` has written; None for any other line."""
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    finished, total = int(found["finished"]), int(found["total"])
+    return Told(found["what"], found["unit"], finished, total, float(found["rate"]), float(found["remaining"]))

@@ -28,7 +28,7 @@ def import_samples(records: list[Record], problems: pd.DataFrame, profile: str) 
         UserError: a record lacks a string, belongs to no problem, or the problems have different numbers of samples.
     """
     by_task: dict[str, Any] = {str(problem.task_id): problem for problem in problems.itertuples(index=False)}
-    label = AS_IS if profile == AS_IS else f"{profile} v{get_profile(profile).version}"
+    label = AS_IS if profile == AS_IS else get_profile(profile).label
     rows: dict[str, list[dict[str, Any]]] = {task_id: [] for task_id in by_task}
     for record in records:
         task_id, completions = answers_of(record, rows)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ibft.config.jobs import Sample
-from ibft.prompts import Problem, get_profile
+from ibft.config.jobs import Sample, SampleApi
+from ibft.prompts import Problem, Profile, get_profile
 from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.journal import Entry, journal_key
@@ -34,6 +34,11 @@ class SamplingJob:
     benchmark: str
     problems: Path
 
+    @property
+    def profile(self) -> Profile:
+        """The prompt profile, with the system prompt and the examples of the settings."""
+        return profile_of(self.asked)
+
     def key(self, script: Path, inputs: Sequence[Path], engine: str) -> str:
         """A digest of all that the samples depend on, the number of trials aside; see `ibft.store.journal.journal_key`.
 
@@ -42,22 +47,32 @@ class SamplingJob:
             inputs: folders of the base model and the adapter.
             engine: its name and version.
         """
-        asked, profile = self.asked, get_profile(self.asked.profile)
-        chosen = asked.sampling
+        asked, chosen = self.asked, self.asked.sampling
         names = (asked.variant, self.benchmark, asked.temperature)
-        settled = (*names, profile.name, profile.version, chosen.n, chosen.top_p, chosen.max_new_tokens)
+        settled = (*names, self.profile.label, chosen.n, chosen.top_p, chosen.max_new_tokens)
         return journal_key(script, [*inputs, self.problems], repr(settled), asked.precision, engine, chosen.adapters)
 
     def read_problems(self) -> list[Problem]:
-        """The rows of `problems`.
+        """Return the rows of `problems`; see `read_problems`."""
+        return read_problems(self.problems)
 
-        Raises:
-            UserError: there are none.
-        """
-        found = parquet.read_table(self.problems, PROBLEMS)
-        if found.empty:
-            raise UserError(f"{self.problems} holds no problem to sample")
-        return cast(list[Problem], list(found.itertuples(index=False)))
+
+def profile_of(asked: Sample | SampleApi) -> Profile:
+    """Return the prompt profile of a job, with the system prompt and the examples of its settings."""
+    shots = [(shot.instruction, shot.response) for shot in asked.sampling.few_shot]
+    return get_profile(asked.profile).introduced(asked.sampling.system_prompt, shots)
+
+
+def read_problems(table: Path) -> list[Problem]:
+    """Return the rows of a table `problems`.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = parquet.read_table(table, PROBLEMS)
+    if found.empty:
+        raise UserError(f"{table} holds no problem to sample")
+    return cast(list[Problem], list(found.itertuples(index=False)))
 
 
 def missing_trials(outputs: Sequence[Path], key: str) -> dict[int, Path]:

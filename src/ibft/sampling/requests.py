@@ -54,7 +54,7 @@ def sample_rows(
             "completion_tokens": len(completion.token_ids),
             "log_likelihood": completion.log_likelihood,
             "seed": prompt.seeds[completion.sample],
-            "profile": f"{profile.name} v{profile.version}",
+            "profile": profile.label,
             "engine": engine.name,
             "engine_version": engine.version,
         }

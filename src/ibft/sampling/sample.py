@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from ibft.prompts import Problem, get_profile
+from ibft.prompts import Problem
 from ibft.runtime.progress import progress
 from ibft.sampling.engine import Engine, Group, Prompt
 from ibft.sampling.job import SamplingJob
@@ -82,7 +82,7 @@ def sample_pending(
             part, _ = unfinished[number]
             own = asked[number][completions[0].task_id]
             n = part.job.asked.sampling.n
-            rows = sample_rows(completions, own.prompt, own.problem, get_profile(part.job.asked.profile), engine, n)
+            rows = sample_rows(completions, own.prompt, own.problem, part.job.profile, engine, n)
             for place, trial in enumerate(own.trials):
                 entry = {"task_id": own.problem.task_id, "trial": trial, "rows": rows[place * n : (place + 1) * n]}
                 part.journal.append(entry)
@@ -100,7 +100,7 @@ def _group(
     job: SamplingJob, missing: Sequence[tuple[Problem, list[int]]], tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Group, dict[str, _Asked]]:
     """Return the engine's input for the `missing` part of a job, and the same by task_id."""
-    profile, settings = get_profile(job.asked.profile), job.asked.sampling
+    profile, settings = job.profile, job.asked.sampling
     if profile.keeps_trailing_whitespace:
         logger.info("profile %s was published with prompts that end in whitespace, and keeps it", profile.name)
     asked = {

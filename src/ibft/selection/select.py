@@ -6,7 +6,36 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from ibft.config.sections import Selection
 from ibft.runtime.errors import UserError
+from ibft.selection.criteria import CRITERIA
+
+
+def selected(
+    example_ids: pd.Series, scores: pd.DataFrame | None, selection: Selection, *, k: int, seed: int
+) -> pd.DataFrame:
+    """Return table SELECTION of the examples that `selection` keeps.
+
+    Args:
+        scores: MEMORIZATION or GRADIENTS, as the criterion asks; none for the random control.
+        k: of Min-K% Prob.
+        seed: of the random control.
+
+    Raises:
+        UserError: the scores are missing, hold no such k, or are not of exactly these examples.
+    """
+    criterion = CRITERIA[selection.by]
+    if criterion.table is None:
+        ranked = random_scores(example_ids, seed)
+    elif scores is None:
+        raise UserError(f"selection by {selection.by} needs scores, of table {criterion.table}")
+    else:
+        if criterion.at_k:
+            scores = scores[scores["k"] == k]
+            if scores.empty:
+                raise UserError(f"the scores hold no k = {k}: add it to memorization.k")
+        ranked = align(example_ids, scores, criterion.column)
+    return select(ranked, selection.keep_fraction, lowest=criterion.keeps_lowest)
 
 
 def select(scores: pd.DataFrame, keep: float, *, lowest: bool = False) -> pd.DataFrame:

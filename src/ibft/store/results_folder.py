@@ -12,6 +12,7 @@ from ibft.visible import visible
 
 MARK = Path(KEPT) / "README"  # in every folder that a workflow has written results to
 FOLDERS = (
+    "adapters",
     "audit",
     "barrier",
     "benchmarks",
@@ -22,6 +23,7 @@ FOLDERS = (
     "geometry",
     "gradient_imbalance",
     "gradients",
+    "influence",
     "logs",
     "membership",
     "memorization",
@@ -38,7 +40,7 @@ FOLDERS = (
     "training",
     "verdicts",
 )
-FILES = ("pins.yaml", "report.html")
+FILES = ("pins.yaml", "report.html", "ro-crate-metadata.json")
 _MARKED = b"The results of an ibft run. `ibft clean` deletes them, and nothing that was put beside them.\n"
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _SOURCES = ("src", "rules", "workflow", "config", "profiles", "envs", "docs", "tests", "perf", ".git", ".venv")

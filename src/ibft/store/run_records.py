@@ -34,10 +34,19 @@ _OF_ONE_RUN = {
 
 
 class Job(BaseModel):
-    """Files of one job, as Snakemake names them: relative to its working directory."""
+    """Files of one job, as Snakemake names them: relative to its working directory.
+
+    Attributes:
+        stage: the file of its rule, such as training.
+        log, benchmark: absent for a target, which runs nothing.
+    """
 
     inputs: list[str]
     outputs: list[str]
+    rule: str = ""
+    stage: str = ""
+    log: str | None = None
+    benchmark: str | None = None
 
 
 class RunRecord(BaseModel):

@@ -162,7 +162,7 @@ MEMORIZATION = _table(
 
 TRACES = _table(
     "traces",
-    1,
+    2,
     example_id=_text,
     form=_text,  # plain | prompt: as text, all tokens scored; in the training prompt, the response scored
     tokens=_count,  # scored tokens, after truncation
@@ -173,6 +173,7 @@ TRACES = _table(
     min_k_plus_plus=_real,
     pieces=pa.list_(_text),  # the text of each scored token
     log_probs=pa.list_(pa.float32()),  # of each scored token
+    greedy=pa.list_(_flag),  # each scored token is the most likely one: greedy decoding writes it
 )
 
 GRADIENTS = _table(
@@ -182,6 +183,15 @@ GRADIENTS = _table(
     tokens=_count,  # response tokens
     grand=_real,  # expected l2 norm of the example's LoRA gradient
     el2n=_real,  # l2 norm of (softmax - one-hot), averaged over response tokens
+)
+
+INFLUENCE = _table(
+    "influence",
+    1,
+    example_id=_text,
+    tokens=_count,  # response tokens; 0: the prompt fills the maximal length, and the next two are 0
+    pull=_real,  # expected dot product of the example's LoRA gradient and the mean one of held-out examples
+    cosine=_real,  # of the two; above 0 a step on the example lowers the held-out loss
 )
 
 GRADIENT_DECILES = _table(
@@ -278,13 +288,13 @@ SAMPLES = _table(
     sample=_count,
     completion=_text,  # what the model wrote, verbatim
     code=_text,  # what the profile's extractor took out of it
-    finish_reason=_nullable(_text),  # stop | length; this and the next four are null where samples were imported
-    prompt_tokens=_nullable(_count),
+    finish_reason=_nullable(_text),  # stop | length, or a server's word; null, as the next four, where imported
+    prompt_tokens=_nullable(_count),  # null, as the next three may be, where a server does not say
     completion_tokens=_nullable(_count),
     log_likelihood=_nullable(_real),  # of the completion under the model's own distribution (temperature 1), in nats
     seed=_nullable(pa.int64()),
     profile=_text,
-    engine=_text,  # transformers | vllm | imported
+    engine=_text,  # transformers | vllm | openai | imported
     engine_version=_text,
 )
 
@@ -437,6 +447,7 @@ TABLES = {
         MEMORIZATION,
         TRACES,
         GRADIENTS,
+        INFLUENCE,
         GRADIENT_DECILES,
         GRADIENT_CORRELATIONS,
         CONTAMINATION,

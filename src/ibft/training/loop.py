@@ -17,6 +17,7 @@ from ibft.config.sections import Training
 from ibft.models.encoding import EncodedExample
 from ibft.runtime.errors import UserError
 from ibft.runtime.progress import progress
+from ibft.runtime.trackers import Tracker
 from ibft.training.backend import Backend
 from ibft.training.batches import batch_order
 from ibft.training.checkpoint import Checkpoints
@@ -26,7 +27,7 @@ from ibft.training.model import IBModel, seed_words
 from ibft.training.regimes import WATCHED
 from ibft.training.step import TERMS, Stepper, Taken
 from ibft.training.step_rows import Row, StepRows
-from ibft.training.telemetry import Tracker, stopwatch
+from ibft.training.telemetry import stopwatch
 from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def train(
     _check([example.response_tokens for example in examples], settings)
     _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
-    steps = settings.updates or max(1, round(settings.epochs * steps_per_epoch))
+    steps = updates_of(settings, len(examples))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done = backend.resume(checkpoints)
     rows = StepRows(checkpoints, world, done)
@@ -143,6 +144,20 @@ def train(
     return Trained(backend.learned(), log, speeds, scored)
 
 
+def updates_of(settings: Training, examples: int) -> int:
+    """Return the number of optimizer steps over so many examples."""
+    if isinstance(settings.updates, int):
+        return settings.updates
+    return max(1, round(settings.epochs * math.ceil(examples / settings.batch_size)))
+
+
+def with_updates_counted(settings: Training, examples: int) -> Training:
+    """Return settings that train for as many updates on a selection as on all `examples`, where they ask for that."""
+    if settings.updates != "all-examples":
+        return settings
+    return settings.model_copy(update={"updates": updates_of(settings, examples)})
+
+
 def _known(step: int, epoch: float, rate: float, response_tokens: int, seen: Row) -> Row:
     """Return what a row of TRAINING_LOG says beside a step's `Taken`."""
     watched = {name: seen.get(name) for name in WATCHED}
@@ -190,7 +205,8 @@ def _batches(
     for finished in finished_before:
         epoch, position = divmod(finished if finished >= 0 else finished + head_warmup, steps_per_epoch)
         if epoch != order_epoch:
-            order, order_epoch = batch_order(lengths, settings.batch_size, seed, epoch), epoch
+            order = batch_order(lengths, settings.batch_size, seed, epoch)
+            order_epoch = epoch
         yield finished + 1, [examples[index] for index in order[position]]
 
 

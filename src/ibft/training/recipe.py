@@ -20,6 +20,7 @@ from ibft.models.encoding import EncodedExample, encode_with_profile
 from ibft.models.lora import add_lora
 from ibft.models.pass_memory import Stage, tokens_of_pass
 from ibft.runtime.errors import UserError
+from ibft.runtime.trackers import Tracker
 from ibft.store.files import write_bytes
 from ibft.training.backend import Backend, TorchBackend
 from ibft.training.checkpoint import Checkpoints
@@ -30,7 +31,6 @@ from ibft.training.held_out import HeldOutExamples
 from ibft.training.loop import Trained, train
 from ibft.training.model import Bottleneck, HeadTraining, IBModel
 from ibft.training.objective import IBHead, IBSettings, NoisyHead
-from ibft.training.telemetry import Tracker
 
 logger = logging.getLogger(__name__)
 

@@ -7,17 +7,10 @@ import ctypes
 import os
 import signal
 
+from ibft.execution.sandbox.syscalls import of_this_machine
+
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
-
-# Numbers of the x86-64 table, the only architecture that the sandbox supports.
-SYS_CLONE = 56
-SYS_CAPSET = 126
-SYS_PIVOT_ROOT = 155
-SYS_SECCOMP = 317
-SYS_LANDLOCK_CREATE_RULESET = 444
-SYS_LANDLOCK_ADD_RULE = 445
-SYS_LANDLOCK_RESTRICT_SELF = 446
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
@@ -28,12 +21,13 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
 
-def syscall(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+def syscall(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
     """Call the kernel; strings and buffers are passed by address.
 
     Raises:
-        OSError: what the kernel refused, with its errno.
+        OSError: what the kernel refused, with its errno; or the numbers of this machine's calls are not known.
     """
+    number = of_this_machine().numbers[name]
     converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return _checked(int(_libc.syscall(ctypes.c_long(number), *converted)))
 
@@ -43,7 +37,7 @@ def clone(namespaces: int = 0) -> int:
 
     Call it single-threaded.
     """
-    return syscall(SYS_CLONE, namespaces | signal.SIGCHLD, 0, 0, 0, 0)
+    return syscall("clone", namespaces | signal.SIGCHLD, 0, 0, 0, 0)
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> int:

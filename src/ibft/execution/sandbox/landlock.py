@@ -30,7 +30,7 @@ def version() -> int:
         OSError: it has none, or it is switched off.
     """
     try:
-        return kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, None, 0, _GET_VERSION)
+        return kernel.syscall("landlock_create_ruleset", None, 0, _GET_VERSION)
     except OSError as error:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
             raise OSError(error.errno, "this kernel offers no Landlock") from None
@@ -48,7 +48,7 @@ def ruleset(readable: list[str], writable: Sequence[str] = ()) -> int:
     tcp = 3 if known >= 4 else 0
     scopes = 3 if known >= 6 else 0  # abstract sockets and signals
     attributes = struct.pack("QQQ", rights, tcp, scopes)[: 8 if known < 4 else 16 if known < 6 else 24]
-    made = kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+    made = kernel.syscall("landlock_create_ruleset", attributes, len(attributes), 0)
     for paths, wanted in ((readable, _READ), (writable, _WRITE)):
         for path in paths:
             _allow(made, path, wanted & rights)
@@ -57,7 +57,7 @@ def ruleset(readable: list[str], writable: Sequence[str] = ()) -> int:
 
 def restrict(made: int) -> None:
     """From now on this process and its children reach only what the rules allow. Needs no_new_privs."""
-    kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT_SELF, made, 0)
+    kernel.syscall("landlock_restrict_self", made, 0)
 
 
 def around(shown: list[str], hidden: list[str]) -> list[str]:
@@ -82,6 +82,6 @@ def _allow(made: int, path: str, rights: int) -> None:
     place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         rights = rights if os.path.isdir(path) else rights & _ON_FILES  # noqa: PTH112
-        kernel.syscall(kernel.SYS_LANDLOCK_ADD_RULE, made, _PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
+        kernel.syscall("landlock_add_rule", made, _PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
     finally:
         os.close(place)

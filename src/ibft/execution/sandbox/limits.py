@@ -124,7 +124,7 @@ def drop_capabilities(kept: int = 0) -> None:
     """Give up every capability but those in the set `kept`, which programs that are started inherit."""
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     effective = permitted = inheritable = kept
-    kernel.syscall(kernel.SYS_CAPSET, header, struct.pack("6I", effective, permitted, inheritable, 0, 0, 0))
+    kernel.syscall("capset", header, struct.pack("6I", effective, permitted, inheritable, 0, 0, 0))
 
 
 def become(user: int) -> None:

@@ -140,7 +140,7 @@ def _make_read_only(point: str) -> None:
 def _pivot() -> None:
     os.chdir(_STAGING)
     kernel.mount("none", _STAGING, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
-    kernel.syscall(kernel.SYS_PIVOT_ROOT, b".", b".")
+    kernel.syscall("pivot_root", b".", b".")
     kernel.umount(".", MNT_DETACH)
     os.chdir("/")
 

@@ -1,10 +1,11 @@
 """System-call filters: what a completion may ask of the kernel.
 
 Three answers: allowed; EPERM for what a completion has no business with; ENOSYS for everything that is not named, so
-that the C library takes its fallback for calls younger than this list. A few calls depend on an argument.
-
-The tables hold x86-64 numbers (`arch/x86/entry/syscalls/syscall_64.tbl` of Linux).
+that the C library takes its fallback for calls younger than this list. A few calls depend on an argument. Calls are
+named here; `syscalls` has their numbers, and what a machine lacks is left out of its filters.
 """
+
+# ruff: noqa: SIM905 - names read better as words than as a list of strings
 
 import ctypes
 import errno
@@ -15,68 +16,45 @@ import struct
 from enum import StrEnum
 
 from ibft.execution.sandbox import kernel
+from ibft.execution.sandbox.syscalls import Architecture, of_this_machine
 
-# fmt: off
-_COMPUTING = {
-    "read": 0, "write": 1, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
-    "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15,
-    "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23, "sched_yield": 24,
-    "mremap": 25, "msync": 26, "mincore": 27, "madvise": 28, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
-    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendfile": 40, "exit": 60, "uname": 63, "flock": 73,
-    "fsync": 74, "fdatasync": 75, "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81,
-    "rename": 82, "mkdir": 83, "rmdir": 84, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "umask": 95,
-    "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
-    "geteuid": 107, "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118,
-    "getresgid": 120, "getpgid": 121, "getsid": 124, "capget": 125, "rt_sigpending": 127, "rt_sigtimedwait": 128,
-    "rt_sigsuspend": 130, "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "sched_getparam": 143,
-    "sched_getscheduler": 145, "arch_prctl": 158, "gettid": 186, "readahead": 187, "time": 201, "futex": 202,
-    "sched_getaffinity": 204, "epoll_create": 213, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219,
-    "fadvise64": 221, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
-    "epoll_wait": 232, "epoll_ctl": 233, "mkdirat": 258, "newfstatat": 262, "unlinkat": 263, "renameat": 264,
-    "linkat": 265, "symlinkat": 266, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
-    "set_robust_list": 273, "get_robust_list": 274, "sync_file_range": 277, "epoll_pwait": 281, "fallocate": 285,
-    "eventfd2": 290, "epoll_create1": 291, "dup3": 292, "pipe2": 293, "preadv": 295, "pwritev": 296, "getcpu": 309,
-    "sched_getattr": 315, "renameat2": 316, "getrandom": 318, "copy_file_range": 326, "statx": 332, "rseq": 334,
-    "close_range": 436, "faccessat2": 439, "futex_waitv": 449,
-}
+_COMPUTING = """
+    read write close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn
+    pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise dup dup2 pause
+    nanosleep getitimer alarm setitimer getpid sendfile exit uname flock fsync fdatasync ftruncate getdents getcwd
+    chdir fchdir rename mkdir rmdir link unlink symlink readlink umask gettimeofday getrlimit getrusage sysinfo
+    times getuid getgid geteuid getegid getppid getpgrp getgroups getresuid getresgid getpgid getsid capget
+    rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack statfs fstatfs sched_getparam sched_getscheduler
+    arch_prctl gettid readahead time futex sched_getaffinity epoll_create getdents64 set_tid_address restart_syscall
+    fadvise64 clock_gettime clock_getres clock_nanosleep exit_group epoll_wait epoll_ctl mkdirat newfstatat unlinkat
+    renameat linkat symlinkat readlinkat faccessat pselect6 ppoll set_robust_list get_robust_list sync_file_range
+    epoll_pwait fallocate eventfd2 epoll_create1 dup3 pipe2 preadv pwritev getcpu sched_getattr renameat2 getrandom
+    copy_file_range statx rseq close_range faccessat2 futex_waitv
+""".split()
 # At level `landlock` these would reach the host's files: Landlock does not cover them (`truncate`: before Linux 6.2).
-_ATTRIBUTES = {"truncate": 76, "chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}
-_PROCESSES = {
-    "clone": 56, "fork": 57, "vfork": 58, "execve": 59, "wait4": 61, "kill": 62, "setpgid": 109, "setsid": 112,
-    "prctl": 157, "waitid": 247, "prlimit64": 302, "seccomp": 317,
-    "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
-}
+_ATTRIBUTES = "truncate chmod fchmod fchmodat utimensat".split()
+_PROCESSES = """
+    clone fork vfork execve wait4 kill setpgid setsid prctl waitid prlimit64 seccomp landlock_create_ruleset
+    landlock_add_rule landlock_restrict_self
+""".split()
 # `timer_create` would send a program any signal, SIGKILL too, which would look like the system's.
-_NEVER = {
-    "shmget": 29, "shmat": 30, "shmctl": 31, "socket": 41, "connect": 42, "accept": 43, "sendto": 44, "recvfrom": 45,
-    "sendmsg": 46, "recvmsg": 47, "shutdown": 48, "bind": 49, "listen": 50, "socketpair": 53, "semget": 64,
-    "msgget": 68, "ptrace": 101, "setuid": 105, "setgid": 106, "setreuid": 113, "setregid": 114, "setgroups": 116,
-    "setresuid": 117, "setresgid": 119, "capset": 126, "rt_sigqueueinfo": 129, "mknod": 133, "personality": 135,
-    "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144, "pivot_root": 155, "setrlimit": 160,
-    "chroot": 161, "mount": 165, "umount2": 166, "swapon": 167, "reboot": 169, "sethostname": 170,
-    "init_module": 175, "tkill": 200, "sched_setaffinity": 203, "io_setup": 206, "lookup_dcookie": 212,
-    "timer_create": 222, "tgkill": 234, "mq_open": 240, "kexec_load": 246, "add_key": 248, "request_key": 249,
-    "keyctl": 250, "ioprio_set": 251, "mknodat": 259, "unshare": 272, "splice": 275, "tee": 276, "vmsplice": 278,
-    "accept4": 288, "rt_tgsigqueueinfo": 297, "perf_event_open": 298, "fanotify_init": 300,
-    "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310,
-    "process_vm_writev": 311, "finit_module": 313, "sched_setattr": 314, "memfd_create": 319, "bpf": 321,
-    "execveat": 322, "userfaultfd": 323, "pidfd_send_signal": 424, "io_uring_setup": 425, "open_tree": 428,
-    "move_mount": 429, "fsopen": 430, "fsmount": 432, "pidfd_open": 434, "pidfd_getfd": 438, "mount_setattr": 442,
-    "memfd_secret": 447,
-}
-# fmt: on
+_NEVER = """
+    shmget shmat shmctl socket connect accept sendto recvfrom sendmsg recvmsg shutdown bind listen socketpair semget
+    msgget ptrace setuid setgid setreuid setregid setgroups setresuid setresgid capset rt_sigqueueinfo mknod
+    personality setpriority sched_setparam sched_setscheduler pivot_root setrlimit chroot mount umount2 swapon
+    reboot sethostname init_module tkill sched_setaffinity io_setup lookup_dcookie timer_create tgkill mq_open
+    kexec_load add_key request_key keyctl ioprio_set mknodat unshare splice tee vmsplice accept4 rt_tgsigqueueinfo
+    perf_event_open fanotify_init name_to_handle_at open_by_handle_at setns process_vm_readv process_vm_writev
+    finit_module sched_setattr memfd_create bpf execveat userfaultfd pidfd_send_signal io_uring_setup open_tree
+    move_mount fsopen fsmount pidfd_open pidfd_getfd mount_setattr memfd_secret
+""".split()
 
-# Calls that are judged by an argument.
-_OPEN, _IOCTL, _FCNTL, _OPENAT = 2, 16, 72, 257
-_SENDTO, _RECVFROM, _SOCKETPAIR = 44, 45, 53
 _SOCKET_KIND = 0xF  # the part of a socket's type that is no flag
 _FIONBIO = 0x5421  # of ioctl: `fcntl` can do the same
 # fcntl may duplicate, set flags and lock; then once more duplicate, and size a pipe. Between and beyond lie leases,
 # on which other programs would wait, and owners, whom the kernel would signal.
 _FIRST_COMMANDS, _MORE_COMMANDS = range(8), range(1030, 1033)
 _CLONE_THREAD = 0x00010000
-_AUDIT_ARCH_X86_64 = 0xC000003E
-_X32_BIT = 0x40000000
 _ALLOW = 0x7FFF0000
 _KILL_PROCESS = 0x80000000
 _ERRNO = 0x00050000
@@ -147,35 +125,36 @@ class Filter(StrEnum):
 def prepare() -> None:
     """Build all filters now, so that cells forked later find them ready."""
     for which in Filter:
-        _program(which)
+        program(which, of_this_machine())
 
 
 def install(which: Filter) -> None:
     """Filter this process and all its children for good. Needs no_new_privs, or CAP_SYS_ADMIN."""
-    program = _program(which)
-    code = ctypes.create_string_buffer(program, len(program))
-    descriptor = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    lines = program(which, of_this_machine())
+    code = ctypes.create_string_buffer(lines, len(lines))
+    descriptor = struct.pack("HxxxxxxP", len(lines) // 8, ctypes.addressof(code))
     set_mode_filter = 1
-    kernel.syscall(kernel.SYS_SECCOMP, set_mode_filter, 0, descriptor)
+    kernel.syscall("seccomp", set_mode_filter, 0, descriptor)
 
 
 @functools.cache
-def _program(which: Filter) -> bytes:
+def program(which: Filter, machine: Architecture) -> bytes:
     """Return the filter as classic BPF: a binary search for the call's number among runs of calls with one answer.
 
     The kernel tries every number when a filter is set, so a chain of comparisons would cost each cell several times
     as much.
     """
-    answers = _answers(which)
+    answers = {machine.numbers[call]: answer for call, answer in _answers(which).items() if call in machine.numbers}
     runs = [(0, answers.get(0, _UNKNOWN))]
     for number in range(1, max(answers) + 2):
         answer = answers.get(number, _UNKNOWN)
         if answer != runs[-1][1]:
             runs.append((number, answer))
-    runs.append((_X32_BIT, _FATAL))
+    if machine.foreign is not None:
+        runs.append((machine.foreign, _FATAL))
     lines = [
         (_LOAD, 0, 0, _ARCHITECTURE),
-        (_JUMP_EQUAL, 1, 0, _AUDIT_ARCH_X86_64),
+        (_JUMP_EQUAL, 1, 0, machine.audit),
         *_FATAL,
         (_LOAD, 0, 0, _NUMBER),
         *_search(runs),
@@ -183,27 +162,29 @@ def _program(which: Filter) -> bytes:
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
-def _answers(which: Filter) -> dict[int, _Lines]:
+def _answers(which: Filter) -> dict[str, _Lines]:
     """For each call that is named here, the lines that answer it."""
     privileged = _ALLOWED if which is Filter.TOOLCHAIN else _REFUSED
     answers = (
-        dict.fromkeys(_COMPUTING.values(), _ALLOWED)
-        | dict.fromkeys(_NEVER.values(), _REFUSED)
-        | dict.fromkeys((_ATTRIBUTES | _PROCESSES).values(), privileged)
+        dict.fromkeys(_COMPUTING, _ALLOWED)
+        | dict.fromkeys(_NEVER, _REFUSED)
+        | dict.fromkeys((*_ATTRIBUTES, *_PROCESSES), privileged)
+        | {
+            "open": _without_lone_truncation(_ARGUMENTS[1]),
+            "openat": _without_lone_truncation(_ARGUMENTS[2]),
+            "fcntl": _HARMLESS_COMMANDS,
+            "ioctl": _NO_DEVICE,
+        }
     )
-    answers[_OPEN] = _without_lone_truncation(_ARGUMENTS[1])
-    answers[_OPENAT] = _without_lone_truncation(_ARGUMENTS[2])
-    answers[_FCNTL] = _HARMLESS_COMMANDS
-    answers[_IOCTL] = _NO_DEVICE
     if which in (Filter.PYTHON, Filter.THREADLESS):
-        answers |= {_SOCKETPAIR: _JOINED_STREAMS_ONLY, _SENDTO: _WITHOUT_FLAGS, _RECVFROM: _WITHOUT_FLAGS}
-        answers[_IOCTL] = _NON_BLOCKING_ONLY
+        answers |= {"socketpair": _JOINED_STREAMS_ONLY, "sendto": _WITHOUT_FLAGS, "recvfrom": _WITHOUT_FLAGS}
+        answers["ioctl"] = _NON_BLOCKING_ONLY
     if which is Filter.PYTHON:
-        answers[kernel.SYS_CLONE] = _THREADS_ONLY
+        answers["clone"] = _THREADS_ONLY
     if which is Filter.THREADLESS:
-        answers[kernel.SYS_CLONE] = ((_RETURN, 0, 0, _ERRNO | errno.EAGAIN),)  # as where a limit is reached
+        answers["clone"] = ((_RETURN, 0, 0, _ERRNO | errno.EAGAIN),)  # as where a limit is reached
     if which is Filter.SIMULATOR:
-        answers[_PROCESSES["execve"]] = _ALLOWED
+        answers["execve"] = _ALLOWED
     return answers
 
 
