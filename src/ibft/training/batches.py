@@ -1,7 +1,8 @@
-"""From encoded examples to padded or packed batches: shuffled, grouped by length, the same for the same seed.
+"""From encoded examples to padded or packed batches: shuffled, the same for the same seed.
 
-Examples of similar length share a batch, so that little padding is computed: each epoch is shuffled, cut into windows
-of many batches, sorted by length inside each window, and the batches are shuffled again.
+Packed rows have no padding, so that batches are drawn at random. Where there is padding, examples of similar length
+share a batch, and little of it is computed: each epoch is shuffled, cut into windows of many batches, sorted by length
+inside each window, and the batches are shuffled again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,10 +42,12 @@ class Batch:
         return replace(self, tokens_BT=send(self.tokens_BT, device))
 
 
-def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Indices of the examples of each batch of one epoch. Every example occurs once; the last batch may be short."""
+def batch_order(lengths: Sequence[int], batch_size: int, seed: int, epoch: int, *, packed: bool) -> list[list[int]]:
+    """Indices of the examples of each batch of one epoch. Every example occurs once; one batch may be short."""
     random = np.random.default_rng([seed, epoch])
     shuffled = random.permutation(len(lengths))
+    if packed:
+        return [shuffled[start : start + batch_size].tolist() for start in range(0, len(shuffled), batch_size)]
     window = batch_size * _WINDOW_BATCHES
     batches: list[list[int]] = []
     for start in range(0, len(shuffled), window):
