@@ -292,11 +292,21 @@ def test_labels_cover_exactly_the_response(base: Path) -> None:
 
 def test_every_epoch_holds_every_example_once_in_batches_of_like_length() -> None:
     lengths = torch.randint(10, 500, (203,), generator=torch.Generator().manual_seed(0)).tolist()
-    first, second = (batch_order(lengths, 4, seed=1, epoch=epoch) for epoch in (0, 1))
+    first, second = (batch_order(lengths, 4, seed=1, epoch=epoch, packed=False) for epoch in (0, 1))
     assert sorted(index for batch in first for index in batch) == list(range(203))
-    assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0)
+    assert first != second and first == batch_order(lengths, 4, seed=1, epoch=0, packed=False)
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in first)
     assert padded < 1.05 * sum(lengths)
+
+
+def test_every_seed_draws_its_own_packed_batches() -> None:
+    lengths = list(range(10, 50))
+    drawn = [batch_order(lengths, 4, seed=seed, epoch=0, packed=True) for seed in range(3)]
+    assert all(sorted(index for batch in batches for index in batch) == list(range(40)) for batches in drawn)
+    together = [{frozenset(batch) for batch in batches} for batches in drawn]
+    assert not together[0] & together[1] & together[2]
+    padded = [{frozenset(batch) for batch in batch_order(lengths, 4, seed, 0, packed=False)} for seed in range(3)]
+    assert padded[0] == padded[1] == padded[2]
 
 
 def test_updates_are_a_number_or_follow_from_epochs_and_examples() -> None:

@@ -14,7 +14,7 @@ from ibft.labels import Labels, labels_of
 from ibft.metrics.aggregate import compute_metrics, count_passes
 from ibft.metrics.compare import compare_methods
 from ibft.paths import Results, Run
-from ibft.report.build import Sources, build
+from ibft.report.build import Sources, build, told
 from ibft.store.manifests import write_output
 from ibft.store.parquet import write_table
 from ibft.store.schemas import COMPARISONS, HEADLINE, METRICS, PASS_COUNTS, PROBLEMS, SAMPLES, VERDICTS
@@ -72,7 +72,7 @@ def write_report(
     write_table(sources.pass_counts, PASS_COUNTS, counts)
     write_table(sources.headline, HEADLINE, headline(measured, labels, settings))
     write_table(sources.problems[benchmark], PROBLEMS, prepare_benchmark(entry))
-    write_output(Path(results.report), build(sources, config, labels).encode())
+    write_output(Path(results.report), build(sources, told(sources, config, labels), config, labels).encode())
     return Path(results.report)
 
 

@@ -205,7 +205,7 @@ def _batches(
     for finished in finished_before:
         epoch, position = divmod(finished if finished >= 0 else finished + head_warmup, steps_per_epoch)
         if epoch != order_epoch:
-            order = batch_order(lengths, settings.batch_size, seed, epoch)
+            order = batch_order(lengths, settings.batch_size, seed, epoch, packed=settings.packing)
             order_epoch = epoch
         yield finished + 1, [examples[index] for index in order[position]]
 
