@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from ibft.commands import audit
-from ibft.commands.starter import as_name, benchmark_of, data_of, model_of, training_config
+from ibft.commands.starter import (
+    as_name,
+    benchmark_lines,
+    benchmark_of,
+    data_of,
+    model_of,
+    reference_in,
+    training_config,
+)
 from ibft.config.loading import is_complete, load_file, read_yaml
 from ibft.graph import Graph
 from ibft.runtime.errors import UserError
@@ -43,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_configuration_of_init_is_whole_and_says_what_it_is_about(folder: Path) -> None:
     found = [benchmark_of("problems.jsonl"), benchmark_of("rtl-mini")]
     text = training_config(model_of("./model", None), data_of("no.json", "python"), found, 20)
+    assert "reference: python-functions" in text
     (folder / "c.yaml").write_text(text)
     config = load_file(folder / "c.yaml")
     assert is_complete(read_yaml(folder / "c.yaml"))
@@ -51,6 +60,37 @@ def test_the_configuration_of_init_is_whole_and_says_what_it_is_about(folder: Pa
         "problems": "python",
         "rtl-mini": "verilog",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "data", "reference"),
+    [
+        ("python", "no.json", "python-functions"),
+        ("verilog", "rtl", "fictitious-authors"),  # data cannot be its own reference
+        ("french", "no.json", "fictitious-authors"),
+    ],
+)
+def test_memorization_is_compared_with_what_nobody_has_seen(language: str, data: str, reference: str) -> None:
+    assert reference_in(language, data_of(data, language)).name == reference
+
+
+def test_the_format_of_a_benchmark_is_told_by_what_it_holds(folder: Path) -> None:
+    design = folder / "designs" / "Control" / "fsm"
+    design.mkdir(parents=True)
+    (design / "testbench.v").touch()
+    (folder / "v2").mkdir()
+    (folder / "v2" / "Prob001_zero_test.sv").touch()
+    (folder / "mbpp.jsonl").write_text('{"test_list": []}\n')
+    found = {text: benchmark_of(text) for text in ("designs", "v2", "mbpp.jsonl", "problems.jsonl")}
+    assert {name: (own.language, own.format) for name, own in found.items()} == {
+        "designs": ("verilog", "rtllm"),
+        "v2": ("verilog", "verilog-eval-v2"),
+        "mbpp.jsonl": ("python", "mbpp"),
+        "problems.jsonl": ("python", None),
+    }
+    assert benchmark_lines([found["v2"]]) == '  v2: {source: "path:v2", language: verilog, format: verilog-eval-v2}'
+    with pytest.raises(UserError, match="model is no benchmark"):
+        benchmark_of("model")
 
 
 @pytest.mark.parametrize(

