@@ -172,6 +172,9 @@ WELL = {"kl_nats": 3.0, "ce_ib": 9.0, "unigram_nats": 4.0, "share_ce": 0.6, "cos
     [
         ({}, []),
         ({"kl_nats": 0.04}, ["collapsed"]),
+        ({"uniform_nats": 8.9}, ["collapsing"]),
+        ({"uniform_nats": 8.9, "kl_nats": 40.0}, []),
+        ({"uniform_nats": 9.1}, []),
         ({"share_ce": 0.99}, ["inert"]),
         ({"cosine": -0.4}, ["fighting"]),
         ({"cosine": -0.4, "share_ce": 0.85}, []),
@@ -181,12 +184,18 @@ WELL = {"kl_nats": 3.0, "ce_ib": 9.0, "unigram_nats": 4.0, "share_ce": 0.6, "cos
     ],
     ids=repr,
 )
-def test_verdicts_are_those_of_the_second_half(change: dict[str, float], expected: list[str]) -> None:
+def test_verdicts_are_those_of_the_last_quarter(change: dict[str, float], expected: list[str]) -> None:
     early = {"kl_nats": 60.0, "ce_ib": 12.0, "unigram_nats": 4.0, "share_ce": 0.5, "cosine": 0.1}
     late = WELL | change
     log = log_of(early, {}, early, {}, late, {}, late)
     assert list(verdicts(log)) == expected
     assert all(name in sentence(log) for name in expected or ["none of"])
+
+
+def test_what_every_step_logs_is_judged_by_every_step_of_the_last_quarter() -> None:
+    steps = [{"ce_ib": ce_ib} for ce_ib in (12.0, 9.0, 7.0, 5.0, 4.5, 3.9, 3.0)]
+    log = log_of(WELL | {"ce_ib": 13.0}, *steps, WELL | {"ce_ib": 4.1})
+    assert verdicts(log) == {"informative": "CE_IB 3.90, below the 4.00 nats of token frequencies"}
 
 
 def test_nothing_is_judged_where_nothing_was_watched() -> None:

@@ -40,7 +40,7 @@ def training_table(logs: Tables, held_out: Tables, labels: Labels) -> TextTable:
         "Held-out NLL: mean negative log-likelihood of examples that were never trained on, whole families at a time, "
         "in nats per response token, before (the base model) and after training; settings are to be chosen by it. "
         f"Against {labels.method(REFERENCE)}: paired by example and training seed; in brackets the 95% interval. "
-        "Verdicts are on the bottleneck, over the second half of the watched steps, and docs/objective.md explains "
+        "Verdicts are on the bottleneck, over the last quarter of the steps, and docs/objective.md explains "
         "them: collapsed, z says nothing of h; inert, it does not move LoRA; fighting, it pulls LoRA against the "
         "cross-entropy; informative, it predicts better than token frequencies.",
         [

@@ -1,5 +1,6 @@
-"""Verdicts on what the terms of IB-FT did in a training, read off its watched steps (docs/objective.md)."""
+"""Verdicts on where the terms of IB-FT left a training, read off the last quarter of its log (docs/objective.md)."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 ACTIVE_NATS = 0.01  # a dimension of z whose KL is above this carries something
 COLLAPSED_NATS = 0.05  # KL per token, summed over dimensions: z hardly depends on h
+COLLAPSING_SHARE = 0.5  # of the first KL: z depends on h less and less
 INERT_SHARE = 0.02  # of LoRA's gradient: what is added to CE does not move LoRA
 FIGHTING_SHARE, FIGHTING_COSINE = 0.2, -0.3  # it moves LoRA much, and against CE
 
@@ -35,27 +37,30 @@ def added_share(log: pd.DataFrame) -> pd.Series:
 
 
 def verdicts(log: pd.DataFrame) -> dict[str, str]:
-    """Return what holds of a TRAINING_LOG, and why: medians over the second half of its watched steps decide.
+    """Return what holds of a TRAINING_LOG, and why: medians over the last quarter of its steps decide.
 
     Returns:
-        Some of `collapsed`, `inert`, `fighting` and `informative`, each with its numbers; nothing for FT, and where no
-        step was watched.
+        Some of `collapsed`, `collapsing`, `inert`, `fighting` and `informative`, each with its numbers; nothing for FT,
+        and where no step was watched.
     """
-    rows = watched_steps(log)
-    if rows.empty:
+    if watched_steps(log).empty:
         return {}
-    late = rows.iloc[len(rows) // 2 :]
-    middle: Any = late[[*WATCHED, "ce_ib"]].astype("float64").median()
-    share = float(added_share(late).median())
+    last = log.iloc[-math.ceil(len(log) / 4) :]  # CE_IB is of every step, all else of watched ones, the last among them
+    at_end: Any = last[[*WATCHED, "ce_ib"]].astype("float64").median()
+    first_kl = watched_steps(log)["kl_nats"].iloc[0]
+    share = float(added_share(last).median())
     found: dict[str, str] = {}
-    if middle["kl_nats"] < COLLAPSED_NATS:
-        found["collapsed"] = f"KL {middle['kl_nats']:.2g} nats per token, below {COLLAPSED_NATS:g}"
+    if at_end["kl_nats"] < COLLAPSED_NATS:
+        found["collapsed"] = f"KL {at_end['kl_nats']:.2g} nats per token, below {COLLAPSED_NATS:g}"
+    elif at_end["kl_nats"] < COLLAPSING_SHARE * first_kl and at_end["ce_ib"] > at_end["uniform_nats"]:
+        numbers = f"{at_end['ce_ib']:.2f}, above the {at_end['uniform_nats']:.2f} of a uniform guess"
+        found["collapsing"] = f"KL from {first_kl:.3g} to {at_end['kl_nats']:.3g} nats per token, and CE_IB {numbers}"
     if share < INERT_SHARE:
         found["inert"] = f"{share:.1%} of LoRA's gradient, below {INERT_SHARE:.0%}"
-    if share > FIGHTING_SHARE and middle["cosine"] < FIGHTING_COSINE:
-        found["fighting"] = f"{share:.0%} of LoRA's gradient, at a cosine of {middle['cosine']:.2f} with that of CE"
-    if middle["ce_ib"] < middle["unigram_nats"]:
-        numbers = f"{middle['ce_ib']:.2f}, below the {middle['unigram_nats']:.2f} nats of token frequencies"
+    if share > FIGHTING_SHARE and at_end["cosine"] < FIGHTING_COSINE:
+        found["fighting"] = f"{share:.0%} of LoRA's gradient, at a cosine of {at_end['cosine']:.2f} with that of CE"
+    if at_end["ce_ib"] < at_end["unigram_nats"]:
+        numbers = f"{at_end['ce_ib']:.2f}, below the {at_end['unigram_nats']:.2f} nats of token frequencies"
         found["informative"] = f"CE_IB {numbers}"
     return found
 
@@ -65,7 +70,7 @@ def sentence(log: pd.DataFrame) -> str:
     if watched_steps(log).empty:
         return ""
     told = "; ".join(f"{name} ({why})" for name, why in verdicts(log).items())
-    return told or "none of collapsed, inert, fighting and informative"
+    return told or "none of collapsed, collapsing, inert, fighting and informative"
 
 
 def unigram_entropy(counts: npt.ArrayLike) -> float:
