@@ -157,11 +157,19 @@ def test_a_system_prompt_and_examples_stand_before_a_problem_in_the_profiles_own
         assert tokenizer.decode(profile.encode_problem(tokenizer, MUX)) == before + PROBLEM_PROMPTS[name, MUX]
 
 
+@pytest.mark.parametrize(
+    "written", ["    return a\n\nmodule top_module (\n", "    return a\n```\nmodule", "    return a\nassert f(1)\n"]
+)
+def test_python_ends_where_something_else_begins(written: str):
+    ends = [at for stop in get_profile("ibft").stop_strings("python") if (at := written.find(stop)) >= 0]
+    assert written[: min(ends)].strip() == "return a"
+
+
 def test_a_profile_with_an_introduction_has_a_version_of_its_own():
     introductions = ((None, []), ("Be brief.", []), ("Be brief.", [SHOT]), (None, [SHOT]), (None, [SHOT, SHOT]))
     labels = [get_profile("ibft").introduced(system, shots).label for system, shots in introductions]
-    assert labels[0] == "ibft v1"
-    assert all(label.startswith("ibft v1+") for label in labels[1:])
+    assert labels[0] == "ibft v2"
+    assert all(label.startswith("ibft v2+") for label in labels[1:])
     assert len(set(labels)) == len(labels)
 
 

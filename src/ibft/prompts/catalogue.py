@@ -99,8 +99,11 @@ def _plain_example(instruction: str, response: str, _language: str) -> tuple[Tur
 
 
 def ibft_stops(language: str) -> tuple[str, ...]:
-    """Return the strings that end the code of a model that was trained without an end token."""
-    return ("endmodule",) if language == "verilog" else TOP_LEVEL
+    """Return the strings that end the code of a model that was trained without an end token.
+
+    After its Python a model goes on with more of what it was trained on, be it circuits, or closes a fence.
+    """
+    return ("endmodule",) if language == "verilog" else (*TOP_LEVEL, "\nmodule ", f"{CLOSING_FENCE}\n")
 
 
 # origen (pku-liang/OriGen, evaluation/generate_lora.py)
@@ -173,7 +176,7 @@ PROFILES = {
             stop_strings=lambda _language: (CLOSING_FENCE,),
         ),
         Profile("reasoning", 1, _reasoning_problem, _reasoning_example, templated=True),
-        Profile("ibft", 1, _ibft_problem, _plain_example, bos=False, ends=False, stop_strings=ibft_stops),
+        Profile("ibft", 2, _ibft_problem, _plain_example, bos=False, ends=False, stop_strings=ibft_stops),
         Profile(
             "origen",
             1,
