@@ -49,7 +49,7 @@ def test_only_the_methods_that_an_experiment_names_are_sampled(shipped: Graph) -
 def test_the_embedded_default_samples_one_seed_and_measures_the_nll_of_all() -> None:
     default = Graph(load_file(REPOSITORY / "config" / "config.yaml"))
     assert {run.seed for run in default.runs(ALL)} == {0}
-    assert {run.model for run in default.runs(ALL)} == {"exposed", "smollm2-135m"}
+    assert {run.model for run in default.runs(ALL)} == {"exposed"}
     assert len(default.nll_of_arms()) == (1 + 4 * 3) + (1 + 3 * 3)
     assert set(default.pair_figure_inputs("memorization", "exposed", "rtl")) == {"p0", "p1-seed0", "p2", "p3"}
     geometry = default.pair_figure_inputs("geometry", "exposed", "rtl")
