@@ -77,12 +77,12 @@ def test_lora_costs_four_operations_per_parameter_and_token_at_the_cards_rate(tm
 
 def test_an_audit_costs_two_passes_over_the_examples_and_influence_a_gradient_of_each(tmp_path: Path) -> None:
     model = CostModel(load_file(REPOSITORY / "config" / "config.yaml"), tmp_path)
-    of = {"model": "smollm2-135m", "dataset": "rtl", "method": "base", "examples": "rtl", "scatteritem": "1-of-1"}
+    of = {"model": "exposed", "dataset": "rtl", "method": "base", "examples": "rtl", "scatteritem": "1-of-1"}
 
     def seconds(rule: str) -> float:
         return model.cost(Job(rule, of, ("out",), None, "", 1, 0)).seconds
 
-    start = model._start("smollm2-135m")
+    start = model._start("exposed")
     assert seconds("trace_tokens") > 1.2 * (seconds("score_memorization") - start) + start
     assert seconds("measure_influence") == pytest.approx(seconds("score_gradients"))
     assert seconds("write_audit") > model._small_job_s
@@ -130,12 +130,11 @@ def test_wall_time_follows_the_longest_chain_and_the_cards() -> None:
 # tests/config/example.yaml, whose started cold.
 WARM, COLD = REPOSITORY / "config" / "config.yaml", REPOSITORY / "tests" / "config" / "example.yaml"
 MEASURED = [
-    (WARM, "train", ["exposed/rtl/ft", "exposed/rtl/ft-mink", "exposed/rtl/ibft"], 122),
-    (WARM, "sample_verilog", ["exposed/rtl/base", "exposed/rtl/ft", "exposed/rtl/ibft"], 646),
-    (WARM, "sample_before", ["smollm2-135m/rtl/base"], 146),
-    (WARM, "measure_nll", ["exposed/rtl/base", "exposed/rtl/ft", "exposed/rtl/ibft"], 40),
-    (WARM, "score_memorization", ["exposed/rtl/base", "exposed/rtl/ft"], 33),
-    (WARM, "measure_geometry", ["exposed/rtl/ft", "exposed/rtl/ibft"], 19),
+    (WARM, "train", ["exposed/rtl/ft", "exposed/rtl/ft-mink", "exposed/rtl/ibft"], 116),
+    (WARM, "sample_verilog", ["exposed/rtl/base", "exposed/rtl/ft", "exposed/rtl/ibft"], 306),
+    (WARM, "measure_nll", ["exposed/rtl/base", "exposed/rtl/ft", "exposed/rtl/ibft"], 37),
+    (WARM, "score_memorization", ["exposed/rtl/base", "exposed/rtl/ft"], 34),
+    (WARM, "measure_geometry", ["exposed/rtl/ft", "exposed/rtl/ibft"], 16),
     (COLD, "train", ["smollm2-135m/rtl/ft", "smollm2-135m/python-stdlib/ft"], 286),
     (COLD, "sample_verilog", ["smollm2-135m/rtl/base"], 309),
     (COLD, "score_gradients", ["smollm2-135m/rtl/base"], 171),

@@ -184,7 +184,7 @@ class CostModel:
         model, dataset = job.wildcards["model"], job.wildcards["dataset"]
         benchmarks = self.config.experiment_of(model, dataset).benchmarks
         trials = len(job.outputs) / len(benchmarks)
-        is_base = self.config.methods[job.wildcards["method"]].kind == "base"
+        is_base = self.config.methods[job.wildcards["method"]].kind == "base" and model not in self.config.exposures
         counts = {benchmark: trials * self._completions(model, dataset, benchmark) for benchmark in benchmarks}
         tokens = sum(
             count * self._completion_tokens(model, dataset, benchmark, is_base=is_base)
@@ -216,12 +216,10 @@ class CostModel:
         return self.problems(benchmark) * self.config.sampling_of(model, dataset).n
 
     def _completion_tokens(self, model: str, dataset: str, benchmark: str, *, is_base: bool) -> float:
-        """Estimate by what the model was fine-tuned on; one of the other language writes on until it is stopped."""
+        """Estimate by what the model was fine-tuned on; in a chat about the other language it writes to the limit."""
         longest = self.config.sampling_of(model, dataset).max_new_tokens
-        if {self.config.datasets[dataset].language, self.config.benchmarks[benchmark].language} == {
-            "python",
-            "verilog",
-        }:
+        languages = {self.config.datasets[dataset].language, self.config.benchmarks[benchmark].language}
+        if languages == {"python", "verilog"} and self.config.sampling_profile_of(model, dataset) != "ibft":
             return longest
         known = assumed.TOKENS_OF_DATASET.get(self._place(dataset))
         tokens = known * assumed.RESPONSE_SHARE if known else assumed.TOKENS_PER_COMPLETION
