@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from ibft.config.jobs import TraceTokens, WriteAudit
@@ -37,6 +38,11 @@ def functions(seed: int, count: int) -> pd.DataFrame:
     return pd.DataFrame(generate(seed).head(count).assign(history=None), columns=EXAMPLES.schema.names)
 
 
+def as_read(examples: pd.DataFrame) -> pd.DataFrame:
+    """The same text as a response alone, which is learned whole, as in pretraining."""
+    return examples.assign(instruction="", response=examples["instruction"] + "\n" + examples["response"])
+
+
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A base that has room to memorize, and an adapter by which it was shown every second function of seed 0."""
@@ -53,13 +59,15 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         eos_token_id=2,
         pad_token_id=2,
     )
+    torch.manual_seed(1)
     LlamaForCausalLM(settings).save_pretrained(folder / "base")
     tokenizer.save_pretrained(folder / "base")
     write_manifest(folder / "base")
     model, _ = load_model(folder / "base", None, "float32")
-    recipe = Recipe(Method(kind="ft"), 1, "chat", EXPOSURE, seed=0)
+    recipe = Recipe(Method(kind="ft"), 1, "ibft", EXPOSURE, seed=0)
     checkpoints = Checkpoints(folder / "checkpoint", 10_000, recipe.key)
-    fine_tune(model, tokenizer, functions(0, EXAMPLES_SHOWN)[::2], recipe, folder / "adapter", checkpoints)
+    shown = as_read(functions(0, EXAMPLES_SHOWN)[::2])
+    fine_tune(model, tokenizer, shown, recipe, folder / "adapter", checkpoints)
     write_manifest(folder / "adapter")
     return folder / "base", folder / "adapter"
 
