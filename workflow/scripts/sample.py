@@ -13,9 +13,9 @@ import argparse
 from pathlib import Path
 
 from ibft.config.jobs import Sample, job_parser
-from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 from ibft.sampling.draw import draw
+from ibft.sampling.job import add_tables, tables_of
 from ibft.store.manifests import folder_of
 
 
@@ -23,28 +23,14 @@ def parser() -> argparse.ArgumentParser:
     arguments = job_parser(__doc__, Sample)
     arguments.add_argument("--model", type=folder_of, required=True, help="prepared model folder")
     arguments.add_argument("--adapter", type=folder_of, nargs="?", help="folder of a LoRA adapter to put on top")
-    arguments.add_argument("--benchmarks", nargs="+", required=True, help="their names; part of the seeds")
-    arguments.add_argument("--problems", type=Path, nargs="+", required=True, help="table `problems` of each benchmark")
+    add_tables(arguments)
     arguments.add_argument("--threads", type=int, default=1, help="CPU cores to use")
-    arguments.add_argument(
-        "--outputs",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="tables `samples`: of each benchmark, of each trial from 0",
-    )
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
-    trials, rest = divmod(len(arguments.outputs), len(arguments.benchmarks))
-    if rest or len(arguments.problems) != len(arguments.benchmarks):
-        raise UserError("--problems needs a table for each of --benchmarks, --outputs as many trials for each")
-    outputs = (arguments.outputs[start : start + trials] for start in range(0, len(arguments.outputs), trials))
-    tables = zip(arguments.problems, outputs, strict=True)
-    benchmarks = dict(zip(arguments.benchmarks, tables, strict=True))
     threads, script = arguments.threads, Path(__file__)
-    draw(arguments.job, benchmarks, arguments.model, arguments.adapter, threads=threads, script=script)
+    draw(arguments.job, tables_of(arguments), arguments.model, arguments.adapter, threads=threads, script=script)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from ibft.config.jobs import SampleApi, job_parser, spec_reader
 from ibft.config.sections import Server
-from ibft.runtime.errors import UserError
 from ibft.runtime.stage import run_stage
 from ibft.sampling.api.asks import asks_for
 from ibft.sampling.api.client import read_key
 from ibft.sampling.api.draws import FORMAT, draw_missing, entries_of, facts_of, store_path
-from ibft.sampling.job import read_problems, write_trials
+from ibft.sampling.job import add_tables, read_problems, tables_of, write_trials
 from ibft.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -34,30 +33,18 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--server", type=spec_reader(Server), required=True, metavar="JSON", help="models.NAME.server, as JSON"
     )
-    arguments.add_argument("--benchmarks", nargs="+", required=True, help="their names; part of the seeds")
-    arguments.add_argument("--problems", type=Path, nargs="+", required=True, help="table `problems` of each benchmark")
-    arguments.add_argument(
-        "--outputs",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="tables `samples`: of each benchmark, of each trial from 0",
-    )
+    add_tables(arguments)
     return arguments
 
 
 def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     asked: SampleApi = arguments.job
-    trials, rest = divmod(len(arguments.outputs), len(arguments.benchmarks))
-    if rest or len(arguments.problems) != len(arguments.benchmarks):
-        raise UserError("--problems needs a table for each of --benchmarks, --outputs as many trials for each")
     key, tokenizer = read_key(arguments.server), tokenizer_of(asked.api.tokenizer)
     longest = asked.sampling.max_new_tokens
-    for number, (benchmark, table) in enumerate(zip(arguments.benchmarks, arguments.problems, strict=True)):
-        problems = read_problems(table)
-        outputs = dict(enumerate(arguments.outputs[number * trials : (number + 1) * trials]))
-        asks = asks_for(asked, benchmark, problems, trials, tokenizer)
+    for benchmark, (table, samples) in tables_of(arguments).items():
+        problems, outputs = read_problems(table), dict(enumerate(samples))
+        asks = asks_for(asked, benchmark, problems, len(outputs), tokenizer)
         with Journal(store_path(outputs[0]), FORMAT) as store:
             draws = draw_missing(asks, store, arguments.server, key, longest)
         facts = {**facts_of(asks, draws), "seconds": round(time.monotonic() - started, 1)}

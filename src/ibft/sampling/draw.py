@@ -1,7 +1,6 @@
 """Draw the missing samples of one variant at one temperature, and write them: one engine start for all benchmarks."""
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,17 +8,14 @@ from ibft.config.jobs import Sample
 from ibft.models.loaders import read_tokenizer
 from ibft.models.loading import use_threads
 from ibft.sampling.engine import Engine
-from ibft.sampling.job import SamplingJob, missing_trials, write_trials
+from ibft.sampling.job import SamplingJob, Tables, missing_trials, write_trials
 from ibft.sampling.sample import Pending, sample_pending
 from ibft.sampling.start import engine_identity, open_engine
 from ibft.store.journal import Journal, journal_path
 from ibft.store.manifests import verify
 
-Drawn = Mapping[str, tuple[Path, Sequence[Path]]]
-"""Of each benchmark the table PROBLEMS, and the tables SAMPLES to write, one for each trial."""
 
-
-def draw(asked: Sample, benchmarks: Drawn, model: Path, adapter: Path | None, *, threads: int, script: Path) -> None:
+def draw(asked: Sample, benchmarks: Tables, model: Path, adapter: Path | None, *, threads: int, script: Path) -> None:
     """Write the trials of `benchmarks` that are missing; those that are there, from equal inputs, are left as they are.
 
     Args:

@@ -3,6 +3,7 @@
 Nothing here imports torch or transformers.
 """
 
+import argparse
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,37 @@ from ibft.store.manifests import manifest_path, read_manifest, verify
 from ibft.store.schemas import PROBLEMS, SAMPLES
 
 logger = logging.getLogger(__name__)
+
+Tables = Mapping[str, tuple[Path, Sequence[Path]]]
+"""Each benchmark has a table PROBLEMS, and tables SAMPLES to write, one for each trial."""
+
+
+def add_tables(arguments: argparse.ArgumentParser) -> None:
+    """Add the options that `tables_of` reads."""
+    arguments.add_argument("--benchmarks", nargs="+", required=True, help="their names; part of the seeds")
+    arguments.add_argument("--problems", type=Path, nargs="+", required=True, help="table `problems` of each benchmark")
+    arguments.add_argument(
+        "--outputs",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="tables `samples`: of each benchmark, of each trial from 0",
+    )
+
+
+def tables_of(arguments: argparse.Namespace) -> Tables:
+    """Return the tables of each benchmark.
+
+    Raises:
+        UserError: their numbers do not fit.
+    """
+    benchmarks, outputs = arguments.benchmarks, arguments.outputs
+    trials, rest = divmod(len(outputs), len(benchmarks))
+    if rest or len(arguments.problems) != len(benchmarks):
+        raise UserError("--problems needs a table for each of --benchmarks, --outputs as many trials for each")
+    trials_of_each = (outputs[start : start + trials] for start in range(0, len(outputs), trials))
+    tables = zip(arguments.problems, trials_of_each, strict=True)
+    return dict(zip(benchmarks, tables, strict=True))
 
 
 @dataclass(frozen=True)
