@@ -174,10 +174,10 @@ def test_the_merged_model_says_the_same_in_vllm(tmp_path: Path, results: Path) -
     export(wide, FT, "merged", tmp_path / "merged")
     model, tokenizer = load_model(base, adapter, "float32", merge=True)
     wanted = [greedy(model, tokenizer(prompt)["input_ids"]) for prompt in PROMPTS]
-    vllm_engine._set_environment(threads=1)  # before vLLM is imported
+    vllm_engine.set_environment(threads=1)  # before vLLM is imported
     import vllm
 
-    engine = start_vllm(tmp_path / "merged", "float32", **vllm_engine._ON_CPU | {"max_model_len": 256})
+    engine = start_vllm(tmp_path / "merged", "float32", **vllm_engine.ON_CPU | {"max_model_len": 256})
     settings = vllm.SamplingParams(temperature=0, max_tokens=TOKENS, ignore_eos=True)
     prompts = [{"prompt_token_ids": tokenizer(prompt)["input_ids"]} for prompt in PROMPTS]
     said = [list(output.outputs[0].token_ids) for output in engine.generate(prompts, settings, use_tqdm=False)]

@@ -31,7 +31,7 @@ _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # for which vLLM has kernels
 _SUBMITTED = 4096  # requests that vLLM knows of; many more than it runs together, few enough to look through
 # Compiling takes a minute. A prompt in chunks would rewind a seeded generator, which only GPU generators can do.
 # Samples of one prompt share its full blocks alone, and few prompts fill one of the usual 128 tokens.
-_ON_CPU: dict[str, Any] = {
+ON_CPU: dict[str, Any] = {
     "gpu_memory_utilization": 0.3,
     "block_size": 32,
     "enforce_eager": True,
@@ -67,7 +67,7 @@ class VllmEngine:
         """
         for folder in filter(None, (model, adapter)):
             verify(folder)
-        _set_environment(threads)
+        set_environment(threads)
         vllm = importlib.import_module("vllm")
         self.version: str = vllm.__version__
         self.tokenizer = read_tokenizer(model)
@@ -75,7 +75,7 @@ class VllmEngine:
         self._lora = _lora_request(beside) if beside else None
         self._sampling_params = vllm.SamplingParams
         self._tokens_prompt = vllm.TokensPrompt
-        settings = (_on_gpus() if torch.cuda.is_available() else _ON_CPU) | (_room_for(beside) if beside else {})
+        settings = (_on_gpus() if torch.cuda.is_available() else ON_CPU) | (_room_for(beside) if beside else {})
         settings |= _room_for_texts(model, longest)
         with _weights(model, adapter if merge else None, precision) as weights:
             self._engine = start_vllm(weights, precision, **settings).llm_engine
@@ -145,7 +145,7 @@ def _room_for_texts(model: Path, longest: int) -> dict[str, Any]:
     return {"max_model_len": longest} if limit is not None and longest <= limit else {}
 
 
-def _set_environment(threads: int) -> None:
+def set_environment(threads: int) -> None:
     """Settings that vLLM reads at its import; what the user has set already stays."""
     for name, value in {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
