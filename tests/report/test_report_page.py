@@ -293,6 +293,17 @@ def test_the_primary_endpoint_is_told_first_and_that_one_seed_compares_checkpoin
     assert "3 of 44 problems differ: too few, it cannot be decided" in undecided
 
 
+def test_who_ties_with_the_reference_is_not_said_to_be_better() -> None:
+    counts = synthetic_run.pass_counts(trials=2)
+    metrics = compute_metrics(counts, synthetic_run.SETTINGS)
+    tied = metrics["method"].isin(["base", "ft"])
+    metrics.loc[tied, "estimate"] = 0.9
+    comparisons = compare_methods(counts, synthetic_run.SETTINGS, "ft")
+    for finding in findings(metrics, comparisons, synthetic_run.LABELS, synthetic_run.SETTINGS)[1:]:
+        assert finding.sentences[0].startswith("Base and FT have the highest Pass@1: 90.0%")
+        assert "percentage points" not in finding.sentences[0]
+
+
 def test_sentences_do_not_invent_a_winner() -> None:
     metrics = compute_metrics(synthetic_run.pass_counts(trials=1), synthetic_run.SETTINGS).assign(estimate=0.25)
     no_comparisons = pd.DataFrame(columns=COMPARISONS.schema.names)

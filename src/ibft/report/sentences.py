@@ -96,6 +96,8 @@ def _sentence(rows: pd.DataFrame, compared: pd.DataFrame, labels: Labels, metric
         return f"All {len(rows)} methods have the same {metric}: {_percent(best['estimate'])}{_interval(best)}."
     verb = "have" if len(names) > 1 else "has"
     lead = f"{_listed(names)} {verb} the highest {metric}: {_percent(best['estimate'])}{_interval(best)}."
+    if len(joint) > 1 and set(joint["method"]) & set(compared["reference"]):  # none is better than the reference
+        return lead
     return f"{lead} {_against_reference(best['method'], compared, labels)}".strip()
 
 

@@ -6,8 +6,9 @@ from ibft.statistics.paired import FEWEST_DISCORDANT
 
 UNDECIDED = "cannot be decided"
 ONE_SEED = (
-    "Every method was trained with one seed, so that two checkpoints are compared, not two methods: another training "
-    "could move a difference further than its interval, and turn its sign. Several training.seeds compare methods."
+    "The samples of a method are of one training seed, so that two checkpoints are compared, not two methods: another "
+    "training could move a difference further than its interval, and turn its sign. Samples of several training seeds "
+    "compare methods."
 )
 SEVERAL_SEEDS = (
     "Over problems and training seeds: another set of such problems and another training are part of the chance."
@@ -26,5 +27,5 @@ def decision(row: pd.Series) -> tuple[str, str]:
 
 
 def about_seeds(comparisons: pd.DataFrame) -> str:
-    """Tell what was compared: checkpoints, where any method was trained with one seed, or methods."""
+    """Tell what was compared: checkpoints, where any method has samples of one training seed, or methods."""
     return ONE_SEED if (comparisons["seeds"] == 1).any() else SEVERAL_SEEDS
