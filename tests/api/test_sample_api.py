@@ -288,7 +288,7 @@ def test_requests_are_spread_by_number_by_tokens_and_by_what_the_server_asks_for
 def starts(
     pace: type[Pace], *, requests: int | None, tokens: int | None, sizes: list[int], held_s: float = 0
 ) -> list[float]:
-    """When requests of these sizes start that come at once."""
+    """Return when requests of these sizes start that come at once."""
     waits = [0.0]
     own = pace(requests, tokens, clock=lambda: 0.0, sleep=lambda seconds: waited(waits, seconds))
     own.hold(held_s)

@@ -181,7 +181,7 @@ def test_a_mixture_has_the_shares_of_its_weights_and_no_example_twice(tmp_path: 
 
 
 def test_prefetch_pins_the_parts_of_a_mixture(tmp_path: Path) -> None:
-    """Of a part from the hub the manifest of the mixture names the commit; a part that is a mixture names its own."""
+    """The manifest of a mixture names the commit of a part from the hub; a part that is a mixture names its own."""
     inner = {"source": "", "revision": None, "parts": {"hers": {"source": "hub:a/b", "revision": "0" * 40}}}
     parts = {"inner": inner, "mine": {"source": "path:rows.json", "revision": None}}
     mixed = read_dataset(mixture(tmp_path, {"many": 3, "few": 1}))

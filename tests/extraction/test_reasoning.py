@@ -1,4 +1,4 @@
-"""What is handed to execution of an answer that was thought about first."""
+"""Execution gets the code of an answer that was thought about first, and nothing of the thought."""
 
 import pytest
 

@@ -74,7 +74,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def traced(exposed: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[int, pd.DataFrame]:
-    """What the exposed model says of functions of three seeds, of the first of which it was shown half."""
+    """The exposed model is asked about functions of three seeds; of the first it was shown half."""
     model, tokenizer = load_model(*exposed, "float32", merge=True)
     found = {}
     for seed in (0, 1, 2):

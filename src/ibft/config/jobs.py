@@ -39,7 +39,7 @@ Spec = TypeVar("Spec", bound=Section)
 
 
 Comparison = Literal["same kind", "same language", "other kind"]
-"""Of one kind, they differ by what the model has seen; of one language, also by how predictable they are."""
+"""Data of one kind differ in score by what the model has seen; of one language, also by how predictable they are."""
 
 
 class PrepareModel(Section):

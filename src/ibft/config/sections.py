@@ -56,7 +56,7 @@ _SENT = {
 
 
 class Api(Section):
-    """What a server that speaks OpenAI's API is asked for one draw. A change asks anew."""
+    """These keys say what a server that speaks OpenAI's API is asked for one draw. A change asks anew."""
 
     protocol: Literal["chat", "completions"] = Field(
         "chat", description="chat: messages, which the server renders; completions: the prompt that `ibft` renders"
@@ -97,7 +97,7 @@ def _names_a_variable(name: str) -> str:
 
 
 class Server(Section):
-    """How a server is reached. None of it changes what is asked, so changing it asks nothing anew."""
+    """These keys say how a server is reached. They change nothing of what is asked, so a change asks nothing anew."""
 
     base_url: Annotated[str, AfterValidator(_is_plain_address)] = Field(
         description="address below which the API lies, such as https://api.openai.com/v1"

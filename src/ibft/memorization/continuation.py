@@ -16,7 +16,7 @@ SHORTEST_REST = 8  # tokens; of a shorter one, chance reproduces too much
 
 @dataclass(frozen=True)
 class Continuation:
-    """Of `rest` tokens, the second half of a response, greedy decoding writes the first `reproduced` verbatim."""
+    """Greedy decoding writes the first `reproduced` of the `rest` tokens of a response's second half verbatim."""
 
     rest: int
     reproduced: int
