@@ -30,6 +30,7 @@ from ibft.runtime.watchdog import start_watchdog
 from ibft.store.code_digest import code_digest
 from ibft.store.manifests import CONFIG_VARIABLE, RESULTS_VARIABLE, sha256
 from ibft.store.run_records import Job, RunRecord, named_profile, split_options
+from ibft.synthesis.toolchain import yosys_version
 from ibft.tables.paper_layouts import LAYOUTS
 
 try:
@@ -197,6 +198,13 @@ def tools_here(benchmark):
     """Version of the tools that verdicts on a benchmark depend on, where Snakemake runs. A job measures its own."""
     try:
         return tools_of(CONFIG.benchmarks[benchmark].language)
+    except UserError:
+        return "not installed here"
+
+
+def yosys_here():
+    try:
+        return yosys_version()
     except UserError:
         return "not installed here"
 

@@ -9,6 +9,7 @@ rule write_report:
         headline="<results>/tables/all/headline.parquet",
         paper_comparison="<results>/tables/all/paper_comparison.parquet",
         verdicts=GRAPH.verdicts("all"),
+        synthesis=GRAPH.synthesis("all"),
         parts=[
             path for part in GRAPH.report_inputs().values() for path in part.values()
         ],
@@ -30,6 +31,7 @@ rule write_report:
         job=lambda wildcards: GRAPH.write_report().as_json(),
         samples=lambda wildcards: f"{CONFIG.results}/samples",
         verdicts=lambda wildcards: f"{CONFIG.results}/verdicts",
+        synthesis=lambda wildcards: f"{CONFIG.results}/synthesis",
         benchmarks=lambda wildcards: f"{CONFIG.results}/benchmarks",
         parts=" ".join(
             f"--{name.replace('_', '-')} {as_options(part)}"
@@ -39,5 +41,5 @@ rule write_report:
         'python "$IBFT_SCRIPTS/write_report.py" --job {params.job:q} --metrics {input.metrics:q}'
         " --comparisons {input.comparisons:q} --pass-counts {input.pass_counts:q} --headline {input.headline:q}"
         " --paper-comparison {input.paper_comparison:q} --samples {params.samples:q}"
-        " --verdicts {params.verdicts:q} {params.parts} --benchmarks {params.benchmarks:q}"
+        " --verdicts {params.verdicts:q} --synthesis {params.synthesis:q} {params.parts} --benchmarks {params.benchmarks:q}"
         " --run-times {output.run_times:q} --findings {output.findings:q} --output {output.report:q} --log {log:q}"

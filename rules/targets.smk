@@ -32,6 +32,12 @@ rule all_verdicts:
     localrule: True
 
 
+rule all_synthesis:
+    input:
+        GRAPH.synthesis("all"),
+    localrule: True
+
+
 rule all_metrics:
     input:
         GRAPH.results.metrics("all", "metrics"),

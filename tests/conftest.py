@@ -74,6 +74,18 @@ def reference_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def compiled_yosys(reference_cache: Path) -> Path:
+    """The folder in which wasmtime keeps Yosys is the user's own: to compile it takes minutes."""
+    own, link = Path.home() / ".cache" / "wasmtime", reference_cache / "wasmtime"
+    own.mkdir(parents=True, exist_ok=True)
+    reference_cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(reference_cache / "wasmtime.lock"):
+        if not link.exists():
+            link.symlink_to(own)
+    return link
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Public data that is not part of the repository; tests that want it are skipped where it is absent."""
     folder = REPOSITORY.parent / "shared" / "data"

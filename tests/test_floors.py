@@ -20,7 +20,7 @@ FLOORS = (
     {"data", "prompts"},
     {"models", "extraction"},
     {"contamination", "memorization", "selection", "training", "sampling", "execution", "geometry", "metrics"},
-    {"gradients", "barrier"},  # stages that do as others do: train a warm-up, tell scores apart
+    {"gradients", "barrier", "synthesis"},  # stages that do as others do: train a warm-up, tell scores apart, assemble
     {"figures", "tables"},
     {"report"},
     {"graph"},

@@ -38,7 +38,17 @@ from ibft.config.jobs import (
     WriteReport,
     WriteTables,
 )
-from ibft.config.sections import Benchmark, Contamination, Dataset, ImportedSamples, Method, Model, Selection, Server
+from ibft.config.sections import (
+    Benchmark,
+    Contamination,
+    Dataset,
+    ImportedSamples,
+    Method,
+    Model,
+    Selection,
+    Server,
+    Synthesis,
+)
 from ibft.config.targets import ALL, Target
 from ibft.figures.catalogue import CATALOGUE, OF_BARRIER, Input, Need
 from ibft.labels import labels_of
@@ -50,6 +60,7 @@ from ibft.tables.paper_layouts import fillable
 
 Paths = list[str]
 BASE = "base"
+YOSYS_MB = 4000  # while it is compiled, once on each machine
 # Asked for with the whole run, so that one that was deleted is made again, although the report is there.
 METRICS = ("metrics", "comparisons")
 TABLES = (
@@ -215,6 +226,13 @@ class Graph:
 
     def verdicts(self, target: str) -> Paths:
         return [self.results.verdicts(run) for run in self.runs(target)]
+
+    def synthesis(self, target: str) -> Paths:
+        """Return cells and area of what passes, of each run on Verilog; none where they are not asked for."""
+        if self.config.synthesis is None:
+            return []
+        language = {name: benchmark.language for name, benchmark in self.config.benchmarks.items()}
+        return [self.results.synthesis(run) for run in self.runs(target) if language[run.benchmark] == "verilog"]
 
     def references(self) -> Paths:
         return [self.results.references(benchmark) for benchmark in self.benchmarks]
@@ -451,6 +469,16 @@ class Graph:
         imported = self.config.imported_samples.get(method)
         as_is = imported is not None and imported.profile == "as-is"
         return Execute(execution=self.config.execution, as_is=as_is)
+
+    def synthesize(self) -> Synthesis:
+        """Raise `UserError` where this configuration synthesizes nothing."""
+        if self.config.synthesis is None:
+            raise UserError("this configuration has no section `synthesis`: `synthesis: {}` is one")
+        return self.config.synthesis
+
+    def synthesis_memory_mb(self) -> int:
+        """Return the memory of a job that synthesizes: of every design at work, and of Yosys itself."""
+        return YOSYS_MB + self.config.compute.execution_workers * self.synthesize().memory_mb
 
     def count_passes(self, target: str) -> CountPasses:
         return CountPasses(runs=self.run_products(target))

@@ -129,6 +129,9 @@ class Results:
     def verdicts(self, run: Run) -> str:
         return f"{self.root}/verdicts/{run.path}"
 
+    def synthesis(self, run: Run) -> str:
+        return f"{self.root}/synthesis/{run.path}"
+
     def metrics(self, target: str, table: str) -> str:
         return f"{self.root}/metrics/{target}/{table}.parquet"
 

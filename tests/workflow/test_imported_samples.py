@@ -11,7 +11,7 @@ import yaml
 from ibft.config.sections import Benchmark
 from ibft.data.benchmarks import prepare_benchmark
 from ibft.store.parquet import read_table
-from ibft.store.schemas import METRICS, VERDICTS
+from ibft.store.schemas import METRICS, SYNTHESIS, VERDICTS
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
 
@@ -71,6 +71,20 @@ def test_published_samples_run_through_to_the_report(work: Path) -> None:
     report = (work / "results/report.html").read_text()
     assert '"method":"published samples"' in report
     assert "someone" in (work / "results/tables/all/headline.md").read_text()
+
+
+@pytest.mark.slow
+def test_what_passed_is_synthesized_and_nothing_is_judged_again(work: Path, compiled_yosys: Path) -> None:
+    snakemake(work)
+    asked = ["--config", "synthesis={}"]
+    planned = snakemake(work, *asked, "--dry-run", "--quiet", "rules")
+    assert "synthesize" in planned and "write_report" in planned and "execute" not in planned
+    snakemake(work, *asked)
+    table = read_table(work / "results/synthesis" / RUN, SYNTHESIS)
+    assert len(table) == 3 and table["cells"].notna().all()
+    assert table["area"].tolist() == table["reference_area"].tolist()
+    report = (work / "results/report.html").read_text()
+    assert "Cells and area of what passes" in report and "3 of 3" in report
 
 
 def test_snakemakes_own_report_holds_the_figures_and_the_report(work: Path) -> None:

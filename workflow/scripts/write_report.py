@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--paper-comparison", type=Path, help="Parquet table `paper_comparison`")
     arguments.add_argument("--samples", type=Path, required=True, help="folder with the samples of all runs")
     arguments.add_argument("--verdicts", type=Path, required=True, help="folder with the verdicts of all runs")
+    arguments.add_argument("--synthesis", type=Path, help="folder with cells and area of all runs, where there are any")
     for name, keys in KEYED.items():
         arguments.add_argument(
             f"--{name.replace('_', '-')}",
@@ -71,6 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
         headline=arguments.headline,
         samples=arguments.samples,
         verdicts=arguments.verdicts,
+        synthesis=arguments.synthesis,
         paper_comparison=arguments.paper_comparison,
         benchmarks=None if arguments.run_times else arguments.benchmarks,
         **{name: dict(getattr(arguments, name)) for name in KEYED},

@@ -15,6 +15,7 @@ from ibft.execution.isolation import probe
 from ibft.execution.sandbox.own_time import is_accounted
 from ibft.execution.verilog.toolchain import iverilog_version
 from ibft.runtime.errors import UserError
+from ibft.synthesis.toolchain import yosys_version
 
 _HUB = "https://huggingface.co"
 _ENOUGH_DISK_GB = 20
@@ -34,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(_: argparse.Namespace) -> None:
     """Print one finding per line, with what to do about each gap."""
-    checks: list[Callable[[], Finding]] = [isolation, time_limits, iverilog, gpu, vllm, bitsandbytes, disk, hub]
+    checks: list[Callable[[], Finding]] = [isolation, time_limits, iverilog, yosys, gpu, vllm, bitsandbytes, disk, hub]
     for check in checks:
         finding = check()
         print(f"{'ok ' if finding.good else 'gap'}  {finding.what}: {finding.found}")
@@ -79,6 +80,14 @@ def iverilog() -> Finding:
         else ""
     )
     return Finding("iverilog", True, version, remedy)
+
+
+def yosys() -> Finding:
+    """Find what the section `synthesis` needs."""
+    try:
+        return Finding("Yosys", True, yosys_version(), "")
+    except UserError:
+        return Finding("Yosys", False, "not installed", "uv sync --extra synthesis; the section `synthesis` needs it")
 
 
 def gpu() -> Finding:

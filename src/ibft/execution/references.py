@@ -8,11 +8,9 @@ simulate for seconds and every file of samples needs them again.
 import functools
 import json
 import logging
-import os
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -26,7 +24,7 @@ from ibft.execution.sandbox.client import ForkServer, HarnessError
 from ibft.execution.verilog import judge as verilog_judge
 from ibft.execution.verilog.judge import VerilogReference
 from ibft.execution.verilog.toolchain import tools_of
-from ibft.store.files import write_bytes
+from ibft.store.files import cache_folder, write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ def _result(task_id: str, future: Future[Reference | str]) -> Reference | str:
 def _known(problem: Problem, settings: Execution, server: ForkServer) -> Reference | str:
     """Return the reference's measure, or why it has none, from the cache or measured now."""
     key = problem.digest(_PROTOCOL, tools_of(problem.language), settings.as_json())
-    path = _cache_folder() / f"{key}.json"
+    path = cache_folder("references") / f"{key}.json"
     if path.exists():
         return _decoded(path.read_text(), problem.language)
     found = _measure(problem, settings, server)
@@ -127,7 +125,3 @@ def _measure(problem: Problem, settings: Execution, server: ForkServer) -> Refer
 
 def _is_timeout(found: Reference | str) -> bool:
     return isinstance(found, str) and "timeout" in found
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ibft" / "references"

@@ -17,6 +17,7 @@ from ibft.paths import Run, Variant
 from ibft.report import data_tables, sample_browser, tables
 from ibft.report.page import Section, picture, render
 from ibft.report.sentences import Finding, findings, truncation_warnings
+from ibft.report.synthesis_table import synthesis_table
 from ibft.report.tables import Tally
 from ibft.report.training_tables import training_table
 from ibft.report.uncertainty_tables import stratum_table, variance_table
@@ -40,6 +41,7 @@ from ibft.store.schemas import (
     PROBLEMS,
     SAMPLES,
     SELECTION,
+    SYNTHESIS,
     TRAINING_LOG,
     VERDICTS,
 )
@@ -61,6 +63,7 @@ class Sources:
     headline: Path
     samples: Path  # folder of all runs
     verdicts: Path  # folder of all runs
+    synthesis: Path | None = None  # folder of the runs on benchmarks of Verilog, where the configuration asks for it
     paper_comparison: Path | None = None
     problems: Paths = field(default_factory=dict)  # by BENCHMARK
     examples: Paths = field(default_factory=dict)  # by DATASET
@@ -112,6 +115,7 @@ def build(sources: Sources, opening: list[Finding], config: Config, labels: Labe
                     tables.official_table(metrics, labels, config.metrics),
                     tables.problem_table(*doubtful, labels),
                     tables.isolation_table(packed.tally),
+                    *_synthesis(sources, config, labels, problems, pass_counts),
                 ],
             ),
             Section("Environment", "environment", _environment(sources, packed.tally)),
@@ -267,6 +271,16 @@ def _contamination(
         data_tables.most_overlapping_table(overlaps, labels),
         stratum_table(pass_counts, found, config.metrics, labels, config.contamination.drop),
     ]
+
+
+def _synthesis(
+    sources: Sources, config: Config, labels: Labels, problems: Frames, pass_counts: pd.DataFrame
+) -> list[TextTable]:
+    if config.synthesis is None or sources.synthesis is None:
+        return []
+    of_verilog = {name for name, frame in problems.items() if (frame["language"] == "verilog").all()}
+    runs = [run for run in runs_of(pass_counts) if run.benchmark in of_verilog]
+    return [synthesis_table(read_runs(sources.synthesis, SYNTHESIS, runs), labels)]
 
 
 def _environment(sources: Sources, tally: Tally) -> list[TextTable]:

@@ -44,6 +44,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def cache_folder(name: str) -> Path:
+    """Return the folder of this name in the user's cache of ibft."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ibft" / name
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

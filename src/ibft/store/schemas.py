@@ -312,6 +312,19 @@ VERDICTS = _table(
     isolation=_text,  # namespaces | landlock | rlimits
 )
 
+SYNTHESIS = _table(
+    "synthesis",
+    1,
+    task_id=_text,
+    sample=_count,  # that passed
+    cells=_nullable(_count),  # null where Yosys makes none of it
+    area=_nullable(_real),  # in the unit of the library of cells
+    detail=_text,  # why there are no cells; empty where there are
+    reference_cells=_nullable(_count),  # of the problem's own solution
+    reference_area=_nullable(_real),
+    reference_detail=_text,
+)
+
 PASS_COUNTS = _table(
     "pass_counts",
     3,
@@ -456,6 +469,7 @@ TABLES = {
         HELD_OUT,
         SAMPLES,
         VERDICTS,
+        SYNTHESIS,
         PASS_COUNTS,
         METRICS,
         COMPARISONS,
