@@ -24,7 +24,7 @@ GATE = "module top_module(input a, input b, output y); assign y = {}; endmodule"
 REGISTER = f"{HEADER} always @(posedge clk) q <= d; endmodule"
 OF_MODULES = (
     REGISTER.replace("top_module", "inner")
-    + HEADER.replace("output reg", "output")
+    + HEADER.replace("module", " module", 1).replace("output reg", "output")
     + (' inner i(clk, reset, d, q); initial $display("x"); always @(posedge clk) $display(d); endmodule')
 )
 
@@ -53,13 +53,16 @@ def test_cells_and_area_are_those_of_the_gates(synthesizer: Synthesizer, program
 
 
 HOPELESS = {
-    "waits": (f"{HEADER} initial begin wait (d == 3); q = d; end endmodule", ""),
-    "latch": (f"{HEADER} always @* if (clk) q = d; endmodule", "no cell for $_DLATCH_P_"),
+    "waits": (f"{HEADER} initial begin wait (d == 3); q = d; end endmodule", "Can't resolve task name `\\wait'"),
+    "tri-state": (GATE.format("a ? b : 1'bz"), "no cell for $_TBUF_"),
+    "loads": (f"{HEADER} always @(posedge clk or posedge reset) if (reset) q <= d; else q <= q + 1; endmodule",
+              "no cell for $_ALDFF_PP_"),
     "no such module": ("module other; endmodule", "top_module"),
     "syntax": (f"{HEADER} always q <= endmodule", "syntax error"),
     "reads the host": (f'`include "/etc/passwd"\n{REGISTER}', "/etc/passwd"),
     "climbs out": (f'`include "../../../../../../etc/passwd"\n{REGISTER}', "passwd"),
-    "never ends": (f"{HEADER} integer i; always @* begin i = 0; while (1) i = i + 1; q = i; end endmodule", ""),
+    "never ends": (f"{HEADER} integer i; always @* begin i = 0; while (1) i = i + 1; q = i; end endmodule",
+                   "While loops are only allowed in constant functions"),
     "is huge": (f"{HEADER} reg [7:0] m [0:(1 << 28)]; integer i; always @(posedge clk) begin "
                 "for (i = 0; i < (1 << 28); i = i + 1) m[i] <= m[i] ^ d; q <= m[d]; end endmodule", ""),
 }  # fmt: skip

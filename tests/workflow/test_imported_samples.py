@@ -78,7 +78,8 @@ def test_what_passed_is_synthesized_and_nothing_is_judged_again(work: Path, comp
     snakemake(work)
     asked = ["--config", "synthesis={}"]
     planned = snakemake(work, *asked, "--dry-run", "--quiet", "rules")
-    assert "synthesize" in planned and "write_report" in planned and "execute" not in planned
+    rules = {line.split(" ")[0] for line in planned.splitlines()}
+    assert {"synthesize", "write_report"} <= rules and "execute" not in rules
     snakemake(work, *asked)
     table = read_table(work / "results/synthesis" / RUN, SYNTHESIS)
     assert len(table) == 3 and table["cells"].notna().all()

@@ -24,9 +24,11 @@ from ibft.synthesis.yosys import Yosys, YosysError
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z_][\w$]*")
-# The flow of Yosys' manual for a library of cells. What stands for a scope or a $display is no hardware.
+# The flow of Yosys' manual for a library of cells. Without `tribuf` it would take high impedance for "anything", and a
+# tri-state buffer for a wire. What stands for a scope or a $display is no hardware.
 _SCRIPT = (
-    "read_verilog -sv program.sv; synth -flatten -top {top}; delete t:$scopeinfo t:$print; "
+    "read_verilog -sv program.sv; hierarchy -top {top}; proc; tribuf; synth -flatten -top {top}; "
+    "delete t:$scopeinfo t:$print; "
     "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge; "
     "tee -q -o netlist.json stat -json -top {top} -liberty cells.lib"
 )

@@ -102,5 +102,5 @@ def _settings() -> wasmtime.Config:
 def _complaint(printed: bytearray) -> str:
     """Return the error among what was printed, on one line; empty where there is none."""
     text = printed.decode("utf-8", "replace")
-    _, found, error = text.partition("ERROR: ")
+    _, found, error = text.partition("ERROR:")  # its parser leaves no space behind it
     return one_line(error) if found else ""
