@@ -68,6 +68,9 @@ def stepping(
     recipe = Recipe(Method(kind=kind), max(1, 2 * model.config.num_hidden_layers // 3), "chat", settings, seed=0)
     ib_model = IBModel(model, make_bottleneck(model, recipe), settings.precision)
     fuse_lora(model)
+    if checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
     stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, 0, ALONE)
     ib_model.train()
     steps = 0
@@ -81,6 +84,7 @@ def stepping(
         with packed_attention(model):
             yield step
     finally:
+        model.gradient_checkpointing_disable()
         with_lora.unload()
         decoder(model)._forward_pre_hooks.clear()  # of the fused layers that are gone
         model.eval()

@@ -15,7 +15,7 @@ from ibft.memorization.nll import measure_nll
 from ibft.memorization.traces import trace, traces
 from ibft.models.pass_memory import (
     ON_CPU,
-    bytes_of_head,
+    bytes_of_logits,
     bytes_per_token,
     tokens_of_batch,
     tokens_of_pass,
@@ -68,7 +68,7 @@ def test_a_pass_takes_what_is_free_and_no_more(tiny: Tiny) -> None:
     model = tiny[0]
     assert tokens_of_pass("auto", model, "training") == ON_CPU["training"] == 8192
     assert tokens_of_pass(300, model, "training") == 300
-    free = bytes_of_head(model) + 10_000 * bytes_per_token(model, "training")
+    free = bytes_of_logits(model) + 10_000 * bytes_per_token(model, "training", (12, 0))
     found = tokens_within(free / 0.9, model, "training")
     assert found % 256 == 0
     assert 10_000 - 256 < found <= 10_000

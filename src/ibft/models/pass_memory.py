@@ -1,9 +1,9 @@
 """The value `auto` of `batch_tokens` and `micro_batch_tokens` stands for as many tokens as one pass may have.
 
 On a GPU that follows from the memory that is free when the model is loaded, and from what a token takes in the passes
-of the stage: `_KEPT` and `_WORKING`. These are counted by hand, and none has been compared with a GPU yet, which is a
-part of perf/gpu.py. Where they are too small, a pass is halved (`ibft.models.device`). On a CPU, whose memory is the
-job's, it is a number that is stated here.
+of the stage: `_KEPT` and `_WORKING`. These are counted at the shapes of 7B models (perf/pass_memory.py), and none has
+been compared with a GPU yet, which is a part of perf/gpu.py. Where they are too small, a pass is halved
+(`ibft.models.device`). On a CPU, whose memory is the job's, it is a number that is stated here.
 """
 
 import logging
@@ -32,7 +32,8 @@ MOST = 65536  # beyond, a GPU gains nothing
 _GRANULE = 256  # passes are of a multiple of this
 _SHARE = 0.9  # of the free memory that is used: the rest goes to the allocator's gaps and to libraries
 # Bytes for each token and unit of width: D of the states, and F inside the MLP. `_KEPT` is what each layer keeps for
-# the backward pass, `_WORKING` what one layer, or what stands before and after all, takes for the moment.
+# the backward pass, as counted. `_WORKING` is what one layer, or what stands before and after all, takes for a moment,
+# and a quarter more than counted, for what no counting sees: gaps between tensors, and what kernels take themselves.
 _KEPT: dict[Stage, tuple[float, float]] = {
     "memorization": (0, 0),
     "gradients": (2, 0),
@@ -40,11 +41,13 @@ _KEPT: dict[Stage, tuple[float, float]] = {
     "training_checkpointed": (2, 0),
 }
 _WORKING: dict[Stage, tuple[float, float]] = {
-    "memorization": (24, 8),
-    "gradients": (60, 20),
-    "training": (40, 10),
-    "training_checkpointed": (60, 20),
+    "memorization": (10, 8),
+    "gradients": (34, 15),
+    "training": (28, 2),
+    "training_checkpointed": (38, 16),
 }
+_AT_HEAD = 12  # bytes for each token and unit of D, when the head works and all layers rest
+_BYTES_OF_TRAINED = 14  # a parameter's gradient, Adam's two means, and its copy in half precision
 
 
 def tokens_of_pass(asked: int | Literal["auto"], model: PreTrainedModel, stage: Stage) -> int:
@@ -66,19 +69,29 @@ def tokens_of_batch(asked: int | Literal["auto"], stage: Stage) -> int:
 
 def tokens_within(free: float, model: PreTrainedModel, stage: Stage) -> int:
     """Return how many tokens fit into `free` bytes; at least `_GRANULE`, as less does not help."""
-    fitting = (_SHARE * free - bytes_of_head(model)) / bytes_per_token(model, stage)
+    room = _SHARE * free - bytes_of_trained(model)
+    fitting = min(
+        room / bytes_per_token(model, stage, _WORKING[stage]),
+        (room - bytes_of_logits(model)) / bytes_per_token(model, stage, (_AT_HEAD, 0)),
+    )
     return int(min(MOST, max(_GRANULE, fitting // _GRANULE * _GRANULE)))
 
 
-def bytes_per_token(model: PreTrainedModel, stage: Stage) -> float:
+def bytes_per_token(model: PreTrainedModel, stage: Stage, working: tuple[float, float]) -> float:
     """Bytes of GPU memory that each token of a pass takes, in half precision; twice that in float32."""
     inner = getattr(text_config(model), "intermediate_size", None) or 4 * width(model)
-    (kept_D, kept_F), (working_D, working_F) = _KEPT[stage], _WORKING[stage]
+    (kept_D, kept_F), (working_D, working_F) = _KEPT[stage], working
     kept = len(layers(model)) * (kept_D * width(model) + kept_F * inner)
     return float((kept + working_D * width(model) + working_F * inner) * model.dtype.itemsize / 2)
 
 
-def bytes_of_head(model: PreTrainedModel) -> float:
+def bytes_of_logits(model: PreTrainedModel) -> float:
     """Bytes of the logits that exist at a time, in float32 and half precision, and of what reduces them."""
     rows = max(1024, CHUNK_BYTES_ELSEWHERE // (4 * head(model).vocabulary))
     return 12.0 * rows * head(model).vocabulary
+
+
+def bytes_of_trained(model: PreTrainedModel) -> int:
+    """Bytes that training holds for its parameters, beyond themselves."""
+    trained: int = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return _BYTES_OF_TRAINED * trained
