@@ -79,6 +79,46 @@ class Colour(enum.Enum):
     RED = 1
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1, -1, 127, 128],
+        [2**15, -(2**31)],
+        [2**63],
+        [2**63 - 1, 0],
+        [1, 0.5, -0.0],
+        [2**53, 0.5],
+        [2**53 + 1, 0.5],
+        {0.5, 1},
+        (True, 1, 0.5),
+        [math.inf, 1],
+    ],
+)
+def test_numbers_of_every_width_arrive_as_they_left(value: object) -> None:
+    assert exact(decode(loads(dumps(encode(value))[:-1]))) == exact(value)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        ["ints", "list", "b", "AQI"],
+        ["ints", "list", "d", "AAAAAAAA8D8="],
+        ["ints", "list", "u", "AQI="],
+        ["ints", "list", "AQI="],
+        ["ints", [], "b", "AQI="],
+        ["floats", "list", "AQI="],
+        ["floats", "list", [1]],
+        ["numbers", "list", "AAAAAAAA8D8=", "AQA="],
+        ["numbers", "list", "AAAAAAAA+H8=", "AQ=="],
+        ["numbers", "list"],
+        ["ints"],
+    ],
+)
+def test_broken_numbers_are_refused(wire: object) -> None:
+    with pytest.raises(CannotCrossError):
+        decode(wire)
+
+
 @pytest.mark.parametrize("value", [object(), [object()], {"a": (len,)}, len, ..., int, Colour.RED, datetime.date.max])
 def test_objects_do_not_cross(value: object) -> None:
     with pytest.raises(CannotCrossError, match="no plain data"):

@@ -4,6 +4,7 @@ import hmac
 import json
 import math
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ibft.config.sections import Execution
@@ -27,6 +28,7 @@ class PythonReference:
     """The reference solution's own run is the measure of every other run of its problem."""
 
     time_limit_s: float
+    right_answers: Sequence[str] = ()  # digests of calls with what `ref_func` returns, where the tests have one
 
 
 def judge_python(
@@ -48,7 +50,7 @@ def judge_python(
     status, detail, wall_s = *EXCLUDED, 0.0
     exact = True
     if reference:
-        hardened = _run_hardened(server, problem, program, key, limits)
+        hardened = _run_hardened(server, problem, program, key, limits, reference.right_answers)
         (status, detail), wall_s = _status(hardened, limits), hardened.wall_s
         exact = not hardened.report or json.loads(hardened.report)["exact"]
     official_passed = status is Status.PASSED
@@ -79,21 +81,34 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
         CellFaultError: the machine failed, not the reference.
     """
     limits = Limits(_LONGEST_REFERENCE * settings.python_timeout_s, settings.memory_mb, _FILE_MB)
-    ended = _run_hardened(server, problem, problem.reference_program, b"", limits)
+    try:
+        ended = _run_hardened(server, problem, problem.reference_program, b"", limits, None)
+    except (SyntaxError, ValueError) as error:
+        return f"its tests are no Python: {error}"
     status, detail = _status(ended, limits)
     if status is Status.HARNESS_ERROR:
         return f"its tests cannot be run: {detail}"
     if status is not Status.PASSED:
         return f"its own reference solution does not pass: {status}, {detail}"
     needed_s = _TIMES_THE_REFERENCE * ended.cpu_s
-    return PythonReference(math.ceil(needed_s) if needed_s > settings.python_timeout_s else settings.python_timeout_s)
+    return PythonReference(
+        time_limit_s=math.ceil(needed_s) if needed_s > settings.python_timeout_s else settings.python_timeout_s,
+        right_answers=json.loads(ended.report)["right_answers"],
+    )
 
 
-def _run_hardened(server: ForkServer, problem: Problem, program: str, key: bytes, limits: Limits) -> Ended:
+def _run_hardened(
+    server: ForkServer, problem: Problem, program: str, key: bytes, limits: Limits, right_answers: Sequence[str] | None
+) -> Ended:
     # Equal programs meet equal tests.
     seed = hmac.digest(key, problem.digest(program).encode(), "sha256").hex()
     candidate = {"program": program, "entry_point": problem.entry_point}
-    grader = {"reference": problem.helpers, "tests": problem.tests, "seed": seed}
+    grader = {
+        "reference": problem.helpers,
+        "tests": problem.compiled_tests,
+        "seed": seed,
+        "right_answers": right_answers,
+    }
     return run_graded(server, candidate, grader, limits)
 
 

@@ -6,18 +6,21 @@ subclass (Counter, a named tuple, an IntEnum) crosses as its base type's value, 
 So there is nothing to execute on arrival (no pickle, no marshal), no `__eq__` to call, and size and depth are capped.
 
 On the wire a value is JSON: null, true, false and strings as such, everything else as an array led by its type's name,
-    3 -> ["int", "3"]     [1.5] -> ["list", ["float", "0x1.8p+0"]]     {"a": 1} -> ["dict", ["a", ["int", "1"]]]
+    3 -> ["int", "3"]   [1.5, "a"] -> ["list", ["float", "0x1.8p+0"], "a"]   {"a": 1} -> ["dict", ["a", ["int", "1"]]]
 with ints in hexadecimal and floats as `float.hex` writes them, so both are exact. A collection of nothing but these
-is one string, because some answers hold millions of them.
-    [1, 2] -> ["ints", "list", "0x1 0x2"]     [1, 0.5] -> ["numbers", "list", "0x1 0x1.0p-1"]
+is an array of C, in base 64, because some answers hold millions of them. Where ints are among floats, a byte for each
+says which is one.
+    [1, 2] -> ["ints", "list", "b", "AQI="]     [1, 0.5] -> ["numbers", "list", "AAAAAAAA8D8AAAAAAADgPw==", "AQA="]
 """
 
 import json
+from array import array
+from base64 import b64decode, b64encode
 from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
+from itertools import compress, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -60,12 +63,9 @@ _WRAPPERS: dict[type, Callable[[Any], Any]] = {
     ChainMap: dict,
     MappingProxyType: dict,
 }
-# Collections of nothing but numbers, by the types of these.
-_RUNS: dict[frozenset[type], tuple[str, Callable[[Any], str]]] = {
-    frozenset({int}): ("ints", hex),
-    frozenset({float}): ("floats", float.hex),
-    frozenset({int, float}): ("numbers", lambda value: hex(value) if type(value) is int else value.hex()),
-}
+_WIDTHS = "bhiq"  # of whole numbers, as C has them
+_EXACT = 1 << 53  # up to here a float holds every whole number
+_IS_INT: dict[type, int] = {int: 1, float: 0}
 _KNOWN = _LEAVES.keys() | _CONTAINERS.keys() | _MAPPINGS.keys() | _WRAPPERS.keys()
 # These arrive as something else than they left as, if only a little.
 _CONVERTED = frozenset({bytearray, OrderedDict, *_WRAPPERS})
@@ -110,10 +110,8 @@ class Encoder:
         return self._encode_object(value, depth)
 
     def _encode_collection(self, tag: str, items: list[Any], depth: int) -> list[Any]:
-        if run := _RUNS.get(frozenset(map(type, items))):
-            name, spell = run
-            return [name, tag, " ".join(map(spell, items))]
-        return [tag, *(self.encode(item, depth + 1) for item in items)]
+        packed = _packed(items)
+        return [packed[0], tag, *packed[1:]] if packed else [tag, *(self.encode(item, depth + 1) for item in items)]
 
     def _encode_object(self, value: Any, depth: int) -> list[Any]:
         """An iterator is used up here; any other iterable arrives as a collection that equals nothing but itself."""
@@ -129,6 +127,34 @@ class Encoder:
         if len(wire) > MAX_ITEMS + 1:
             raise CannotCrossError(f"an iterator over more than {MAX_ITEMS} values")
         return wire
+
+
+def _packed(items: list[Any]) -> list[str] | None:
+    """Return a name and arrays of C; None where these cannot hold all items exactly."""
+    try:
+        are_ints = bytes(map(_IS_INT.__getitem__, map(type, items)))
+    except KeyError:
+        return None
+    if 0 not in are_ints:
+        return _packed_ints(items) if items else None
+    if 1 not in are_ints:
+        return ["floats", _text(array("d", items))]
+    if all(-_EXACT <= item <= _EXACT for item in compress(items, are_ints)):
+        return ["numbers", _text(array("d", items)), _text(are_ints)]
+    return None
+
+
+def _packed_ints(items: list[int]) -> list[str] | None:
+    for width in _WIDTHS:
+        try:
+            return ["ints", width, _text(array(width, items))]
+        except OverflowError:  # a wider one may do
+            continue
+    return None
+
+
+def _text(numbers: "array[Any] | bytes") -> str:
+    return b64encode(numbers).decode("ascii")
 
 
 def encode(value: Any) -> Any:
@@ -156,11 +182,6 @@ def _whole(digits: str) -> int:
     return int(digits, 16)
 
 
-def _number(digits: str) -> int | float:
-    is_float = "p" in digits or "n" in digits  # an exponent, `inf` or `nan`
-    return float.fromhex(digits) if is_float else _whole(digits)
-
-
 _LEAVES_BACK: dict[str, Callable[..., Any]] = {
     "int": _whole,
     "float": float.fromhex,
@@ -181,7 +202,36 @@ _CONTAINERS_BACK: dict[str, Callable[[Iterable[Any]], Any]] = {
     "values": lambda items: dict(enumerate(items)).values(),
     "iterator": lambda items: iter(list(items)),
 }
-_RUNS_BACK: dict[str, Callable[[str], Any]] = {"ints": _whole, "floats": float.fromhex, "numbers": _number}
+
+
+def _ints(width: Any, numbers: Any) -> "array[int]":
+    if width not in tuple(_WIDTHS):
+        raise CannotCrossError("no encoded value")
+    return _array(width, numbers)
+
+
+def _array(kind: str, numbers: Any) -> "array[Any]":
+    unpacked = array(kind)
+    unpacked.frombytes(b64decode(numbers, validate=True))
+    return unpacked
+
+
+def _numbers(numbers: Any, are_ints: Any) -> list[int | float]:
+    unpacked, marks = list(_array("d", numbers)), b64decode(are_ints, validate=True)
+    if len(unpacked) != len(marks):
+        raise CannotCrossError("no encoded value")
+    place = marks.find(1)
+    while place >= 0:
+        unpacked[place] = int(unpacked[place])
+        place = marks.find(1, place + 1)
+    return unpacked
+
+
+_PACKED_BACK: dict[str, Callable[..., Iterable[Any]]] = {
+    "ints": _ints,
+    "floats": lambda numbers: _array("d", numbers),
+    "numbers": _numbers,
+}
 
 
 def _decode_tagged(tag: Any, parts: list[Any], depth: int) -> Any:
@@ -189,10 +239,10 @@ def _decode_tagged(tag: Any, parts: list[Any], depth: int) -> Any:
         return _LEAVES_BACK[tag](*parts)
     if tag in _CONTAINERS_BACK:
         return _CONTAINERS_BACK[tag](decode(item, depth + 1) for item in parts)
-    if tag in _RUNS_BACK:
-        container, numbers = parts
-        if container in _CONTAINERS_BACK and isinstance(numbers, str):
-            return _CONTAINERS_BACK[container](map(_RUNS_BACK[tag], numbers.split(" ")))
+    if tag in _PACKED_BACK:
+        container, *numbers = parts
+        if container in _CONTAINERS_BACK:
+            return _CONTAINERS_BACK[container](_PACKED_BACK[tag](*numbers))
     if tag in ("dict", "items"):
         mapping = {decode(key, depth + 1): decode(item, depth + 1) for key, item in parts}
         return mapping if tag == "dict" else mapping.items()
@@ -224,13 +274,16 @@ def _kept(old: Any, new: Any) -> Any:
     return new
 
 
+_AS_JSON = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def dumps(message: Any) -> bytes:
     """Return one line of JSON.
 
     Raises:
         CannotCrossError: it is longer than a message may be.
     """
-    line = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    line = _AS_JSON(message).encode("ascii") + b"\n"
     if len(line) > MAX_BYTES:
         raise CannotCrossError(f"a value of more than {MAX_BYTES >> 20} MiB")
     return line
