@@ -24,8 +24,8 @@ from tests.execution import hostile_verilog, hostile_verilog_scopes, hostile_ver
 from tests.execution.mutants import verilog_mutants
 
 pytestmark = pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed")
-SETTINGS = Execution(verilog_timeout_s=5.0, memory_mb=512)
 EVERY = int(os.environ.get("IBFT_VERILOG_EVERY", "8"))  # problems, outside of the slow tests
+SETTINGS = Execution(verilog_timeout_s=5.0 if EVERY > 1 else 30.0, memory_mb=512)  # Prob144_conwaylife takes seven
 DRAWN = int(os.environ.get("IBFT_DRAWN", "0"))  # samples of the default model
 HOSTILE_EVERY = int(os.environ.get("IBFT_HOSTILE_EVERY", "5"))
 # Ports of the testbench that the reference lacks, in specification to RTL; casts that Icarus Verilog 11 does not know.

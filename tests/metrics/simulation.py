@@ -23,9 +23,12 @@ from ibft.config.sections import REFERENCE
 from ibft.gradients.imbalance import correlations
 from ibft.memorization.overlap import overlap_interval
 from ibft.memorization.separation import auroc_interval, ks_p_value, paired_shift
-from ibft.metrics.pass_at_k import pass_at_k_m
+from ibft.metrics.cells import Cell
+from ibft.metrics.pass_at_k import pass_at_k_m, pass_at_k_m_array
 from ibft.statistics.crossed import crossed_interval
 from ibft.statistics.paired import LEVEL, paired_test
+from ibft.statistics.tenths import interval_of_mean, interval_of_share
+from ibft.tables.paper import trial_interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -224,6 +227,40 @@ def coverage_of_estimands(examples: int, seeds: int, simulations: int) -> Rate:
     return Rate(inside / counted, simulations)
 
 
+def coverage_of_mean(examples: int, simulations: int) -> Rate:
+    """Count how often the interval contains the mean of skewed numbers, as the gradient norms of a decile are."""
+    drawn = np.random.default_rng(examples).gamma(9, 0.05, (simulations, examples))
+    bounds = np.array([interval_of_mean(values) for values in drawn])
+    return Rate(float(np.mean((bounds[:, 0] <= 0.45) & (bounds[:, 1] >= 0.45))), simulations)
+
+
+def coverage_of_share(examples: int, simulations: int) -> Rate:
+    """Count how often the interval contains the mean of shares of a continuation, most of them near 0, some whole."""
+    random = np.random.default_rng(examples)
+    drawn = np.where(random.random((simulations, examples)) < 0.1, 1.0, random.beta(1, 6, (simulations, examples)))
+    truth = 0.1 + 0.9 / 7
+    bounds = np.array([interval_of_share(values) for values in drawn])
+    return Rate(float(np.mean((bounds[:, 0] <= truth) & (truth <= bounds[:, 1]))), simulations)
+
+
+def coverage_of_another_trial(problems: int, trials: int, simulations: int) -> Rate:
+    """Count how often Pass@10^(2) of one more trial of the same checkpoint lies where the comparison says."""
+    random, n, inside = np.random.default_rng([problems, trials]), 10, 0
+    for _ in range(simulations):
+        chance_P = random.beta(0.5, 1, problems)
+        passes_P1T, more_P = (
+            random.binomial(n, chance_P[:, None, None], (problems, 1, trials)),
+            random.binomial(n, chance_P),
+        )
+        cell = Cell((), [f"{i}" for i in range(problems)], [0], "", np.full_like(passes_P1T, n), passes_P1T, _NO_RULE)
+        std = cell.trial_std(10, 2)
+        of_trials = pd.DataFrame({"percent": [cell.scores(10, 2).mean()], "trial_std": [std], "trials": trials})
+        low, high = trial_interval(of_trials)
+        inside += bool(low[0] <= pass_at_k_m_array(np.full(problems, n), more_P, 10, 2).mean() <= high[0])
+    return Rate(inside / simulations, simulations)
+
+
+_NO_RULE = (np.zeros(1, np.int64), np.zeros(1, np.int64))  # of upstream, which is not asked
 PASS_1, STRICT = (1, 1), (10, 5)
 ONE_SEED = World(44, 1)
 WITH_SEED_NOISE = (  # about as much as moves a method by 3 to 6 percentage points
@@ -252,6 +289,9 @@ def of_benchmarks(many: int) -> Rows:
         if world.seeds > 1:
             yield "the same, blind: 5%", world, blind_alarms(world, PASS_1, few)
             yield "pigeonhole percentiles of that difference", world, pigeonhole_coverage(world, PASS_1, few)
+    for trials in (1, 5):
+        setting = f"44 problems, trials: {trials}"
+        yield "where another trial lies, Pass@10^(2)", setting, coverage_of_another_trial(44, trials, many)
     yield "paired test, equal methods, Pass@1: at most 5%", QUIET_SEEDS, paired(QUIET_SEEDS, PASS_1, many, skill=0.0)[1]
 
 
@@ -264,6 +304,9 @@ def of_scores(many: int) -> Rows:
     for examples, correlation in product((40, 100), (0.0, 0.5, 0.8)):
         setting = f"{examples} examples, normals with r = {correlation:g}"
         yield "interval of Spearman's rho", setting, coverage_of_correlation(examples, correlation, few)
+    for examples in (10, 50):
+        yield "interval of a mean", f"{examples} gradient norms", coverage_of_mean(examples, many)
+        yield "interval of a mean share", f"{examples} shares, a tenth of them 1", coverage_of_share(examples, many)
     for seeds in (1, 3):
         yield "interval of the shift", f"97 examples, seeds: {seeds}", coverage_of_shift(97, seeds, many)
     for ties in (False, True):

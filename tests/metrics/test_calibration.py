@@ -27,11 +27,14 @@ from tests.metrics.simulation import (
     WITH_SEED_NOISE,
     Rate,
     blind_alarms,
+    coverage_of_another_trial,
     coverage_of_auroc,
     coverage_of_correlation,
     coverage_of_estimands,
+    coverage_of_mean,
     coverage_of_metric,
     coverage_of_overlap,
+    coverage_of_share,
     coverage_of_shift,
     ks_p_values,
     paired,
@@ -168,6 +171,11 @@ def test_the_interval_of_the_shift_covers_it(seeds: int) -> None:
     assert promised(coverage_of_shift(97, seeds, FEW))
 
 
+@pytest.mark.parametrize("examples", [10, 50])
+def test_the_interval_of_a_mean_covers_it(examples: int) -> None:
+    assert promised(coverage_of_mean(examples, FEW))
+
+
 def test_the_interval_of_a_deciles_mean_gradient_covers_it() -> None:
     """Gradient norms of a decile's examples are skewed, and there may be only ten."""
     random, inside = np.random.default_rng(8), 0
@@ -176,3 +184,14 @@ def test_the_interval_of_a_deciles_mean_gradient_covers_it() -> None:
         row = deciles(pd.concat([rows.assign(example_id=f"{i}") for i in range(10)]).assign(min_k_prob=range(100)))
         inside += row["grand_low"].iloc[0] <= 0.45 <= row["grand_high"].iloc[0]
     assert promised(Rate(inside / FEW, FEW))
+
+
+@pytest.mark.parametrize("examples", [10, 20, 50])
+def test_the_interval_of_a_mean_share_covers_it_at_least_as_often(examples: int) -> None:
+    """Nothing can be exact where whole continuations are a tenth of ten examples."""
+    assert promised(coverage_of_share(examples, FEW), high=1.0)
+
+
+@pytest.mark.parametrize("trials", [1, 5])
+def test_another_trial_lies_where_it_is_said_to(trials: int) -> None:
+    assert promised(coverage_of_another_trial(44, trials, FEW))

@@ -10,7 +10,7 @@ import pandas as pd
 from ibft.config.jobs import WriteAudit
 from ibft.memorization.continuation import verbatim_shares
 from ibft.memorization.known import SCORES, Known, known_by_score, spans
-from ibft.statistics.tenths import interval_of_mean, tenths
+from ibft.statistics.tenths import interval_of_mean, interval_of_share, tenths
 
 DECIDING = ("plain", next(iter(SCORES)))
 """Form and score that decide which examples count as known."""
@@ -104,13 +104,8 @@ def _of_tenth(rows: pd.DataFrame) -> dict[str, Any]:
         "whole": int((rows["verbatim_share"] == 1).sum()),
         "long_enough": int(rows["verbatim_share"].notna().sum()),
     }
-    for name in {"verbatim_share", "cosine"} & set(rows.columns):
+    intervals = {"verbatim_share": interval_of_share, "cosine": interval_of_mean}
+    for name in intervals.keys() & set(rows.columns):
         values = rows[name].dropna().to_numpy(np.float64)
-        found[name] = mean_with_interval(values) if len(values) else None
+        found[name] = (float(values.mean()), *intervals[name](values)) if len(values) else None
     return found
-
-
-def mean_with_interval(values: Any) -> tuple[float, float, float]:
-    """Return the mean and its 95% interval."""
-    array = np.asarray(values, dtype=np.float64)
-    return (float(array.mean()), *interval_of_mean(array))

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from ibft.memorization.continuation import SHORTEST_REST
 from ibft.memorization.known import FALSE_POSITIVES
 from ibft.memorization.separation import Interval
-from ibft.report.audit_evidence import DECIDING, DOUBTFUL, DROP, Audit, mean_with_interval
+from ibft.report.audit_evidence import DECIDING, DOUBTFUL, DROP, Audit
+from ibft.statistics.tenths import interval_of_share
 
 _TYPICAL = f"{1 - FALSE_POSITIVES:.0%}"
 
@@ -105,11 +107,11 @@ def _about_influence(audit: Audit) -> Iterator[str]:
         told = "hurts"
     else:
         told = "idles, as far as can be told,"
-    everyone = mean_with_interval(measured["cosine"])
+    everyone = measured["cosine"].mean()
     rho = float(stats.spearmanr(measured[DECIDING[1]], measured["cosine"]).statistic)
     yield (
         f"A step on the most memorized tenth {told} on held-out examples: the cosine of its gradients with theirs is "
-        f"{mean:+.3f} ({low:+.3f} to {high:+.3f}), of all examples {everyone[0]:+.3f}; over all, its rank correlation "
+        f"{mean:+.3f} ({low:+.3f} to {high:+.3f}), of all examples {everyone:+.3f}; over all, its rank correlation "
         f"with Min-K% Prob is {rho:+.2f}."
     )
 
@@ -165,9 +167,8 @@ def percent(value: Interval) -> str:
 
 
 def share_of(shares: "pd.Series[float]") -> str:
-    """Print the mean of shares and its interval, which cannot leave 0 to 1."""
-    mean, low, high = mean_with_interval(shares.to_numpy())
-    return percent(Interval(mean, max(low, 0.0), min(high, 1.0)))
+    """Print the mean of shares and its interval."""
+    return percent(Interval(float(shares.mean()), *interval_of_share(np.asarray(shares, np.float64))))
 
 
 def _overlapping(count: int) -> str:

@@ -61,13 +61,13 @@ def tenth_table(audit: Audit) -> TextTable:
     note = (
         f"Tenths by Min-K% Prob as plain text, the most memorized first. Verbatim: the share of the second half of a "
         f"response, of {SHORTEST_REST} tokens or more, that greedy decoding writes after the first half before it "
-        "first differs, and how often it writes all of it. Means with 95% intervals (Student's t)."
+        "first differs, and how often it writes all of it. Means with 95% intervals (Wilson's)."
     )
     columns = [("tenth", False), ("Min-K% Prob", True), ("examples", True), ("verbatim", True), ("all of it", True)]
     if with_influence:
         note += (
             " Influence: cosine of an example's LoRA gradient with that of held-out examples; above 0, a step on it "
-            "lowers their loss."
+            "lowers their loss; 95% interval by Student's t."
         )
         columns.append(("influence", True))
     return TextTable("From the most to the least memorized", note, columns, rows)
@@ -78,7 +78,7 @@ def _evidence(row: Any, with_influence: bool) -> Iterator[str]:
         yield from ("–", "–")
     else:
         mean, low, high = row.verbatim_share
-        yield f"{mean:.0%} ({max(low, 0):.0%} to {min(high, 1):.0%})"
+        yield f"{mean:.0%} ({low:.0%} to {high:.0%})"
         yield f"{row.whole} of {row.long_enough}"
     if with_influence:
         yield "–" if row.cosine is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*row.cosine)
