@@ -83,6 +83,16 @@ def test_what_is_no_number_equals_nothing() -> None:
     assert decode(loads(Crossed(lambda *_: [math.nan], *ARGUMENTS).last[1])["value"]) != value
 
 
+def test_arguments_that_cannot_cross_are_computed() -> None:
+    told = RightAnswers(lambda *_, **__: "computed", Crossed(lambda *_: 3, *ARGUMENTS), known(lambda *_: 3, *ARGUMENTS))  # type: ignore[arg-type]
+    assert told(object(), key=len) == "computed"
+
+
+def test_an_iterator_is_not_used_up() -> None:
+    told = RightAnswers(lambda values, _: sum(values), Crossed(lambda *_: 3, *ARGUMENTS), [])  # type: ignore[arg-type]
+    assert told(iter([1, 2]), 0.5) == 3
+
+
 @pytest.mark.parametrize("reference", [lambda *_: object(), lambda values, _: values.append(1) or 3])
 def test_a_reference_whose_answer_is_no_plain_value_is_always_computed(reference: Callable[..., Any]) -> None:
     assert known(reference, [1, 2], 0.5) == []
