@@ -22,7 +22,7 @@ class Crossed:
 
     def __init__(self, completion: Callable[..., Any], *arguments: Any) -> None:
         request = protocol._request(Encoder(), arguments, {})
-        answer = protocol._answer(completion, loads(request))
+        answer, _ = protocol._answer(completion, loads(request))
         self.last = request, answer
         self.last_value = loads(answer).get("value")
 

@@ -7,7 +7,10 @@ markers, `__eq__` and stack frames decide nothing: only plain values do, compare
 The channel carries one JSON object a line. Candidate: `{"ready": true}` or `{"failed": [status, detail]}`, then one
 answer per call; grader: `{"args": [...], "kwargs": {...}}`.
 
-EvalPlus's tests compute what is right anew for every sample, by a function `ref_func`. What it returns is known since
+EvalPlus's tests, which call the function with one of their inputs after the other, foretell these calls
+(`source.foretold`), so that many cross at a time. The first go alone, and then ever more together.
+
+They also compute what is right anew for every sample, by a function `ref_func`. What it returns is known since
 the reference solution was run, as digests of a call and its right answer. An answer with such a digest is the right
 one, so that `ref_func` runs only where an answer is another.
 """
@@ -18,10 +21,13 @@ import errno
 import hashlib
 import json
 import marshal
+import operator
 import os
 import random
 import sys
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ibft.execution.python import numpy_stand_in
@@ -30,6 +36,8 @@ from ibft.execution.python.value_codec import MAX_BYTES, CannotCrossError, Encod
 from ibft.execution.verdict import Status, one_line
 
 _AT_FIRST, _AT_A_TIME = 1 << 16, 1 << 20  # bytes that are read: nearly all messages are short
+_MOST_AHEAD, _BYTES_AHEAD = 64, 1 << 16  # calls that are sent together, and the bytes that they may have
+_BYTES_HELD, _SECONDS_HELD = 1 << 18, 0.01  # of answers, before they are sent
 _MUTABLE = (list, dict, set)
 # Raised in tests that map the function over their cases, these would skip the cases that remain.
 _ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration)
@@ -48,6 +56,11 @@ class Channel:
         rest = memoryview(line)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
+
+    @property
+    def has_line(self) -> bool:
+        """True if the next line is here already."""
+        return b"\n" in self._received
 
     def receive(self) -> bytes:
         """Return the next line.
@@ -99,24 +112,32 @@ def _load_and_answer(payload: dict[str, Any], channel: Channel) -> None:
         channel.send(dumps({"failed": [Status.MALFORMED, f"it defines no function {payload['entry_point']}"]}))
         return
     channel.send(dumps({"ready": True}))
+    held, since = b"", time.monotonic()
     while True:
         try:
             request = loads(channel.receive())
         except EOFError:
             return
-        channel.send(_answer(function, request))
+        answer, returned = _answer(function, request)
+        held += answer
+        is_young = len(held) < _BYTES_HELD and time.monotonic() < since + _SECONDS_HELD
+        if not (returned and channel.has_line and is_young):
+            channel.send(held)
+            held, since = b"", time.monotonic()
 
 
-def _answer(function: Callable[..., Any], request: dict[str, Any]) -> bytes:
+def _answer(function: Callable[..., Any], request: dict[str, Any]) -> tuple[bytes, bool]:
+    """Return the line that tells what a call came to, and whether it returned a value that can cross."""
     arguments = [decode(wire) for wire in request["args"]]
     keywords = {name: decode(wire) for name, wire in request["kwargs"].items()}
     try:
-        return dumps(_told(function(*arguments, **keywords), arguments, keywords, request))
+        return dumps(_told(function(*arguments, **keywords), arguments, keywords, request)), True
     except CannotCrossError as error:
-        return dumps({"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED})
+        told = {"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED}
     except BaseException as error:  # as above; an iterator may raise only when it is read
         error.with_traceback(None)  # lets go of what filled the memory
-        return dumps({"raised": [type(error).__name__, _describe(error)], "status": _status_of(error)})
+        told = {"raised": [type(error).__name__, _describe(error)], "status": _status_of(error)}
+    return dumps(told), False
 
 
 def _told(value: Any, arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -173,9 +194,19 @@ class CandidateLostError(BaseException):
 class Proxy:
     """Stands for the completion's function in the tests."""
 
-    def __init__(self, channel: Channel, names: dict[str, Any]) -> None:
+    def __init__(self, channel: Channel, names: dict[str, Any], before_ahead: Callable[[], None] | None = None) -> None:
+        """
+        Args:
+            names: where to look up exception classes that the problem defines.
+            before_ahead: called before the first calls that are sent ahead; None: each is sent when it is made.
+        """
         self._channel = channel
-        self._names = names  # where to look up exception classes that the problem defines
+        self._names = names
+        self._before_ahead = before_ahead
+        self._foreseen: deque[tuple[Any, ...]] = deque()  # arguments of calls to come
+        self._ahead: deque[_Sent] = deque()  # calls to come that have been sent
+        self._together = 1  # calls to send next time
+        self.ahead = False  # some were sent before the tests made them
         self.raised: Exception | None = None  # what the last call raised inside the candidate
         self.raised_status = Status.RUNTIME_ERROR
         self.lost: tuple[Status, str] | None = None  # why no further call can be answered
@@ -183,16 +214,24 @@ class Proxy:
         self.last = b"", b""  # the last call and its answer, as they crossed
         self.last_value: Any = None  # that the answer holds, encoded
 
+    def foresee(self, calls: Iterable[Iterable[Any]]) -> None:
+        """Take note of the calls to come, each with these arguments, in this order."""
+        if self._before_ahead:
+            self._foreseen.extend(map(tuple, calls))
+
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self.lost:
             raise CandidateLostError
-        encoder = Encoder()
-        request = _request(encoder, arguments, keywords)
+        is_sent = bool(self._ahead)
+        call = self._ahead.popleft() if is_sent else _Sent.of(arguments, keywords)
+        if is_sent and (keywords or not call.has(arguments)):
+            raise self._lose(Status.HARNESS_ERROR, "its tests do not make the calls that they foretell")
         try:
-            self._channel.send(request)
-            self.last = request, self._channel.receive()
+            if not is_sent:
+                self._send(call)
+            self.last = call.request, self._channel.receive()
             answer = loads(self.last[1])
-            self.exact = self.exact and encoder.exact and answer.get("exact", True) is True
+            self.exact = self.exact and call.exact and answer.get("exact", True) is True
             if "raised" not in answer:
                 return self._value(answer, arguments, keywords)
             self.raised = self._exception(answer)
@@ -203,6 +242,27 @@ class Proxy:
         except MemoryError:
             raise self._lose(Status.MEMORY, "its answer does not fit into memory") from None
         raise self.raised
+
+    def _send(self, call: "_Sent") -> None:
+        """Send a call, with those that are foreseen to follow it."""
+        if self._foreseen and call.has(self._foreseen.popleft()):
+            self._look_ahead(len(call.request))
+        else:
+            self._foreseen.clear()
+        self._channel.send(b"".join([call.request, *(ahead.request for ahead in self._ahead)]))
+
+    def _look_ahead(self, size: int) -> None:
+        while self._foreseen and len(self._ahead) + 1 < self._together and size < _BYTES_AHEAD:
+            try:
+                self._ahead.append(_Sent.of(self._foreseen.popleft(), {}))
+            except CannotCrossError:
+                self._foreseen.clear()
+            else:
+                size += len(self._ahead[-1].request)
+        self._together = min(2 * self._together, _MOST_AHEAD)
+        if self._ahead and self._before_ahead and not self.ahead:
+            self._before_ahead()
+            self.ahead = True
 
     def _value(self, answer: dict[str, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Return what the call returned; its changes to the arguments are made here as well."""
@@ -232,6 +292,23 @@ class Proxy:
     def _lose(self, status: Status, detail: str) -> CandidateLostError:
         self.lost = (status, one_line(detail))
         return CandidateLostError()
+
+
+class _Sent(NamedTuple):
+    """A call on its way."""
+
+    arguments: tuple[Any, ...]
+    request: bytes
+    exact: bool
+
+    @classmethod
+    def of(cls, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> "_Sent":
+        encoder = Encoder()
+        return cls(arguments, _request(encoder, arguments, keywords), encoder.exact)
+
+    def has(self, arguments: tuple[Any, ...]) -> bool:
+        """Return true if these very objects are its arguments."""
+        return len(arguments) == len(self.arguments) and all(map(operator.is_, arguments, self.arguments))
 
 
 def _request(encoder: Encoder, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:
@@ -287,17 +364,22 @@ class Graded(NamedTuple):
     detail: str
     exact: bool  # every value that crossed arrived as what it had left as
     right_answers: Sequence[str] = ()  # digests, where they were to be found out
+    ahead: bool = False  # calls were sent before the tests made them
 
 
-def run_grader(payload: dict[str, Any], channel: Channel) -> Graded:
-    """Run the tests against the candidate at the other end of `channel`. The verdict is this function's alone."""
+def run_grader(payload: dict[str, Any], channel: Channel, before_ahead: Callable[[], None]) -> Graded:
+    """Run the tests against the candidate at the other end of `channel`. The verdict is this function's alone.
+
+    Args:
+        before_ahead: called before calls are sent that the tests have not made yet.
+    """
     failed = _opening(channel)
     if failed:
         return Graded(*failed, exact=True)
     random.seed(payload["seed"])  # the candidate's generator must not foretell what the tests draw
     sys.modules["numpy"] = numpy_stand_in.as_module()
     namespace: dict[str, Any] = {}
-    proxy = Proxy(channel, namespace)
+    proxy = Proxy(channel, namespace, before_ahead if payload["looks_ahead"] else None)
     try:
         # Tests may use helpers that the prompt defines; theirs are the problem's own, not the completion's.
         exec(payload["reference"], namespace)  # noqa: S102 - the problem's own code
@@ -310,7 +392,7 @@ def run_grader(payload: dict[str, Any], channel: Channel) -> Graded:
         namespace["ref_func"] = answers = RightAnswers(right, proxy, payload["right_answers"])
         found = answers.found
     status, detail = _grade(check, proxy)
-    return Graded(status, detail, proxy.exact, found)
+    return Graded(status, detail, proxy.exact, found, proxy.ahead)
 
 
 def _opening(channel: Channel) -> tuple[Status, str] | None:
