@@ -32,8 +32,10 @@ CALL_BY_CALL = f"{LISTS}{LOOP}        pass; {CALL}"
     ],
 )
 def test_evalplus_loops_are_foretold(loop: str) -> None:
-    code = ast.unparse(foretold(f"def check(candidate):\n    inputs = [[1], [2]]\n    results = [1, 2]\n    {loop}\n"))
-    assert "    candidate.foresee(inputs)\n    for i" in code
+    tests = f"def check(candidate):\n    inputs = [[1], [2]]\n    results = [1, 2]\n\n    {loop}\n"
+    told = foretold(tests)
+    assert "\n    candidate.foresee(inputs)\n    for i" in told
+    assert ast.unparse(ast.parse(told.replace("    candidate.foresee(inputs)\n", ""))) == ast.unparse(ast.parse(tests))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ def test_evalplus_loops_are_foretold(loop: str) -> None:
         "for i, inp in enumerate(inputs):\n        assertion(candidate(inp), 1, 0)",
         "for i, inp in enumerate(inputs):\n        assertion(candidate(*inp, a=1), 1, 0)",
         "for i, inp in enumerate(inputs):\n        assertion(other(*inp), 1, 0)",
+        "for i, inp in enumerate(zip(inputs, results)):\n        assertion(candidate(*inp), 1, 0)",
+        "for i, (inp, exp) in enumerate(inputs):\n        assertion(candidate(*inp), exp, 0)",
         "for i, inp in enumerate(inputs):\n        pass; assertion(candidate(*inp), 1, 0)",
         "for i, inp in enumerate(sorted(inputs)):\n        assertion(candidate(*inp), 1, 0)",
         "for i, (inp, exp) in enumerate(zip(inputs, results, more)):\n        assertion(candidate(*inp), exp, 0)",
@@ -52,7 +56,15 @@ def test_evalplus_loops_are_foretold(loop: str) -> None:
 )
 def test_other_tests_stay_as_they_are(loop: str) -> None:
     tests = f"def check(candidate):\n    inputs = [[1], [2]]\n    {loop}\n"
-    assert ast.unparse(foretold(tests)) == ast.unparse(ast.parse(tests))
+    assert foretold(tests) == tests
+
+
+def test_what_follows_check_is_not_taken_for_its_end() -> None:
+    loop = "    for i, inp in enumerate(inputs):\n        assertion(candidate(*inp), 1, 0)\n"
+    assert "foresee" in foretold(f"def check(candidate):\n    inputs = []\n{loop}")
+    for other in (f"def check(candidate):\n    pass\ndef more(candidate):\n{loop}", f"def check(other):\n{loop}", loop):
+        assert foretold(other) == other
+    assert "foresee" not in foretold(f"def check(candidate):\n    inputs = []\n{loop}check(1)\n")
 
 
 class Loopback:
