@@ -35,6 +35,7 @@ FOLDERS = (
     "samples",
     "selection",
     "split",
+    "synthesis",
     "tables",
     "traces",
     "training",

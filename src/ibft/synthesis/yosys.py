@@ -33,7 +33,7 @@ class Yosys:
         """Load it. The first time on a machine it is compiled, which takes minutes, into wasmtime's cache folder."""
         self._memory_mb, self._instructions = memory_mb, instructions
         self._engine = wasmtime.Engine(_settings())
-        self._module = wasmtime.Module.from_file(self._engine, str(_PACKAGE / "yosys.wasm"))
+        self._module = wasmtime.Module(self._engine, (_PACKAGE / "yosys.wasm").read_bytes())
 
     def run(self, script: str, files: Mapping[str, str], result: str) -> str:
         """Run `script` in a folder of `files`, text by name, and return the text of the file `result` that it writes.
