@@ -16,16 +16,13 @@ from ibft.config.sections import LoRA, Method, Training
 from ibft.models.attention import packed_attention
 from ibft.models.encoding import encode_with_profile
 from ibft.models.loading import load_model, use_threads
-from ibft.models.lora import add_lora
 from ibft.runtime.stage import run_stage, stage_parser
 from ibft.store import parquet
 from ibft.store.schemas import EXAMPLES
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
-from ibft.training.fused_lora import fuse_lora
 from ibft.training.loop import is_watched
-from ibft.training.model import IBModel
-from ibft.training.recipe import Recipe, make_bottleneck
+from ibft.training.recipe import Recipe, make_trainable
 from ibft.training.step import Stepper
 from ibft.training.watch import GradientWatch, shares_and_cosine
 
@@ -43,11 +40,9 @@ def main(arguments: argparse.Namespace) -> None:
     )
     model, tokenizer = load_model(arguments.model, None, "float32")
     examples = encode_with_profile(tokenizer, parquet.read_table(arguments.examples, EXAMPLES), "chat", 320)
-    add_lora(model, settings.lora)
     layer = round(model.config.num_hidden_layers * 2 / 3)
     method = Method(kind="ibft", normalize_hidden=True)
-    ib_model = IBModel(model, make_bottleneck(model, Recipe(method, layer, "chat", settings, seed=0)))
-    fuse_lora(model)
+    _, ib_model = make_trainable(model, Recipe(method, layer, "chat", settings, seed=0))
     stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, pad_token=0, world=ALONE)
     ib_model.train()
     seconds: dict[bool, list[float]] = {False: [], True: []}

@@ -26,7 +26,7 @@ from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.model import IBModel
-from ibft.training.recipe import Recipe, make_bottleneck
+from ibft.training.recipe import Recipe, make_trainable
 from ibft.training.step import Stepper
 from measuring.shapes import Shape, texts
 
@@ -64,13 +64,8 @@ def stepping(
 ) -> Iterator[Callable[[], None]]:
     """Inside, the function given out takes one whole step of FT or IB-FT over all of `examples` in one pass."""
     settings = Training(precision="bfloat16", micro_batch_tokens=2**30, gradient_checkpointing=checkpointing)
-    with_lora = add_lora(model, LoRA())
     recipe = Recipe(Method(kind=kind), max(1, 2 * model.config.num_hidden_layers // 3), "chat", settings, seed=0)
-    ib_model = IBModel(model, make_bottleneck(model, recipe), settings.precision)
-    fuse_lora(model)
-    if checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.enable_input_require_grads()
+    with_lora, ib_model = make_trainable(model, recipe)
     stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, 0, ALONE)
     ib_model.train()
     steps = 0
@@ -84,7 +79,9 @@ def stepping(
         with packed_attention(model):
             yield step
     finally:
-        model.gradient_checkpointing_disable()
+        if checkpointing:
+            model.gradient_checkpointing_disable()
+            model.disable_input_require_grads()
         with_lora.unload()
         decoder(model)._forward_pre_hooks.clear()  # of the fused layers that are gone
         model.eval()

@@ -113,9 +113,9 @@ def test_an_objective_without_its_head_or_noise_is_refused() -> None:
     last_BTD, layer_BTD, head_VD, labels_BT, valid_BT, _ = batch()
     given = {"layer_hidden_BTD": layer_BTD, "valid_BT": valid_BT, "settings": SETTINGS["vib"]}
     counts = count_tokens(labels_BT, valid_BT, "sequence")
-    with pytest.raises(ValueError, match="vib needs noise_NZ"):
+    with pytest.raises(ValueError, match="vib needs noise_NZ and an ib_head"):
         ib_ft_loss(last_BTD, labels_BT, Head(head_VD), counts, ib_head=head_of("vib"), **given)
-    with pytest.raises(ValueError, match="vib needs an ib_head"):
+    with pytest.raises(ValueError, match="vib needs noise_NZ and an ib_head"):
         ib_ft_loss(last_BTD, labels_BT, Head(head_VD), counts, noise_NZ=torch.zeros(1), **given)
 
 

@@ -27,7 +27,7 @@ from ibft.store.manifests import folder_of, write_manifest
 from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
-from ibft.training.loop import with_updates_counted
+from ibft.training.loop import Trained, with_updates_counted
 from ibft.training.recipe import Recipe, fine_tune
 from ibft.training.regimes import sentence
 
@@ -55,50 +55,37 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     check_trackers(arguments)
+    job: Train = arguments.job
     world = join_world()
     use_threads(max(1, arguments.threads // world.size))
     started = time.monotonic()
-    examples = parquet.read_table(arguments.examples, EXAMPLES)
-    inputs = [arguments.model, arguments.examples]
-    job: Train = arguments.job
-    training = with_updates_counted(job.training, len(examples))
-    if arguments.kept:
-        kept = parquet.read_table(arguments.kept, SELECTION)
-        examples = examples[examples["example_id"].isin(kept["example_id"])]
-        inputs.append(arguments.kept)
-    held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
-    inputs += [arguments.held_out] if arguments.held_out else []
+    everything, kept, held_out = _examples(arguments)
+    training = with_updates_counted(job.training, len(everything))
     recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
-    points = job.held_out_points
     if job.training.precision == "nf4":
         model, tokenizer = load_quantized(arguments.model)
     else:
         model, tokenizer = load_model(arguments.model, None, job.precision)
-    key = journal_key(Path(__file__), inputs, recipe.key, job.precision, points)
-    checkpoints = Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key)
-    trackers = open_trackers(arguments, "training") if world.is_main else []
+    inputs = [arguments.model, arguments.examples, arguments.kept, arguments.held_out]
+    key = journal_key(Path(__file__), list(filter(None, inputs)), recipe.key, job.precision, job.held_out_points)
     trained = fine_tune(
         model,
         tokenizer,
-        examples,
+        kept,
         recipe,
         arguments.output,
-        checkpoints,
+        Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key),
         held_out=held_out,
-        held_out_points=points,
+        held_out_points=job.held_out_points,
         world=world,
         deepspeed=arguments.deepspeed,
-        trackers=trackers,
+        trackers=open_trackers(arguments, "training") if world.is_main else [],
     )
     if world.is_main:
-        parquet.write_table(arguments.training_log, TRAINING_LOG, trained.log)
-        if arguments.held_out_nll:
-            parquet.write_table(arguments.held_out_nll, HELD_OUT, trained.held_out)
-        logger.info("verdict: %s", sentence(pd.DataFrame(trained.log)) or "no step was watched")
-        write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
+        _write_tables(arguments, trained)
         write_manifest(
             arguments.output,
-            examples=len(examples),
+            examples=len(kept),
             steps=len(trained.log),
             processes=world.size,
             deepspeed=arguments.deepspeed,
@@ -106,6 +93,24 @@ def main(arguments: argparse.Namespace) -> None:
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         )
     world.leave()
+
+
+def _examples(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
+    """Read all examples, those of them that are trained on, and those that are held out."""
+    everything = kept = parquet.read_table(arguments.examples, EXAMPLES)
+    if arguments.kept:
+        selection = parquet.read_table(arguments.kept, SELECTION)
+        kept = everything[everything["example_id"].isin(selection["example_id"])]
+    held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
+    return everything, kept, held_out
+
+
+def _write_tables(arguments: argparse.Namespace, trained: Trained) -> None:
+    parquet.write_table(arguments.training_log, TRAINING_LOG, trained.log)
+    if arguments.held_out_nll:
+        parquet.write_table(arguments.held_out_nll, HELD_OUT, trained.held_out)
+    logger.info("verdict: %s", sentence(pd.DataFrame(trained.log)) or "no step was watched")
+    write_bytes(arguments.training_speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
 
 
 if __name__ == "__main__":

@@ -97,13 +97,19 @@ def train(
     rows = StepRows(checkpoints, world, done)
     if done:
         logger.info("resuming after step %d of %d", done - before, steps)
-    watched_by = _yardsticks_if_watched(ib_model, backend, examples, settings)
-
     ib_model.train()
-    stepper = Stepper(backend, ib_model, settings, pad_token, world)
-    response_tokens = rows.response_tokens
-    scores = {"0": held_out.score(ib_model)} if held_out and not done else {}
-    remaining = _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before)
+    steps_of_run = _Steps(
+        stepper=Stepper(backend, ib_model, settings, pad_token, world),
+        settings=settings,
+        seed=seed,
+        number=steps,
+        per_epoch=steps_per_epoch,
+        world=world,
+        held_out=held_out,
+        watched_by=_yardsticks_if_watched(ib_model, backend, examples, settings),
+        response_tokens=rows.response_tokens,
+        before=not done,
+    )
     with progress("training", unit="steps", total=before + steps, done=done) as bar:
 
         def record(unread: _Unread) -> None:
@@ -113,22 +119,11 @@ def train(
             bar.advance()
 
         unread: _Unread | None = None  # the step before, so that a GPU never idles between steps
-        for step, chosen in remaining:
-            ib_model.head_alone = step < 1
-            watch = GradientWatch(ib_model) if watched_by and is_watched(step, steps, settings) else None
-            rate = learning_rate(step, steps, settings)
-            tokens = sum(example.response_tokens for example in chosen)
-            with stopwatch(step, tokens, world) as speed:
-                dropout_seed = _dropout_seed(seed, step, world.rank)
-                taken = stepper.take(chosen, (seed, step), rate, dropout_seed=dropout_seed, watch=watch)
-                seen = watched_by | _seen(watch, world) if watch else {}
+        for step, chosen in _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before):
+            taken = steps_of_run.take(step, chosen)
             if unread:
                 record(unread)
-            response_tokens += tokens
-            if held_out and held_out.is_due(step, steps):
-                scores[str(step)] = held_out.score(ib_model)
-            known = _known(step, max(0, step) / steps_per_epoch, rate, response_tokens, seen)
-            unread, scores = _Unread(known, taken, speed, scores), {}
+            unread = taken
             if (before + step) % checkpoints.every_steps == 0 and step < steps:
                 record(unread)
                 unread = None
@@ -142,6 +137,56 @@ def train(
     log, speeds = [entry["log"] for entry in entries], [entry["speed"] for entry in entries]
     scored = [each for entry in entries for each in held_out.rows(entry["held_out"])] if held_out else []
     return Trained(backend.learned(), log, speeds, scored)
+
+
+class _Steps:
+    """Takes the steps of a run, with all that is measured on the way."""
+
+    def __init__(
+        self,
+        *,
+        stepper: Stepper,
+        settings: Training,
+        seed: int,
+        number: int,
+        per_epoch: int,
+        world: World,
+        held_out: HeldOutExamples | None,
+        watched_by: dict[str, float],
+        response_tokens: int,
+        before: bool,
+    ) -> None:
+        """
+        Args:
+            watched_by: what CE_IB is measured by; empty: no step is watched.
+            response_tokens: trained on before the first of these steps.
+            before: score held-out examples before the first step, too.
+        """
+        self._stepper, self._ib_model, self._world = stepper, stepper.ib_model, world
+        self._settings, self._seed, self._number, self._per_epoch = settings, seed, number, per_epoch
+        self._held_out, self._watched_by = held_out, watched_by
+        self._response_tokens = response_tokens
+        self._scores: dict[str, Scores] = {"0": held_out.score(self._ib_model)} if held_out and before else {}
+
+    def take(self, step: int, chosen: Sequence[EncodedExample]) -> _Unread:
+        """Take the step that trains on `chosen`."""
+        self._ib_model.head_alone = step < 1
+        watch = GradientWatch(self._ib_model) if self._is_watched(step) else None
+        rate = learning_rate(step, self._number, self._settings)
+        tokens = sum(example.response_tokens for example in chosen)
+        with stopwatch(step, tokens, self._world) as speed:
+            dropout_seed = _dropout_seed(self._seed, step, self._world.rank)
+            taken = self._stepper.take(chosen, (self._seed, step), rate, dropout_seed=dropout_seed, watch=watch)
+            seen = self._watched_by | _seen(watch, self._world) if watch else {}
+        self._response_tokens += tokens
+        if self._held_out and self._held_out.is_due(step, self._number):
+            self._scores[str(step)] = self._held_out.score(self._ib_model)
+        known = _known(step, max(0, step) / self._per_epoch, rate, self._response_tokens, seen)
+        scores, self._scores = self._scores, {}
+        return _Unread(known, taken, speed, scores)
+
+    def _is_watched(self, step: int) -> bool:
+        return bool(self._watched_by) and is_watched(step, self._number, self._settings)
 
 
 def updates_of(settings: Training, examples: int) -> int:

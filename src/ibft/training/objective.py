@@ -227,7 +227,11 @@ def ib_ft_loss(
     targets_N = labels_BT[:, 1:][predicts_BT[:, :-1]]
     if targets_N.device != last_hidden_BTD.device:
         targets_N = send(targets_N, last_hidden_BTD.device)
-    ce = linear_cross_entropy(states_at(last_hidden_BTD, predicts_BT), head, targets_N) / counts.response
+
+    def cross_entropy(hidden_ND: Tensor) -> Tensor:
+        return linear_cross_entropy(hidden_ND, head, targets_N) / counts.response
+
+    ce = cross_entropy(states_at(last_hidden_BTD, predicts_BT))
     if settings is None and ib_head is None:
         return Loss.of({"ce": ce}, {})
     if settings is None or layer_hidden_BTD is None or valid_BT is None:
@@ -236,21 +240,17 @@ def ib_ft_loss(
     hidden_ND = states_at(layer_hidden_BTD, scope_BT)
     if settings.objective == "rms":
         return Loss.of({"ce": ce, "rms": root_mean_square(hidden_ND).sum() / counts.kl}, settings.weights)
-    if noise_NZ is None:
-        raise ValueError(f"objective {settings.objective} needs noise_NZ")
+    if noise_NZ is None or ib_head is None:
+        raise ValueError(f"objective {settings.objective} needs noise_NZ and an ib_head")
     predicting_N = predicts_BT[scope_BT]
     if isinstance(ib_head, NoisyHead):
         decoded_ND = ib_head.decode(*(states_at(each, predicting_N) for each in (hidden_ND, noise_NZ)))
-        ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
-        return Loss.of({"ce": ce, "ce_ib": ce_ib}, settings.weights)
-    if ib_head is None:
-        raise ValueError(f"objective {settings.objective} needs an ib_head")
+        return Loss.of({"ce": ce, "ce_ib": cross_entropy(decoded_ND)}, settings.weights)
     mean_NZ, log_variance_NZ = ib_head.encode(hidden_ND)
     kl_Z = kl_to_standard_normal(mean_NZ, log_variance_NZ).sum(0) / counts.kl
     kl = kl_Z.sum() if settings.kl_reduction == "sum" else kl_Z.mean()
     decoded_ND = ib_head.decode(*(states_at(each, predicting_N) for each in (mean_NZ, log_variance_NZ, noise_NZ)))
-    ce_ib = linear_cross_entropy(decoded_ND, head, targets_N) / counts.response
-    return Loss.of({"ce": ce, "kl": kl, "ce_ib": ce_ib}, settings.weights, kl_Z.detach())
+    return Loss.of({"ce": ce, "kl": kl, "ce_ib": cross_entropy(decoded_ND)}, settings.weights, kl_Z.detach())
 
 
 def count_tokens(labels_BT: Tensor, valid_BT: Tensor, kl_scope: KLScope) -> TokenCounts:

@@ -77,18 +77,10 @@ def fine_tune(
     Raises:
         UserError: a name in `training.lora.target_modules` is that of no linear layer, or the adapter learned nothing.
     """
-    training = recipe.training
-    stage: Stage = "training_checkpointed" if training.gradient_checkpointing else "training"
-    torch.manual_seed(recipe.seed)
-    with_lora = add_lora(model, training.lora)
-    ib_model = IBModel(model, make_bottleneck(model, recipe), training.precision)
-    if deepspeed is None:  # ZeRO-3 holds weights in parts, which the fused layers cannot read
-        logger.info("fused %d LoRA layers", fuse_lora(model))
-    if training.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.enable_input_require_grads()
-    in_pass = tokens_of_pass(training.micro_batch_tokens, model, stage)
-    training = training.model_copy(update={"micro_batch_tokens": in_pass})
+    with_lora, ib_model = make_trainable(model, recipe, fused=deepspeed is None)  # ZeRO-3 holds weights in parts
+    stage: Stage = "training_checkpointed" if recipe.training.gradient_checkpointing else "training"
+    in_pass = tokens_of_pass(recipe.training.micro_batch_tokens, model, stage)
+    training = recipe.training.model_copy(update={"micro_batch_tokens": in_pass})
 
     def encode(frame: pd.DataFrame) -> list[EncodedExample]:
         return encode_with_profile(tokenizer, frame, recipe.profile, training.max_length)
@@ -116,6 +108,23 @@ def fine_tune(
         checkpoints.remove()
     world.barrier()
     return trained
+
+
+def make_trainable(model: PreTrainedModel, recipe: Recipe, *, fused: bool = True) -> tuple[PeftModel, IBModel]:
+    """Put LoRA layers into `model`, freshly drawn, and the bottleneck beside it; what is trained is in the second.
+
+    Raises:
+        UserError: a name in `training.lora.target_modules` is that of no linear layer.
+    """
+    torch.manual_seed(recipe.seed)
+    with_lora = add_lora(model, recipe.training.lora)
+    ib_model = IBModel(model, make_bottleneck(model, recipe), recipe.training.precision)
+    if fused:
+        logger.info("fused %d LoRA layers", fuse_lora(model))
+    if recipe.training.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+    return with_lora, ib_model
 
 
 def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextManager[None]:
