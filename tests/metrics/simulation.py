@@ -26,8 +26,8 @@ from ibft.memorization.separation import auroc_interval, ks_p_value, paired_shif
 from ibft.metrics.cells import Cell
 from ibft.metrics.pass_at_k import pass_at_k_m, pass_at_k_m_array
 from ibft.statistics.crossed import crossed_interval
+from ibft.statistics.means import interval_of_mean, interval_of_share
 from ibft.statistics.paired import LEVEL, paired_test
-from ibft.statistics.tenths import interval_of_mean, interval_of_share
 from ibft.tables.paper import trial_interval
 
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from ibft.runtime.errors import UserError
-from ibft.statistics.tenths import interval_of_mean, tenths
+from ibft.statistics.means import interval_of_mean
+from ibft.statistics.tenths import tenths
 
 Floats = npt.NDArray[np.float64]
 

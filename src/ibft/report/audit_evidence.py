@@ -10,7 +10,8 @@ import pandas as pd
 from ibft.config.jobs import WriteAudit
 from ibft.memorization.continuation import verbatim_shares
 from ibft.memorization.known import SCORES, Known, known_by_score, spans
-from ibft.statistics.tenths import interval_of_mean, interval_of_share, tenths
+from ibft.statistics.means import interval_of_mean, interval_of_share
+from ibft.statistics.tenths import tenths
 
 DECIDING = ("plain", next(iter(SCORES)))
 """Form and score that decide which examples count as known."""

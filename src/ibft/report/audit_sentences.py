@@ -10,7 +10,7 @@ from ibft.memorization.continuation import SHORTEST_REST
 from ibft.memorization.known import FALSE_POSITIVES
 from ibft.memorization.separation import Interval
 from ibft.report.audit_evidence import DECIDING, DOUBTFUL, DROP, Audit
-from ibft.statistics.tenths import interval_of_share
+from ibft.statistics.means import interval_of_share
 
 _TYPICAL = f"{1 - FALSE_POSITIVES:.0%}"
 

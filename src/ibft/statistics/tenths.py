@@ -1,39 +1,11 @@
-"""Means of consecutive tenths of a ranking, of real numbers and of shares, with their intervals."""
+"""Consecutive tenths of a ranking."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-Reals = NDArray[np.float64]
 DECILES = 10
-_CONFIDENCE = 0.95
 
 
 def tenths(count: int, least: int = 1) -> list[NDArray[np.intp]]:
     """Divide the places 0 .. `count` - 1 into ten consecutive parts, or into fewer that hold `least` or more each."""
     return np.array_split(np.arange(count), max(1, min(DECILES, count // least)))
-
-
-def interval_of_mean(values: Reals) -> tuple[float, float]:
-    """Return the 95% interval by Student's t. A single value, which has no spread, is its own interval."""
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, mean
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return mean - float(half), mean + float(half)
-
-
-def interval_of_share(shares: Reals) -> tuple[float, float]:
-    """Return the 95% interval of the mean of numbers from 0 to 1: Wilson's, for as many trials as vary as much.
-
-    Half an empty share and half a whole one are added, since a few whole ones among many small ones may not have been
-    seen yet. So the interval is careful where shares are few or small, and Student's t would be too sure.
-    """
-    count = len(shares)
-    mean = (shares.sum() + 0.5) / (count + 1)
-    variance = (((shares - mean) ** 2).sum() + (mean**2 + (1 - mean) ** 2) / 2) / count
-    trials = count * max(1.0, mean * (1 - mean) / variance)
-    t = stats.t.ppf((1 + _CONFIDENCE) / 2, max(count - 1, 1))
-    middle = (mean + t**2 / (2 * trials)) / (1 + t**2 / trials)
-    half = t / (1 + t**2 / trials) * np.sqrt(mean * (1 - mean) / trials + t**2 / (4 * trials**2))
-    return float(middle - half), float(middle + half)
