@@ -10,25 +10,22 @@ import pytest
 from ibft.config.sections import Execution
 from ibft.execution.judge import Judge
 from ibft.execution.python import protocol
-from ibft.execution.python.protocol import RightAnswers
-from ibft.execution.python.value_codec import Encoder, decode, loads
+from ibft.execution.python.right_answers import Crossed, RightAnswers
+from ibft.execution.python.value_codec import Encoder, call_line, decode, loads
 from tests.execution.problems import PYTHON, frame
 
 ARGUMENTS = ([1, 2], 0.5)
 
 
-class Crossed:
-    """The last call of a completion, as a proxy remembers it."""
-
-    def __init__(self, completion: Callable[..., Any], *arguments: Any) -> None:
-        request = protocol._request(Encoder(), arguments, {})
-        answer = protocol._answer(completion, loads(request))
-        self.last = request, answer
-        self.last_value = loads(answer).get("value")
+def crossed(completion: Callable[..., Any], *arguments: Any) -> Callable[[], Crossed]:
+    """Return what a proxy remembers of the last call of a completion."""
+    request = call_line(Encoder(), arguments, {})
+    answer = protocol._answer(completion, loads(request))
+    return lambda: Crossed(request, answer, loads(answer).get("value"))
 
 
 def known(reference: Callable[..., Any], *arguments: Any) -> list[str]:
-    finding = RightAnswers(reference, Crossed(reference, *arguments), None)  # type: ignore[arg-type]
+    finding = RightAnswers(reference, crossed(reference, *arguments), None)
     finding(*arguments)
     return finding.found
 
@@ -41,7 +38,7 @@ def right(completion: Callable[..., Any], facts: list[str], *arguments: Any) -> 
         runs.append(None)
         return "computed"
 
-    told = RightAnswers(reference, Crossed(completion, *copy.deepcopy(arguments)), facts)  # type: ignore[arg-type]
+    told = RightAnswers(reference, crossed(completion, *copy.deepcopy(arguments)), facts)
     return told(*arguments), len(runs)
 
 
@@ -72,7 +69,7 @@ def test_a_completion_that_changes_its_arguments_is_computed() -> None:
 
 def test_after_another_call_the_last_answer_is_no_answer_to_this_one() -> None:
     facts = known(lambda *_: 3, *ARGUMENTS)
-    told = RightAnswers(lambda *_: "computed", Crossed(lambda *_: 3, [], 0), facts)  # type: ignore[arg-type]
+    told = RightAnswers(lambda *_: "computed", crossed(lambda *_: 3, [], 0), facts)
     assert told(*ARGUMENTS) == "computed"
 
 
@@ -80,16 +77,17 @@ def test_what_is_no_number_equals_nothing() -> None:
     facts = known(lambda *_: [math.nan], *ARGUMENTS)
     value, runs = right(lambda *_: [math.nan], facts, *ARGUMENTS)
     assert runs == 0 and math.isnan(value[0])
-    assert decode(loads(Crossed(lambda *_: [math.nan], *ARGUMENTS).last[1])["value"]) != value
+    assert decode(crossed(lambda *_: [math.nan], *ARGUMENTS)().value) != value
 
 
 def test_arguments_that_cannot_cross_are_computed() -> None:
-    told = RightAnswers(lambda *_, **__: "computed", Crossed(lambda *_: 3, *ARGUMENTS), known(lambda *_: 3, *ARGUMENTS))  # type: ignore[arg-type]
+    facts = known(lambda *_: 3, *ARGUMENTS)
+    told = RightAnswers(lambda *_, **__: "computed", crossed(lambda *_: 3, *ARGUMENTS), facts)
     assert told(object(), key=len) == "computed"
 
 
 def test_an_iterator_is_not_used_up() -> None:
-    told = RightAnswers(lambda values, _: sum(values), Crossed(lambda *_: 3, *ARGUMENTS), [])  # type: ignore[arg-type]
+    told = RightAnswers(lambda values, _: sum(values), crossed(lambda *_: 3, *ARGUMENTS), [])
     assert told(iter([1, 2]), 0.5) == 3
 
 

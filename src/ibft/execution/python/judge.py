@@ -82,9 +82,10 @@ def measure_reference(problem: Problem, settings: Execution, server: ForkServer)
     """
     limits = Limits(_LONGEST_REFERENCE * settings.python_timeout_s, settings.memory_mb, _FILE_MB)
     try:
-        ended = _run_hardened(server, problem, problem.reference_program, b"", limits, None)
-    except (SyntaxError, ValueError) as error:
+        problem.compiled_tests  # noqa: B018 - made once, and kept
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
         return f"its tests are no Python: {error}"
+    ended = _run_hardened(server, problem, problem.reference_program, b"", limits, None)
     status, detail = _status(ended, limits)
     if status is Status.HARNESS_ERROR:
         return f"its tests cannot be run: {detail}"

@@ -6,27 +6,32 @@ markers, `__eq__` and stack frames decide nothing: only plain values do, compare
 
 The channel carries one JSON object a line. Candidate: `{"ready": true}` or `{"failed": [status, detail]}`, then one
 answer per call; grader: `{"args": [...], "kwargs": {...}}`.
-
-EvalPlus's tests compute what is right anew for every sample, by a function `ref_func`. What it returns is known since
-the reference solution was run, as digests of a call and its right answer. An answer with such a digest is the right
-one, so that `ref_func` runs only where an answer is another.
 """
 
 import base64
 import builtins
 import errno
-import hashlib
 import json
 import marshal
 import os
 import random
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ibft.execution.python import numpy_stand_in
+from ibft.execution.python.right_answers import REFERENCE_FUNCTION, Crossed, RightAnswers
 from ibft.execution.python.upstream import Sink, swallowed_streams
-from ibft.execution.python.value_codec import MAX_BYTES, CannotCrossError, Encoder, decode, dumps, loads, overwrite
+from ibft.execution.python.value_codec import (
+    MAX_BYTES,
+    CannotCrossError,
+    Encoder,
+    call_line,
+    decode,
+    dumps,
+    loads,
+    overwrite,
+)
 from ibft.execution.verdict import Status, one_line
 
 _AT_FIRST, _AT_A_TIME = 1 << 16, 1 << 20  # bytes that are read: nearly all messages are short
@@ -180,18 +185,17 @@ class Proxy:
         self.raised_status = Status.RUNTIME_ERROR
         self.lost: tuple[Status, str] | None = None  # why no further call can be answered
         self.exact = True  # every value crossed as it was, so that upstream's tests see the same ones
-        self.last = b"", b""  # the last call and its answer, as they crossed
-        self.last_value: Any = None  # that the answer holds, encoded
+        self.last = Crossed(b"", b"")
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self.lost:
             raise CandidateLostError
         encoder = Encoder()
-        request = _request(encoder, arguments, keywords)
+        request = call_line(encoder, arguments, keywords)
         try:
             self._channel.send(request)
-            self.last = request, self._channel.receive()
-            answer = loads(self.last[1])
+            self.last = Crossed(request, self._channel.receive())
+            answer = loads(self.last.answer)
             self.exact = self.exact and encoder.exact and answer.get("exact", True) is True
             if "raised" not in answer:
                 return self._value(answer, arguments, keywords)
@@ -210,8 +214,8 @@ class Proxy:
             overwrite(keywords[place] if isinstance(place, str) else arguments[place], decode(new))
         if "same" in answer:
             return arguments[answer["same"]]
-        self.last_value = answer["value"]
-        return decode(self.last_value)
+        self.last = self.last._replace(value=answer["value"])
+        return decode(answer["value"])
 
     def _exception(self, answer: dict[str, Any]) -> Exception:
         """Return an exception of the same class name as the call raised there, so that tests can expect it."""
@@ -232,54 +236,6 @@ class Proxy:
     def _lose(self, status: Status, detail: str) -> CandidateLostError:
         self.lost = (status, one_line(detail))
         return CandidateLostError()
-
-
-def _request(encoder: Encoder, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:
-    args = [encoder.encode(argument) for argument in arguments]
-    return dumps({"args": args, "kwargs": {name: encoder.encode(value) for name, value in keywords.items()}})
-
-
-class RightAnswers:
-    """Stands for `ref_func` in the tests."""
-
-    def __init__(self, function: Callable[..., Any], proxy: Proxy, known: Collection[str] | None) -> None:
-        """
-        Args:
-            known: digests of calls with their right answers; None: they are to be found out.
-        """
-        self._function, self._proxy = function, proxy
-        self._known = None if known is None else frozenset(known)
-        self.found: list[str] = []
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        request, answer = self._proxy.last
-        try:
-            is_last_call = request == _request(Encoder(stand_ins=True), arguments, keywords)  # uses no iterator up
-        except CannotCrossError:
-            is_last_call = False
-        if not is_last_call:
-            return self._function(*arguments, **keywords)
-        if self._known is None:
-            return self._find_out(request, arguments, keywords)
-        if _digest(request, answer) in self._known:
-            return decode(self._proxy.last_value)
-        return self._function(*arguments, **keywords)
-
-    def _find_out(self, request: bytes, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        value, encoder = self._function(*arguments, **keywords), Encoder()
-        try:
-            # What a candidate says that returns this value and leaves its arguments alone.
-            answer = dumps({"changed": [], "value": encoder.encode(value), "exact": True})
-            arguments_are_as_before = request == _request(Encoder(stand_ins=True), arguments, keywords)
-        except CannotCrossError:
-            return value  # it is computed for every sample
-        if encoder.exact and arguments_are_as_before:
-            self.found.append(_digest(request, answer))
-        return value
-
-
-def _digest(request: bytes, answer: bytes) -> str:
-    return hashlib.blake2b(request + answer, digest_size=16).hexdigest()
 
 
 class Graded(NamedTuple):
@@ -306,9 +262,9 @@ def run_grader(payload: dict[str, Any], channel: Channel) -> Graded:
     except Exception as error:
         return Graded(Status.HARNESS_ERROR, f"the problem's own code fails: {_describe(error)}", exact=True)
     found: list[str] = []
-    if callable(right := namespace.get("ref_func")):
-        namespace["ref_func"] = answers = RightAnswers(right, proxy, payload["right_answers"])
-        found = answers.found
+    if callable(reference := namespace.get(REFERENCE_FUNCTION)):
+        answers = RightAnswers(reference, lambda: proxy.last, payload["right_answers"])
+        namespace[REFERENCE_FUNCTION], found = answers, answers.found
     status, detail = _grade(check, proxy)
     return Graded(status, detail, proxy.exact, found)
 

@@ -17,7 +17,7 @@ import json
 from array import array
 from base64 import b64decode, b64encode
 from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from itertools import compress, islice
@@ -287,6 +287,12 @@ def dumps(message: Any) -> bytes:
     if len(line) > MAX_BYTES:
         raise CannotCrossError(f"a value of more than {MAX_BYTES >> 20} MiB")
     return line
+
+
+def call_line(encoder: Encoder, arguments: Iterable[Any], keywords: Mapping[str, Any]) -> bytes:
+    """Return a call of the function as one line. Raises as `Encoder.encode` and `dumps` do."""
+    args = [encoder.encode(argument) for argument in arguments]
+    return dumps({"args": args, "kwargs": {name: encoder.encode(value) for name, value in keywords.items()}})
 
 
 def loads(line: bytes) -> Any:
