@@ -114,7 +114,7 @@ def as_on_a_gpu() -> Iterator[None]:
 
 
 def peak_bytes(shape: Shape, stage: Stage, tokens: int, kind: str = "ft") -> int:
-    """Bytes that one pass of so many tokens takes beside the weights, at the highest."""
+    """Count the bytes that one pass of so many tokens takes beside the weights, at the highest."""
     model = shape.model(META)
     examples = texts(tokens, LENGTH, shape.vocabulary)
     with as_on_a_gpu():
@@ -142,4 +142,5 @@ def tokens_chosen(shape: Shape, stage: Stage, free: float) -> int:
 
 
 def bytes_of_weights(shape: Shape) -> int:
+    """Count the bytes of the weights, in half precision."""
     return sum(parameter.numel() * parameter.itemsize for parameter in shape.model(META).parameters())

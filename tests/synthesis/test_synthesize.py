@@ -1,4 +1,4 @@
-"""What passes is synthesized: cells and area beside the reference's, whatever the design tries."""
+"""Yosys tells cells and area of what passes, beside those of the reference, whatever a design tries."""
 
 import subprocess
 import sys

@@ -78,7 +78,7 @@ def tokens_within(free: float, model: PreTrainedModel, stage: Stage) -> int:
 
 
 def bytes_per_token(model: PreTrainedModel, stage: Stage, working: tuple[float, float]) -> float:
-    """Bytes of GPU memory that each token of a pass takes, in half precision; twice that in float32."""
+    """Count the bytes of GPU memory that each token of a pass takes, in half precision; twice that in float32."""
     inner = getattr(text_config(model), "intermediate_size", None) or 4 * width(model)
     (kept_D, kept_F), (working_D, working_F) = _KEPT[stage], working
     kept = len(layers(model)) * (kept_D * width(model) + kept_F * inner)
@@ -86,12 +86,12 @@ def bytes_per_token(model: PreTrainedModel, stage: Stage, working: tuple[float, 
 
 
 def bytes_of_logits(model: PreTrainedModel) -> float:
-    """Bytes of the logits that exist at a time, in float32 and half precision, and of what reduces them."""
+    """Count the bytes of the logits that exist at a time, in float32 and half precision, and of what reduces them."""
     rows = max(1024, CHUNK_BYTES_ELSEWHERE // (4 * head(model).vocabulary))
     return 12.0 * rows * head(model).vocabulary
 
 
 def bytes_of_trained(model: PreTrainedModel) -> int:
-    """Bytes that training holds for its parameters, beyond themselves."""
+    """Count the bytes that training holds for its parameters, beyond themselves."""
     trained: int = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     return _BYTES_OF_TRAINED * trained

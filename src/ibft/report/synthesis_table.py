@@ -8,8 +8,6 @@ from ibft.labels import Labels, by_place, in_order
 from ibft.paths import Run
 from ibft.tables.render import TextTable
 
-_CELL = ["model", "dataset", "method", "benchmark", "temperature"]
-
 
 def synthesis_table(runs: Iterable[tuple[Run, pd.DataFrame]], labels: Labels) -> TextTable:
     """Show the medians of one method on one benchmark at one temperature in a row, seeds and trials together.

@@ -132,11 +132,15 @@ def train(
         if unread:
             record(unread)
     ib_model.eval()
+    return _trained(backend.learned(), rows, held_out)
+
+
+def _trained(learned: dict[str, Tensor], rows: StepRows, held_out: HeldOutExamples | None) -> Trained:
     entries = list(rows.entries())
     rows.close()
     log, speeds = [entry["log"] for entry in entries], [entry["speed"] for entry in entries]
     scored = [each for entry in entries for each in held_out.rows(entry["held_out"])] if held_out else []
-    return Trained(backend.learned(), log, speeds, scored)
+    return Trained(learned, log, speeds, scored)
 
 
 class _Steps:
