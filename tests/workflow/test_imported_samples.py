@@ -89,6 +89,7 @@ def test_what_passed_is_synthesized_and_nothing_is_judged_again(work: Path, comp
 
 
 def test_snakemakes_own_report_holds_the_figures_and_the_report(work: Path) -> None:
+    snakemake(work)
     snakemake(work, "--report", "snakemake.html")
     page = (work / "snakemake.html").read_text()
     assert "pass_heatmap.svg" in page
