@@ -284,9 +284,9 @@ class Odd(BaseException, metaclass=Meta):
 def total(values, extra): raise Odd
 """,
     "patches_the_protocol": """
-import ibft.execution.python.protocol as protocol, ibft.execution.python.value_codec as codec
-protocol.encode = codec.encode = lambda *_: True
-protocol.dumps = lambda _: b'{"ready": true}\\n{"changed": [], "value": true}\\n'
+import ibft.execution.python.candidate as candidate, ibft.execution.python.value_codec as codec
+candidate.Encoder.encode = codec.encode = lambda *_: True
+candidate.dumps = lambda _: b'{"ready": true}\\n{"changed": [], "value": true}\\n'
 def total(values, extra): return -1
 """,
     "hooks_into_the_interpreter": """

@@ -288,9 +288,9 @@ def total(values, extra):
     return True
 """,
     "patches_the_answering_function": """
-import ibft.execution.python.protocol as protocol
-protocol._answer = lambda function, request: {"changed": [], "value": ["int", "6"], "passed": True}
-protocol.Channel.receive = lambda self: {"args": [], "kwargs": {}}
+import ibft.execution.python.candidate as candidate
+candidate._answer = lambda function, request: b'{"changed": [], "value": ["int", "6"], "passed": true}\\n'
+candidate.Channel.receive = lambda self: {"args": [], "kwargs": {}}
 """
     + _WRONG,
     "patches_json": """

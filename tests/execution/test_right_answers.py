@@ -9,7 +9,7 @@ import pytest
 
 from ibft.config.sections import Execution
 from ibft.execution.judge import Judge
-from ibft.execution.python import protocol
+from ibft.execution.python import candidate
 from ibft.execution.python.right_answers import Crossed, RightAnswers
 from ibft.execution.python.value_codec import Encoder, call_line, decode, loads
 from tests.execution.problems import PYTHON, frame
@@ -20,7 +20,7 @@ ARGUMENTS = ([1, 2], 0.5)
 def crossed(completion: Callable[..., Any], *arguments: Any) -> Callable[[], Crossed]:
     """Return what a proxy remembers of the last call of a completion."""
     request = call_line(Encoder(), arguments, {})
-    answer = protocol._answer(completion, loads(request))
+    answer = candidate._answer(completion, loads(request))
     return lambda: Crossed(request, answer, loads(answer).get("value"))
 
 

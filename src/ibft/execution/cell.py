@@ -5,9 +5,12 @@ import json
 import os
 import random
 from collections.abc import Callable, Collection
+from typing import Any
 
 from ibft.execution.python import upstream
-from ibft.execution.python.protocol import Channel, read_payload, run_candidate, run_grader
+from ibft.execution.python.candidate import run_candidate
+from ibft.execution.python.channel import Channel
+from ibft.execution.python.grader import run_grader
 from ibft.execution.sandbox.levels import Sandbox
 from ibft.execution.sandbox.limits import MAX_DESCRIPTORS, Limits, die_with_parent
 from ibft.execution.sandbox.seccomp import Filter
@@ -49,22 +52,22 @@ def _keep_only(descriptors: Descriptors, rulesets: Collection[int]) -> None:
 
 
 def _candidate(descriptors: Descriptors, _: Sandbox) -> None:
-    payload = read_payload(descriptors["payload"])
+    payload = _payload(descriptors["payload"])
     os.close(descriptors["payload"])
     run_candidate(payload, Channel(descriptors["channel"]))
 
 
 def _grader(descriptors: Descriptors, _: Sandbox) -> None:
-    graded = run_grader(read_payload(descriptors["payload"]), Channel(descriptors["channel"]))
+    graded = run_grader(_payload(descriptors["payload"]), Channel(descriptors["channel"]))
     _report(descriptors, graded._asdict())
 
 
 def _official(descriptors: Descriptors, _: Sandbox) -> None:
-    os.pwrite(descriptors["report"], upstream.run_official(read_payload(descriptors["payload"])), 0)
+    os.pwrite(descriptors["report"], upstream.run_official(_payload(descriptors["payload"])), 0)
 
 
 def _verilog(descriptors: Descriptors, sandbox: Sandbox) -> None:
-    payload = read_payload(descriptors["payload"])
+    payload = _payload(descriptors["payload"])
     try:
         for report in protocol.run(payload, sandbox):
             _report(descriptors, report)
@@ -78,6 +81,12 @@ def _verilog(descriptors: Descriptors, sandbox: Sandbox) -> None:
 
 def _proof(_: Descriptors, __: Sandbox) -> None:
     """Getting here is the proof."""
+
+
+def _payload(descriptor: int) -> dict[str, Any]:
+    """Return the JSON object in a memory file that the parent filled."""
+    payload: dict[str, Any] = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    return payload
 
 
 def _report(descriptors: Descriptors, report: dict[str, object]) -> None:

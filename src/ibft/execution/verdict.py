@@ -52,3 +52,12 @@ def one_line(text: str, limit: int = 200) -> str:
     start = " ".join(text.split(maxsplit=limit))[: limit + 1]  # of as many words as fit, however long the text
     flat = visible(start)
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return class and message in one line; the message may itself be hostile."""
+    try:
+        message = str(error)[:1000]
+    except BaseException:  # a hostile __str__ has no message
+        message = ""
+    return one_line(f"{type(error).__name__}: {message}" if message else type(error).__name__)
