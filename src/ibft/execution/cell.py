@@ -58,7 +58,10 @@ def _candidate(descriptors: Descriptors, _: Sandbox) -> None:
 
 
 def _grader(descriptors: Descriptors, _: Sandbox) -> None:
-    graded = run_grader(_payload(descriptors["payload"]), Channel(descriptors["channel"]))
+    def before_ahead() -> None:
+        _report(descriptors, {"ahead": True})  # what remains if the time is up
+
+    graded = run_grader(_payload(descriptors["payload"]), Channel(descriptors["channel"]), before_ahead)
     _report(descriptors, graded._asdict())
 
 

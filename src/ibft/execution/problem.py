@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ibft.execution.assemble import assemble
-from ibft.execution.python.source import defines_what_is_used
+from ibft.execution.python.source import defines_what_is_used, foretold
 
 HARNESS_OF = {"python": "humaneval", "verilog": "verilog-eval"}  # where a problem names none
 
@@ -58,14 +58,14 @@ class Problem:
 
     @cached_property
     def compiled_tests(self) -> str:
-        """The tests of a Python problem as a code object of this Python, marshalled, in base 64.
+        """The tests of a Python problem, `foretold`, as a code object of this Python, marshalled, in base 64.
 
         Some are of a quarter of a megabyte, and every sample meets them.
 
         Raises:
             SyntaxError: they are no Python.
         """
-        return base64.b64encode(marshal.dumps(compile(self.tests, "<tests>", "exec"))).decode()
+        return base64.b64encode(marshal.dumps(compile(foretold(self.tests), "<tests>", "exec"))).decode()
 
     def assemble(self, completion: str) -> str:
         return assemble(self.language, self.prompt, self.entry_point, completion)

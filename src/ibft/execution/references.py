@@ -28,7 +28,7 @@ from ibft.store.files import cache_folder, write_bytes
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "11"  # what is measured, and how; a change of either needs a new number
+_PROTOCOL = "12"  # what is measured, and how; a change of either needs a new number
 
 
 Reference = PythonReference | VerilogReference

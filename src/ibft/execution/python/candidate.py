@@ -4,6 +4,7 @@
 """
 
 import errno
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from ibft.execution.python.value_codec import CannotCrossError, Encoder, decode,
 from ibft.execution.verdict import Status, describe
 
 _MUTABLE = (list, dict, set)
+_BYTES_HELD, _SECONDS_HELD = 1 << 18, 0.01  # of answers to calls that came together, before they are sent
 
 
 def run_candidate(payload: dict[str, Any], channel: Channel) -> None:
@@ -42,24 +44,32 @@ def _load_and_answer(payload: dict[str, Any], channel: Channel) -> None:
         channel.send(dumps({"failed": [Status.MALFORMED, f"it defines no function {payload['entry_point']}"]}))
         return
     channel.send(dumps({"ready": True}))
+    held, since = b"", time.monotonic()
     while True:
         try:
             request = loads(channel.receive())
         except EOFError:
             return
-        channel.send(_answer(function, request))
+        answer, returned = _answer(function, request)
+        held += answer
+        is_young = len(held) < _BYTES_HELD and time.monotonic() < since + _SECONDS_HELD
+        if not (returned and channel.has_line and is_young):
+            channel.send(held)
+            held, since = b"", time.monotonic()
 
 
-def _answer(function: Callable[..., Any], request: dict[str, Any]) -> bytes:
+def _answer(function: Callable[..., Any], request: dict[str, Any]) -> tuple[bytes, bool]:
+    """Return the line that tells what a call came to, and whether it returned a value that can cross."""
     arguments = [decode(wire) for wire in request["args"]]
     keywords = {name: decode(wire) for name, wire in request["kwargs"].items()}
     try:
-        return dumps(_told(function(*arguments, **keywords), arguments, keywords, request))
+        return dumps(_told(function(*arguments, **keywords), arguments, keywords, request)), True
     except CannotCrossError as error:
-        return dumps({"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED})
+        told = {"raised": ["CannotCrossError", f"its answer holds {error}"], "status": Status.MALFORMED}
     except BaseException as error:  # as above; an iterator may raise only when it is read
         error.with_traceback(None)  # lets go of what filled the memory
-        return dumps({"raised": [type(error).__name__, describe(error)], "status": _status_of(error)})
+        told = {"raised": [type(error).__name__, describe(error)], "status": _status_of(error)}
+    return dumps(told), False
 
 
 def _told(value: Any, arguments: list[Any], keywords: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,11 @@ class Channel:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
+    @property
+    def has_line(self) -> bool:
+        """True if the next line is here already."""
+        return b"\n" in self._received
+
     def receive(self) -> bytes:
         """Return the next line.
 

@@ -101,3 +101,39 @@ def defines_what_is_used(code: str, tests: str) -> bool:
         else:
             defined |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     return bool(defined & set(_WORD.findall(tests))) or "*" in defined
+
+
+_LOOP = re.compile(
+    r"""\n(?P<indent>[ ]+)for[ ]\w+,[ ](?:(?P<each>\w+)|\((?P<first>\w+),[ ]\w+\))[ ]in[ ]
+        enumerate\((?:(?P<inputs>\w+)|zip\((?P<zipped>\w+),[ ]\w+\))\):
+        \n(?P=indent)[ ]+(?P<assertion>\w+\((?P<called>\w+)\(\*(?P<unpacked>\w+)\),[^\n]*\))\s*\Z""",
+    re.VERBOSE,
+)
+_LONGEST_LOOP = 1000  # characters
+
+
+def foretold(tests: str) -> str:
+    """Rewrite tests whose `check` ends with a loop of EvalPlus's, so that its calls are known before they are made.
+
+        for i, inp in enumerate(inputs):
+            assertion(candidate(*inp), ref_func(*inp), 0)
+
+        for i, (inp, exp) in enumerate(zip(inputs, results)):
+            assertion(candidate(*inp), exp, 0)
+
+    The candidate is told of them before the loop, and `assertion` is spared where an answer is known to be right:
+
+        candidate.foresee(inputs)
+        for i, inp in enumerate(inputs):
+            candidate.is_right(*inp) or assertion(candidate(*inp), ref_func(*inp), 0)
+    """
+    loop = _LOOP.search(tests, max(0, len(tests) - _LONGEST_LOOP))
+    if not loop or loop["unpacked"] != (loop["each"] if loop["inputs"] else loop["first"]):
+        return tests
+    called = loop["called"]
+    before, check, body = tests[: loop.start()].rpartition(f"def check({called}):")
+    if not check or re.search(r"\n\S", body):  # something else may follow `check`
+        return tests
+    told = f"\n{loop['indent']}{called}.foresee({loop['inputs'] or loop['zipped']})"
+    head = tests[loop.start() : loop.start("assertion")]
+    return f"{before}{check}{body}{told}{head}{called}.is_right(*{loop['unpacked']}) or {loop['assertion']}\n"
