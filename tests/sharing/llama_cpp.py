@@ -1,39 +1,46 @@
-"""Greedy tokens by llama.cpp itself, through the C interface of the library that its wheel brings."""
+"""Tokens by llama.cpp itself, whose server a wheel brings."""
 
-from functools import cache
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+import xllamacpp
 
 
-@cache
-def _open(file: Path) -> Any:
-    package = pytest.importorskip("llama_cpp_py_sync", reason="llama.cpp's wheel is not installed here")
-    try:
-        return package.Llama(str(file), n_ctx=512, n_threads=1, seed=0)
-    except RuntimeError as error:  # the wheel asks for glibc 2.38
-        pytest.skip(f"llama.cpp's wheel does not load here: {error}")
+class LlamaCpp:
+    """A server of llama.cpp, in this process."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def tokens_of(self, text: str) -> list[int]:
+        return list(self._asked("/tokenize", content=text, add_special=True, parse_special=True)["tokens"])
+
+    def greedy_tokens(self, text: str, count: int) -> list[int]:
+        """Continue `text` by the likeliest token, `count` times; no token ends it."""
+        settings = {"samplers": ["top_k"], "top_k": 1, "ignore_eos": True, "cache_prompt": False}
+        answer = self._asked("/completion", prompt=text, n_predict=count, return_tokens=True, **settings)
+        return list(answer["tokens"])
+
+    def _asked(self, place: str, **question: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._address + place, json.dumps(question).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
 
 
-def tokens_of(file: Path, text: str) -> list[int]:
-    return list(_open(file).tokenize(text, add_special=True, parse_special=True))
-
-
-def greedy_tokens(file: Path, text: str, count: int) -> list[int]:
-    """Continue `text` by the likeliest token, `count` times; no token ends it."""
-    llama = _open(file)
-    llama._clear_context_state()
-    past = llama._eval_tokens(tokens_of(file, text), 0)
-    found: list[int] = []
-    for _ in range(count):
-        logits = llama._lib.llama_get_logits_ith(llama._ctx, -1)
-        found.append(max(range(_vocabulary(llama)), key=logits.__getitem__))
-        past = llama._eval_tokens(found[-1:], past)
-    return found
-
-
-def _vocabulary(llama: Any) -> int:
-    """Return how many tokens there are, which is an attribute or a method."""
-    found = llama.n_vocab
-    return int(found() if callable(found) else found)
+@contextmanager
+def served(file: Path) -> Iterator[LlamaCpp]:
+    """Serve a GGUF file on one core."""
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(file)
+    settings.n_ctx, settings.n_parallel, settings.warmup = 512, 1, False
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
+    server = xllamacpp.Server(settings)
+    yield LlamaCpp(server.listening_address)
+    del server

@@ -26,7 +26,7 @@ from ibft.store.manifests import write_manifest
 from ibft.store.run_records import RunRecord
 from ibft.store.schemas import COMPARISONS, CONTAMINATION, EXAMPLES, HELD_OUT, MEMORIZATION, METRICS
 from tests.hub_stand_in import hub_stand_in
-from tests.sharing.llama_cpp import greedy_tokens, tokens_of
+from tests.sharing.llama_cpp import served
 from tests.synthetic_run import memorization
 from tests.tiny_model import make_adapter, make_tiny_model
 
@@ -155,8 +155,9 @@ def test_the_gguf_file_says_the_same_in_transformers(exports: dict[str, Path], e
 def test_the_gguf_file_says_the_same_in_llama_cpp(exports: dict[str, Path], evaluated: list[list[int]]) -> None:
     file = exports["gguf"] / "model.gguf"
     tokenizer = read_tokenizer(exports["merged"])
-    assert [tokens_of(file, prompt) for prompt in PROMPTS] == [tokenizer(prompt)["input_ids"] for prompt in PROMPTS]
-    same = [greedy_tokens(file, prompt, TOKENS) == said for prompt, said in zip(PROMPTS, evaluated, strict=True)]
+    with served(file) as llama:
+        assert [llama.tokens_of(prompt) for prompt in PROMPTS] == [tokenizer(prompt)["input_ids"] for prompt in PROMPTS]
+        same = [llama.greedy_tokens(prompt, TOKENS) == said for prompt, said in zip(PROMPTS, evaluated, strict=True)]
     assert sum(same) >= 9
 
 
