@@ -33,7 +33,7 @@ def sections_of(value: Any) -> Iterator[Section]:
 
 def kinds_of(kind: type[Section]) -> Iterator[type[Section]]:
     for own in kind.__subclasses__():
-        if own.__module__.startswith("ibft.config."):
+        if own.__module__.startswith("ibft.config.") and vars(own).get("__annotations__"):  # it has keys of its own
             yield own
         yield from kinds_of(own)
 

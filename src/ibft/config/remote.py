@@ -3,19 +3,17 @@
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from ibft.config.sections import Api, Experiment, Model, Profile
+from ibft.config.unchecked import UncheckedConfig
 from ibft.store.files import why_unreadable
-
-if TYPE_CHECKING:  # the configuration is checked by this module
-    from ibft.config.config import Config
 
 MESSAGES = ("reasoning",)  # profiles that a chat can ask by messages alone
 TEMPLATED = ("chat", "reasoning", "evalplus-chat")  # profiles that need a chat template
 
 
-def remote_models(config: "Config") -> Iterator[str]:
+def remote_models(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each model that is behind an API in part, and each wish that weights alone fulfil."""
     for name, model in config.models.items():
         yield from _entry(name, model)
@@ -67,7 +65,7 @@ def _tokenizer(key: str, source: str, protocol: str) -> Iterator[str]:
         yield f"{key}: needs transformers, which is not installed: run `uv sync --extra train`"
 
 
-def _experiment(config: "Config", name: str, experiment: Experiment) -> Iterator[str]:
+def _experiment(config: UncheckedConfig, name: str, experiment: Experiment) -> Iterator[str]:
     first = experiment.models[0]
     sampling = config.sampling_of(first, experiment.dataset)
     profile = config.sampling_profile_of(first, experiment.dataset)
@@ -94,7 +92,7 @@ def _experiment(config: "Config", name: str, experiment: Experiment) -> Iterator
             )
 
 
-def _whole_run(config: "Config") -> Iterator[str]:
+def _whole_run(config: UncheckedConfig) -> Iterator[str]:
     """Yield one sentence for each key that asks for what no model of this configuration has."""
     used = [model for own in config.experiments.values() for model in own.models]
     if not used or not all(map(config.is_remote, used)):
