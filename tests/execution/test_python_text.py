@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibft.execution.python.source import is_pure
+from ibft.execution.python.source import defines_what_is_used, is_pure
 
 QUOTES = '"""'
 
@@ -41,3 +41,18 @@ def test_words_of_comments_and_docstrings_tell_a_program_nothing(program: str) -
 )
 def test_whatever_else_could_look_around_is_found(program: str) -> None:
     assert not is_pure(program)
+
+
+@pytest.mark.parametrize(
+    ("tests", "uses"),
+    [
+        ("def check(f): assert f(helper)\n", True),
+        ("def check(f): assert f('helper')\n", True),
+        ("# helper\ndef check(f): pass  # or helper\n", False),
+        ('def check(f): assert f("# no comment"), helper\n', True),
+        ("def check(f): exec('''helper''')\n", True),
+        ("def check(f): pass # helper\rhelper\n", True),
+    ],
+)
+def test_a_comment_uses_no_name(tests: str, uses: bool) -> None:
+    assert defines_what_is_used("def helper(): pass\n", tests) is uses

@@ -237,6 +237,33 @@ def test_an_endless_iterator_does_not_cross() -> None:
         encode(itertools.repeat(None))
 
 
+LONG = [1, 2.5] * 5000
+
+
+@pytest.mark.parametrize(
+    "value", [LONG, [LONG, "\0", LONG[::-1]], {"a": list(range(9000)), "b": [0.5] * 9000}, {0: tuple(LONG), 1: [2]}]
+)
+def test_long_texts_stand_behind_the_json(value: object) -> None:
+    line = dumps({"value": encode(value)})
+    assert line.count(b"\0") >= 1 and line.count(b"\n") == 1 and line.index(b"\0") < 200
+    assert exact(decode(loads(line)["value"])) == exact(value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'["ints","list","b",{"":1}]\0AQI=\n',
+        b'["ints","list","b",{"":"0"}]\0AQI=\n',
+        b"\0\n",
+        b'{"":[]}\0AQI=\n',
+        b"[\0]\n",
+    ],
+)
+def test_lines_whose_texts_are_missing_are_refused(line: bytes) -> None:
+    with pytest.raises(CannotCrossError):
+        loads(line)
+
+
 def test_a_bare_object_may_stand_for_what_cannot_cross() -> None:
     encoder = Encoder(stand_ins=True)
     first, second, number = decode(encoder.encode([object(), iter([1]), 3]))

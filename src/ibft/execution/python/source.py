@@ -100,7 +100,12 @@ def defines_what_is_used(code: str, tests: str) -> bool:
             defined |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         else:
             defined |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-    return bool(defined & set(_WORD.findall(tests))) or "*" in defined
+    return bool(defined & set(_WORD.findall(_without_comments(tests)))) or "*" in defined
+
+
+def _without_comments(code: str) -> str:
+    """Leave out comments; where lines end otherwise than by a line feed, none."""
+    return code if "\r" in code else _OPAQUE.sub(lambda found: " " if found[0][0] == "#" else found[0], code)
 
 
 _LOOP = re.compile(

@@ -11,6 +11,8 @@ with ints in hexadecimal and floats as `float.hex` writes them, so both are exac
 is an array of C, in base 64, because some answers hold millions of them. Where ints are among floats, a byte for each
 says which is one.
     [1, 2] -> ["ints", "list", "b", "AQI="]     [1, 0.5] -> ["numbers", "list", "AAAAAAAA8D8AAAAAAADgPw==", "AQA="]
+Where such a text is long it is held as bytes and stands behind the JSON, which has its number {"": 0} in its place:
+JSON would look at each of its characters. No name of an argument is empty, and neither text has a zero byte.
 """
 
 import json
@@ -64,6 +66,7 @@ _WRAPPERS: dict[type, Callable[[Any], Any]] = {
     MappingProxyType: dict,
 }
 _WIDTHS = "bhiq"  # of whole numbers, as C has them
+_LONG = 1 << 12  # characters
 _EXACT = 1 << 53  # up to here a float holds every whole number
 _IS_INT: dict[type, int] = {int: 1, float: 0}
 _KNOWN = _LEAVES.keys() | _CONTAINERS.keys() | _MAPPINGS.keys() | _WRAPPERS.keys()
@@ -129,7 +132,7 @@ class Encoder:
         return wire
 
 
-def _packed(items: list[Any]) -> list[str] | None:
+def _packed(items: list[Any]) -> list[str | bytes] | None:
     """Return a name and arrays of C; None where these cannot hold all items exactly."""
     try:
         are_ints = bytes(map(_IS_INT.__getitem__, map(type, items)))
@@ -144,7 +147,7 @@ def _packed(items: list[Any]) -> list[str] | None:
     return None
 
 
-def _packed_ints(items: list[int]) -> list[str] | None:
+def _packed_ints(items: list[int]) -> list[str | bytes] | None:
     for width in _WIDTHS:
         try:
             return ["ints", width, _text(array(width, items))]
@@ -153,8 +156,9 @@ def _packed_ints(items: list[int]) -> list[str] | None:
     return None
 
 
-def _text(numbers: "array[Any] | bytes") -> str:
-    return b64encode(numbers).decode("ascii")
+def _text(numbers: "array[Any] | bytes") -> str | bytes:
+    text = b64encode(numbers)
+    return text if len(text) >= _LONG else text.decode("ascii")
 
 
 def encode(value: Any) -> Any:
@@ -278,15 +282,29 @@ _AS_JSON = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def dumps(message: Any) -> bytes:
-    """Return one line of JSON.
+    """Return one line.
 
     Raises:
         CannotCrossError: it is longer than a message may be.
     """
-    line = _AS_JSON(message).encode("ascii") + b"\n"
+    try:
+        line = _AS_JSON(message).encode("ascii") + b"\n"
+    except TypeError:  # JSON has no bytes
+        line = _with_long_texts_apart(message)
     if len(line) > MAX_BYTES:
         raise CannotCrossError(f"a value of more than {MAX_BYTES >> 20} MiB")
     return line
+
+
+def _with_long_texts_apart(message: Any) -> bytes:
+    apart: list[bytes] = []
+
+    def numbered(text: bytes) -> dict[str, int]:
+        apart.extend((b"\0", text))
+        return {"": len(apart) // 2 - 1}
+
+    head = json.JSONEncoder(separators=(",", ":"), default=numbered).encode(message)
+    return b"".join([head.encode("ascii"), *apart, b"\n"])
 
 
 def call_line(encoder: Encoder, arguments: Iterable[Any], keywords: Mapping[str, Any]) -> bytes:
@@ -299,9 +317,15 @@ def loads(line: bytes) -> Any:
     """Return what `dumps` was given.
 
     Raises:
-        CannotCrossError: `line` is no JSON, or nested beyond reason.
+        CannotCrossError: `line` is nothing that `dumps` writes, or nested beyond reason.
     """
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return json.loads(line) if b"\0" not in line else _with_long_texts_in_place(line)
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
         raise CannotCrossError(f"an unreadable message: {error}") from None
+
+
+def _with_long_texts_in_place(line: bytes) -> Any:
+    head, *apart = line.split(b"\0")
+    apart[-1] = apart[-1].removesuffix(b"\n")
+    return json.loads(head, object_hook=lambda found: apart[found[""]] if found.keys() == {""} else found)
