@@ -88,6 +88,16 @@ def test_long_calls_cross_alone_and_calls_that_nobody_foretold_as_well() -> None
     assert max(channel.together) == 1 and not proxy._calls.were_sent_ahead
 
 
+def test_a_long_call_waits_for_the_answers_to_short_ones() -> None:
+    """Sent with them it would not fit into the socket, and the answer to the first might not either."""
+    channel = Loopback(len)
+    proxy = proxied(channel)
+    texts = [["a"], ["b"], ["c" * 100_000], ["d"], ["e"]]
+    proxy.foresee(texts)
+    assert [proxy(*inputs) for inputs in texts] == [1, 1, 100_000, 1, 1]
+    assert channel.together == [1, 1, 1, 2]
+
+
 def test_nothing_is_sent_ahead_where_that_is_not_wanted() -> None:
     channel = Loopback(len)
     proxy = proxied(channel, looks_ahead=False)

@@ -1,4 +1,4 @@
-"""The grader's calls of a completion's function, which cross one by one, or many together where they are foreseen.
+"""The grader calls a completion's function: one call crosses after the other, or many together if they are foreseen.
 
 EvalPlus's tests, which call the function with one of their inputs after the other, foretell these calls
 (`source.foretold`). The first go alone, and then ever more together (docs/adr/0052).
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from ibft.execution.python.channel import Channel
 from ibft.execution.python.value_codec import CannotCrossError, Encoder, call_line
 
-_MOST_TOGETHER, _BYTES_TOGETHER = 64, 1 << 16
+_MOST_TOGETHER = 64
+_BYTES_TOGETHER = 1 << 16  # a socket holds these, so that nobody waits to send while the other side waits as well
 
 
 class OtherCallError(BaseException):
@@ -98,13 +99,17 @@ class Calls:
         self._channel.send(b"".join([call.line, *(ahead.line for ahead in self._ahead)]))
 
     def _look_ahead(self, size: int) -> None:
-        while self._foreseen and len(self._ahead) + 1 < self._together and size < _BYTES_TOGETHER:
+        while self._foreseen and len(self._ahead) + 1 < self._together:
             try:
-                self._ahead.append(Call.of(self._foreseen.popleft(), {}, is_sent=True))
+                call = Call.of(self._foreseen[0], {}, is_sent=True)
             except CannotCrossError:
                 self._foreseen.clear()
-            else:
-                size += len(self._ahead[-1].line)
+                break
+            size += len(call.line)
+            if size > _BYTES_TOGETHER:
+                break
+            self._ahead.append(call)
+            self._foreseen.popleft()
         self._together = min(2 * self._together, _MOST_TOGETHER)
         if self._ahead and self._before_ahead and not self.were_sent_ahead:
             self._before_ahead()
