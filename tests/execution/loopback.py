@@ -1,4 +1,4 @@
-"""A completion in this process, that the proxy of the tests calls as if it were in a cell."""
+"""The proxy of the tests calls a completion in this process as if it were in a cell."""
 
 from collections import deque
 from collections.abc import Callable, Collection

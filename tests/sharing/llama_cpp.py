@@ -1,4 +1,4 @@
-"""Tokens by llama.cpp itself, whose server a wheel brings."""
+"""llama.cpp itself tokenizes and continues texts: a wheel brings its server."""
 
 import json
 import urllib.request

@@ -1,4 +1,4 @@
-"""Checks of what a configuration reads: files, folders, and what is built in."""
+"""Check what a configuration reads: files, folders, and what is built in."""
 
 import glob
 import os

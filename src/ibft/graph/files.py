@@ -1,4 +1,4 @@
-"""Which runs a configuration asks for, and which files their jobs read."""
+"""A configuration asks for runs, and their jobs read files; both are listed here."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ BASE = "base"
 
 
 class Files:
-    """Which runs `config` asks for, and what lies where in its results."""
+    """Lists the runs of `config`, and says what lies where in its results."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""What each job of a configuration is told: its specification, which is compared when it is to be run again."""
+"""Jobs get their specifications here. A job runs again when its specification has changed."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a target shows: tables, figures and the report, and which files these are made of."""
+"""Targets show tables, figures and the report; this says which, and of which files they are made."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

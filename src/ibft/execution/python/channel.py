@@ -1,4 +1,4 @@
-"""The channel between a completion and its grader: lines of JSON over a socket.
+"""The channel carries lines of JSON between a completion and its grader.
 
 Candidate: `{"ready": true}` or `{"failed": [status, detail]}`, then one answer per call; grader:
 `{"args": [...], "kwargs": {...}}`.
