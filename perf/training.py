@@ -50,7 +50,7 @@ from ibft.store import parquet
 from ibft.store.schemas import EXAMPLES
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.recipe import Recipe, Task, fine_tune
 
 Work = Callable[[], object]
 Way = Callable[
@@ -138,7 +138,7 @@ def ours(kind: str) -> Way:
         def work() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 checkpoints = Checkpoints(Path(folder) / "checkpoint.safetensors", every_steps=10**9, key="")
-                fine_tune(model, tokenizer, records, recipe, Path(folder) / "adapter", checkpoints)
+                fine_tune(model, tokenizer, [Task(recipe, records, Path(folder) / "adapter", checkpoints)])
 
         return work
 

@@ -23,7 +23,7 @@ from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
 from ibft.training.loop import is_watched
 from ibft.training.recipe import Recipe, make_trainable
-from ibft.training.step import Stepper
+from ibft.training.step import Order, Stepper
 from ibft.training.watch import GradientWatch, shares_and_cosine
 
 BATCH = 4
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
     examples = encode_with_profile(tokenizer, parquet.read_table(arguments.examples, EXAMPLES), "chat", 320)
     layer = round(model.config.num_hidden_layers * 2 / 3)
     method = Method(kind="ibft", normalize_hidden=True)
-    _, ib_model = make_trainable(model, Recipe(method, layer, "chat", settings, seed=0))
+    _, [ib_model] = make_trainable(model, [Recipe(method, layer, "chat", settings, seed=0)])
     stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, pad_token=0, world=ALONE)
     ib_model.train()
     seconds: dict[bool, list[float]] = {False: [], True: []}
@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
             chosen = examples[turn * BATCH : (turn + 1) * BATCH]
             for watched in (False, True):
                 watch, started = GradientWatch(ib_model) if watched else None, time.process_time()
-                stepper.take(chosen, (0, turn), 1e-4, watch=watch).read(turn)
+                stepper.take(Order(chosen, (0, turn), 1e-4, watch=watch)).read(turn)
                 if watch:
                     shares_and_cosine(watch.gradients(ALONE))
                 if turn:  # the first warms up

@@ -27,7 +27,7 @@ from ibft.training.distributed import ALONE
 from ibft.training.fused_lora import fuse_lora
 from ibft.training.model import IBModel
 from ibft.training.recipe import Recipe, make_trainable
-from ibft.training.step import Stepper
+from ibft.training.step import Order, Stepper
 from measuring.shapes import Shape, texts
 
 Found = dict[str, Any]
@@ -65,7 +65,7 @@ def stepping(
     """Inside, the function given out takes one whole step of FT or IB-FT over all of `examples` in one pass."""
     settings = Training(precision="bfloat16", micro_batch_tokens=2**30, gradient_checkpointing=checkpointing)
     recipe = Recipe(Method(kind=kind), max(1, 2 * model.config.num_hidden_layers // 3), "chat", settings, seed=0)
-    with_lora, ib_model = make_trainable(model, recipe)
+    with_lora, [ib_model] = make_trainable(model, [recipe])
     stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, 0, ALONE)
     ib_model.train()
     steps = 0
@@ -73,7 +73,7 @@ def stepping(
     def step() -> None:
         nonlocal steps
         steps += 1
-        stepper.take(examples, (0, steps), 1e-4)
+        stepper.take(Order(examples, (0, steps), 1e-4))
 
     try:
         with packed_attention(model):
@@ -243,7 +243,7 @@ def precisions(shape: Shape, device: torch.device, steps: int) -> Found:
         ib_model = IBModel(model, None, precision)
         stepper = Stepper(TorchBackend(ib_model, settings, ALONE), ib_model, settings, 0, ALONE)
         with packed_attention(model):
-            taken = [stepper.take(examples, (0, step), 1e-3) for step in range(steps)]
+            taken = [stepper.take(Order(examples, (0, step), 1e-3)) for step in range(steps)]
         losses[precision] = [each.read(step)["ce"] for step, each in enumerate(taken)]
     pairs = zip(losses["float32"], losses["bfloat16"], strict=True)
     furthest = max(abs(half / whole - 1) for whole, half in pairs)

@@ -150,7 +150,7 @@ def train(
     from ibft.store.parquet import write_table
     from ibft.store.schemas import TRAINING_LOG
     from ibft.training.checkpoint import Checkpoints
-    from ibft.training.recipe import Recipe, fine_tune
+    from ibft.training.recipe import Recipe, Task, fine_tune
 
     folder, chosen = Path(adapter), _checked(Method, **(method or {"kind": "ft"}))
     training = _checked(Training, **settings)
@@ -158,7 +158,7 @@ def train(
     recipe = Recipe(chosen, layer_index(chosen.layer, len(layers(loaded))), profile, training, seed)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoints = Checkpoints(Path(scratch) / "checkpoint.safetensors", _NEVER, recipe.key)
-        trained = fine_tune(loaded, tokenizer, examples, recipe, folder, checkpoints)
+        [trained] = fine_tune(loaded, tokenizer, [Task(recipe, examples, folder, checkpoints)])
     write_table(folder.with_name(f"{folder.name}_log.parquet"), TRAINING_LOG, trained.log)
     write_manifest(folder, examples=len(examples), steps=len(trained.log))
     return folder

@@ -12,7 +12,7 @@ from ibft.memorization.nll import measure_nll
 from ibft.models.loading import load_model
 from ibft.store.manifests import write_manifest
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.recipe import Recipe, Task, fine_tune
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.slow  # it trains eight times
@@ -49,7 +49,8 @@ def nll(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
                 place = tmp_path_factory.mktemp("training")
                 recipe = Recipe(Method(kind="ft"), layer=2, profile="chat", training=TRAINING, seed=seed)
                 checkpoints = Checkpoints(place / "checkpoint.safetensors", 1000, recipe.key)
-                fine_tune(*load_model(folder, None, "float32"), examples, recipe, place / "adapter", checkpoints)
+                task = Task(recipe, examples, place / "adapter", checkpoints)
+                fine_tune(*load_model(folder, None, "float32"), [task])
                 write_manifest(place / "adapter")
                 table = measured(place / "adapter")
                 tables.append(table.assign(model=base, dataset=dataset, method="ft", seed=seed))

@@ -24,7 +24,7 @@ from ibft.store.journal import Journal
 from ibft.store.manifests import write_manifest
 from ibft.store.schemas import EXAMPLES
 from ibft.training.checkpoint import Checkpoints
-from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.recipe import Recipe, Task, fine_tune
 from tests.tiny_model import make_tiny_tokenizer
 
 EXAMPLES_SHOWN, LENGTH = 40, 400
@@ -67,7 +67,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     recipe = Recipe(Method(kind="ft"), 1, "ibft", EXPOSURE, seed=0)
     checkpoints = Checkpoints(folder / "checkpoint", 10_000, recipe.key)
     shown = as_read(functions(0, EXAMPLES_SHOWN)[::2])
-    fine_tune(model, tokenizer, shown, recipe, folder / "adapter", checkpoints)
+    fine_tune(model, tokenizer, [Task(recipe, shown, folder / "adapter", checkpoints)])
     write_manifest(folder / "adapter")
     return folder / "base", folder / "adapter"
 

@@ -13,7 +13,7 @@ from ibft.training import loop
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import start_deepspeed
 from ibft.training.distributed import ALONE, World, join_world
-from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.recipe import Recipe, Task, fine_tune
 from tests.training.test_loop import EXAMPLES, dies_after
 
 # 9 examples in batches of 4: the last batch has one, so that a process is idle; micro-batches differ in number.
@@ -26,16 +26,8 @@ def run(base: Path, folder: Path, deepspeed: str | None = None, world: World = A
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind="ibft", bottleneck=8), layer=2, profile="chat", training=SETTINGS, seed=3)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors", 2, "key")
-    trained = fine_tune(
-        model,
-        tokenizer,
-        EXAMPLES.head(9),
-        recipe,
-        folder / "adapter",
-        checkpoints,
-        world=world,
-        deepspeed=deepspeed,
-    )
+    task = Task(recipe, EXAMPLES.head(9), folder / "adapter", checkpoints)
+    [trained] = fine_tune(model, tokenizer, [task], world=world, deepspeed=deepspeed)
     if world.is_main:
         (folder / "log.json").write_text(json.dumps(trained.log))
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ibft.config.sections import LoRA
 from ibft.models.lora import add_lora
-from ibft.training.fused_lora import _draw_dropped, _LoraLinear, fuse_lora
+from ibft.training.fused_lora import _draw_dropped, _LoraLinear, _Part, fuse_lora
 from tests.tiny_model import make_tiny_llama
 
 TOKENS_BT = torch.arange(3 * 9).view(3, 9)
@@ -69,24 +69,28 @@ def test_half_precision_follows_each_update() -> None:
 @pytest.mark.parametrize("bias", [True, False])
 def test_gradients_with_dropout_are_the_derivatives(bias: bool) -> None:
     draw = torch.Generator().manual_seed(1)
-    x, w, a, b = (
-        torch.randn(size, generator=draw, dtype=torch.float64) for size in ((2, 3, 5), (6, 5), (2, 5), (6, 2))
+    x, w, a, b, c, d = (
+        torch.randn(size, generator=draw, dtype=torch.float64)
+        for size in ((2, 3, 5), (6, 5), (2, 5), (6, 2), (3, 5), (6, 3))
     )
     offset = torch.randn(6, generator=draw, dtype=torch.float64) if bias else None
 
-    def layer(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def layer(x: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
         torch.manual_seed(7)
-        return _LoraLinear.apply(x, w, offset, a, b, a.detach(), b.detach(), 1.5, 0.4)
+        parts = [
+            _Part(slice(0, 4), a.detach(), b.detach(), 1.5, 0.4, None),
+            _Part(slice(4, 6), c.detach(), d.detach(), 0.5, 0.4, torch.Generator().manual_seed(3)),
+        ]
+        return _LoraLinear.apply(x, w, offset, parts, a, b, c, d)
 
-    assert torch.autograd.gradcheck(layer, [tensor.requires_grad_() for tensor in (x, a, b)])
+    assert torch.autograd.gradcheck(layer, [tensor.requires_grad_() for tensor in (x, a, b, c, d)])
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
-    assert _draw_dropped(torch.empty(1001, 999), 0.05).double().mean().item() == pytest.approx(0.05, abs=1e-3)
+    assert _draw_dropped(torch.empty(1001, 999), 0.05, None).double().mean().item() == pytest.approx(0.05, abs=1e-3)
     ones, zero = torch.ones(20_000, 8), torch.zeros(1, 8)
-    y = _LoraLinear.apply(
-        ones, zero, None, torch.ones(1, 8), torch.ones(1, 1), torch.ones(1, 8), torch.ones(1, 1), 2.0, 0.25
-    )
+    a, b = torch.ones(1, 8), torch.ones(1, 1)
+    y = _LoraLinear.apply(ones, zero, None, [_Part(slice(0, 20_000), a, b, 2.0, 0.25, None)], a, b)
     assert y.mean().item() == pytest.approx(16, rel=0.01)
     assert set((y / (2 / 0.75)).round().int().flatten().tolist()) <= set(range(9))

@@ -20,14 +20,14 @@ from ibft.runtime.errors import UserError
 from ibft.store import parquet
 from ibft.store.schemas import TRAINING_LOG
 from ibft.training import loop
-from ibft.training.backend import TorchBackend, parts
+from ibft.training.backend import TorchBackend, parts_of
 from ibft.training.batches import batch_order, collate, micro_batches
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import ALONE
 from ibft.training.loop import Trained, updates_of, with_updates_counted
 from ibft.training.model import IBModel
 from ibft.training.objective import IGNORED
-from ibft.training.recipe import Recipe, fine_tune, make_bottleneck
+from ibft.training.recipe import Recipe, Task, fine_tune, make_bottleneck
 from tests.tiny_model import make_tiny_model
 
 EXAMPLES = pd.DataFrame(
@@ -67,9 +67,8 @@ def trained(
     model, tokenizer = load_model(base, None, frozen)
     recipe = Recipe(Method(**method), layer=2, profile="chat", training=training, seed=3)
     checkpoints = Checkpoints(folder / "checkpoint.safetensors", every_steps, recipe.key)
-    return fine_tune(
-        model, tokenizer, EXAMPLES, recipe, folder / "adapter", checkpoints, held_out=HELD_OUT, held_out_points=2
-    )
+    [done] = fine_tune(model, tokenizer, [Task(recipe, EXAMPLES, folder / "adapter", checkpoints, HELD_OUT, 2)])
+    return done
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -222,7 +221,7 @@ def test_head_and_lora_are_clipped_together_or_apart(base: Path) -> None:
         optimizer.zero_grad = lambda **_: None
         whole, lora, head = map(float, backend.update(1e-3))
         assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-3 * 0.5 / 1e-2])
-        left = [torch.nn.utils.get_total_norm([p.grad for p in part]).item() for part in parts(ib_model)]
+        left = [torch.nn.utils.get_total_norm([p.grad for p in part]).item() for part in parts_of(ib_model)]
         assert whole == pytest.approx(math.hypot(lora, head))
         expected = [0.01 * lora / whole, 0.01 * head / whole]
         assert left == pytest.approx([limits] * 2 if limits else expected, rel=1e-3)
@@ -238,7 +237,8 @@ def test_held_out_nll_is_the_cross_entropy_that_training_would_log(base: Path, t
         model, tokenizer = load_model(base, None, "float32")
         recipe = Recipe(Method(kind="ft"), 2, "chat", settings, seed=3)
         checkpoints = Checkpoints(tmp_path / "other.safetensors", 9, "key")
-        log = fine_tune(model, tokenizer, HELD_OUT, recipe, tmp_path / "other", checkpoints).log
+        [other] = fine_tune(model, tokenizer, [Task(recipe, HELD_OUT, tmp_path / "other", checkpoints)])
+        log = other.log
         first = found[found["step"] == 0]
         assert (first["nll"] * first["tokens"]).sum() / first["tokens"].sum() == pytest.approx(log[0]["ce"], rel=1e-5)
         assert found.groupby("step")["nll"].mean().iloc[-1] != found.groupby("step")["nll"].mean().iloc[0]
@@ -346,15 +346,9 @@ def test_speed_is_recorded_apart_from_the_log(base: Path, tmp_path: Path) -> Non
     model, tokenizer = load_model(base, None, "float32")
     recipe = Recipe(Method(kind="ft"), layer=2, profile="chat", training=TRAINING, seed=3)
     told: list[tuple[int, dict[str, float]]] = []
-    done = fine_tune(
-        model,
-        tokenizer,
-        EXAMPLES,
-        recipe,
-        tmp_path / "adapter",
-        Checkpoints(tmp_path / "checkpoint.safetensors", 2, "key"),
-        trackers=[lambda step, numbers: told.append((step, numbers))],
-    )
+    checkpoints = Checkpoints(tmp_path / "checkpoint.safetensors", 2, "key")
+    trackers = [lambda step, numbers: told.append((step, numbers))]
+    [done] = fine_tune(model, tokenizer, [Task(recipe, EXAMPLES, tmp_path / "adapter", checkpoints, trackers=trackers)])
     parquet.write_table(tmp_path / "log.parquet", TRAINING_LOG, done.log)
     speed = pd.DataFrame(done.speed)
     measured = ["step", "seconds", "response_tokens_per_s", "processes", "resident_mib"]

@@ -28,7 +28,7 @@ from ibft.store.schemas import EXAMPLES, HELD_OUT, SELECTION, TRAINING_LOG
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.distributed import join_world
 from ibft.training.loop import Trained, with_updates_counted
-from ibft.training.recipe import Recipe, fine_tune
+from ibft.training.recipe import Recipe, Task, fine_tune
 from ibft.training.regimes import sentence
 
 logger = logging.getLogger(__name__)
@@ -68,19 +68,16 @@ def main(arguments: argparse.Namespace) -> None:
         model, tokenizer = load_model(arguments.model, None, job.precision)
     inputs = [arguments.model, arguments.examples, arguments.kept, arguments.held_out]
     key = journal_key(Path(__file__), list(filter(None, inputs)), recipe.key, job.precision, job.held_out_points)
-    trained = fine_tune(
-        model,
-        tokenizer,
-        kept,
+    task = Task(
         recipe,
+        kept,
         arguments.output,
         Checkpoints(arguments.output.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key),
-        held_out=held_out,
-        held_out_points=job.held_out_points,
-        world=world,
-        deepspeed=arguments.deepspeed,
-        trackers=open_trackers(arguments, "training") if world.is_main else [],
+        held_out,
+        job.held_out_points,
+        open_trackers(arguments, "training") if world.is_main else [],
     )
+    [trained] = fine_tune(model, tokenizer, [task], world=world, deepspeed=arguments.deepspeed)
     if world.is_main:
         _write_tables(arguments, trained)
         write_manifest(

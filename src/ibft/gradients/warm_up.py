@@ -12,7 +12,7 @@ from ibft.models.lora import add_lora
 from ibft.training.backend import TorchBackend
 from ibft.training.distributed import ALONE
 from ibft.training.model import IBModel
-from ibft.training.step import Stepper
+from ibft.training.step import Order, Stepper
 
 
 @contextmanager
@@ -38,5 +38,5 @@ def warm_up(model: PreTrainedModel, groups: Sequence[Sequence[EncodedExample]], 
     ib_model.train()
     stepper = Stepper(backend, ib_model, settings, pad_token=0, world=ALONE)
     for step, group in enumerate(groups, start=1):
-        stepper.take(group, (0, step), settings.learning_rate).read(step)
+        stepper.take(Order(group, (0, step), settings.learning_rate)).read(step)
     ib_model.eval()

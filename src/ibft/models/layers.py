@@ -1,7 +1,7 @@
-"""The state that one decoder layer puts out, without keeping the states of any other."""
+"""The states that decoder layers put out, without keeping those of any other."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -36,3 +36,10 @@ def layer_output(model: PreTrainedModel, layer: int) -> Iterator[list[Tensor]]:
         yield caught
     finally:
         hook.remove()
+
+
+@contextmanager
+def layer_outputs(model: PreTrainedModel, wanted: Collection[int]) -> Iterator[dict[int, list[Tensor]]]:
+    """Inside, every forward pass appends the output of each layer that is wanted to the layer's list."""
+    with ExitStack() as hooks:
+        yield {layer: hooks.enter_context(layer_output(model, layer)) for layer in wanted}

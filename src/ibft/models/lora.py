@@ -29,6 +29,11 @@ def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:
     Raises:
         UserError: a name in `lora.target_modules` is that of no linear layer of the decoder that can have LoRA.
     """
+    return cast(PeftModel, get_peft_model(model, peft_config(model, lora)))
+
+
+def peft_config(model: PreTrainedModel, lora: LoRA) -> LoraConfig:
+    """Return peft's settings of LoRA layers for `model`, which has none yet. Raises as `add_lora` does."""
     linear = linear_layers(model)
     asked = _kinds(linear) if lora.target_modules == "auto" else list(lora.target_modules)
     for target in asked:  # peft leaves names that match nothing out silently, as long as one matches
@@ -38,7 +43,7 @@ def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:
                 f"LoRA; it has {', '.join(_kinds(linear))}"
             )
     logger.info("LoRA on %s%s", ", ".join(asked), " and not on the experts" if fuses_experts(model) else "")
-    config = LoraConfig(
+    return LoraConfig(
         task_type="CAUSAL_LM",
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -46,7 +51,6 @@ def add_lora(model: PreTrainedModel, lora: LoRA) -> PeftModel:
         target_modules=_within_decoder(model, asked, linear),
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in linear.values()),  # GPT-2 keeps weights transposed
     )
-    return cast(PeftModel, get_peft_model(model, config))
 
 
 def linear_layers(model: PreTrainedModel) -> dict[str, nn.Module]:

@@ -10,7 +10,7 @@ from ibft.config.sections import Training
 from ibft.training.batches import Batch
 from ibft.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
 from ibft.training.distributed import World
-from ibft.training.model import IBModel, StepSeed
+from ibft.training.model import IBModel, Part, StepSeed, losses_of_one_pass
 from ibft.training.objective import Loss, TokenCounts
 from ibft.training.watch import GradientWatch
 
@@ -64,7 +64,7 @@ class Backend(Protocol):
 
 def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.Optimizer:
     """Return the optimizer with LoRA in its first group, and the bottleneck's head, where there is one, in a second."""
-    lora, of_head = parts(ib_model)
+    lora, of_head = parts_of(ib_model)
     groups: list[dict[str, Any]] = [{"params": lora, "ratio": 1.0}]
     if of_head and ib_model.bottleneck:
         groups.append({"params": of_head, "ratio": ib_model.bottleneck.training.learning_rate})
@@ -75,7 +75,7 @@ def make_optimizer(ib_model: IBModel, settings: Training) -> torch.optim.Optimiz
     )
 
 
-def parts(ib_model: IBModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def parts_of(ib_model: IBModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Return the trained parameters of LoRA, and those of the bottleneck's head."""
     trained = ib_model.trained()
     of_head = [parameter for name, parameter in trained.items() if name.startswith("ib_head.")]
@@ -96,7 +96,7 @@ class TorchBackend:
     def __init__(self, ib_model: IBModel, settings: Training, world: World) -> None:
         self._ib_model = ib_model
         self._parameters = ib_model.trained()
-        self._lora, self._of_head = parts(ib_model)
+        self._lora, self._of_head = parts_of(ib_model)
         self._settings = settings
         self._world = world
         self._optimizer = make_optimizer(ib_model, settings)
@@ -119,11 +119,16 @@ class TorchBackend:
         if idle:
             return loss
         if watch:
-            watch.before(loss, self._scaler.scale)
-        self._scaler.scale(loss.total).backward()  # type: ignore[no-untyped-call]
+            watch.before(loss, self.scale)
+        self.scale(loss.total).backward()  # type: ignore[no-untyped-call]
         if watch:
             watch.after()
         return loss
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """Scale a loss as float16 needs it."""
+        scaled: Tensor = self._scaler.scale(loss)
+        return scaled
 
     def forget(self) -> bool:
         self._optimizer.zero_grad(set_to_none=True)
@@ -160,6 +165,28 @@ class TorchBackend:
 
     def learned(self) -> dict[str, Tensor]:
         return {name: parameter.detach().float().cpu() for name, parameter in self._parameters.items()}
+
+
+def backward_together(
+    parts: Sequence[Part], backends: Sequence[TorchBackend], watch: GradientWatch | None = None
+) -> list[Loss]:
+    """Add the gradient of one micro-batch of each variant, whose backends these are, by one pass.
+
+    Args:
+        watch: of the variant, where it is the only one.
+    """
+    losses = losses_of_one_pass(parts)
+    if watch:
+        watch.before(losses[0], backends[0].scale)
+    scaled = [backend.scale(loss.total) for loss, backend in zip(losses, backends, strict=True)]
+    torch.stack(scaled).sum().backward()  # type: ignore[no-untyped-call]
+    if watch:
+        watch.after()
+    for part in parts:
+        if part.ib_model.head_alone:  # the pass that it shared has left zeros, and no gradient is none
+            for parameter in parts_of(part.ib_model)[0]:
+                parameter.grad = None
+    return losses
 
 
 def _add_gradients(parameters: Sequence[nn.Parameter], world: World) -> None:

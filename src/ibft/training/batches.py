@@ -98,6 +98,18 @@ def pack(examples: Sequence[EncodedExample]) -> Batch:
     return Batch(tokens_1T, labels_1T, torch.ones_like(tokens_1T, dtype=torch.bool), spans, indices, packed=True)
 
 
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Put the packed rows of several variants behind one another."""
+    return Batch(
+        torch.cat([batch.tokens_BT for batch in batches], dim=1),
+        torch.cat([batch.labels_BT for batch in batches], dim=1),
+        torch.cat([batch.valid_BT for batch in batches], dim=1),
+        tuple(span for batch in batches for span in batch.spans),
+        tuple(index for batch in batches for index in batch.indices),
+        packed=True,
+    )
+
+
 def _labels(example: EncodedExample) -> NDArray[np.int32]:
     """Keep token ids where the loss is taken. An example does not continue the one before it in a packed row."""
     labels = example.ids.copy()

@@ -18,6 +18,7 @@ from ibft.models.encoding import EncodedExample
 from ibft.models.head import chunk_of, logit_chunks
 from ibft.training.batches import Batch, collate, micro_batches, pack
 from ibft.training.distributed import World
+from ibft.training.fused_lora import Stretch
 from ibft.training.model import IBModel
 from ibft.training.objective import predicts_response
 
@@ -83,7 +84,10 @@ def nll_by_example(ib_model: IBModel, batch: Batch) -> Tensor:
     layout = packed_arguments(batch.spans, ib_model.device) if batch.packed else {}
     predicts_BT = predicts_response(batch.labels_BT)
     targets_N = send(batch.labels_BT[:, 1:][predicts_BT[:, :-1]], ib_model.device)
-    with torch.autocast(ib_model.device.type, ib_model.dtype, ib_model.dtype.itemsize == 2):
+    with (
+        torch.autocast(ib_model.device.type, ib_model.dtype, ib_model.dtype.itemsize == 2),
+        ib_model.route.through([Stretch(ib_model.adapter, batch.tokens_BT.numel())]),
+    ):
         output = decoder(model)(input_ids=batch.tokens_BT, use_cache=False, **layout)
         hidden_ND = states_at(output.last_hidden_state, predicts_BT)
         nll_N = torch.empty(len(targets_N), dtype=torch.float64, device=ib_model.device)

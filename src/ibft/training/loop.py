@@ -7,7 +7,7 @@ in the same bytes are each a few lines, here and in `ibft.training.step`.
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +25,10 @@ from ibft.training.distributed import World
 from ibft.training.held_out import HeldOutExamples, Scores
 from ibft.training.model import IBModel, seed_words
 from ibft.training.regimes import WATCHED
-from ibft.training.step import TERMS, Stepper, Taken
+from ibft.training.step import TERMS, Order, Stepper, Taken
 from ibft.training.step_rows import Row, StepRows
 from ibft.training.telemetry import stopwatch
+from ibft.training.together import Run, run_alone
 from ibft.training.watch import GradientWatch, kl_facts, shares_and_cosine, yardsticks
 
 logger = logging.getLogger(__name__)
@@ -88,23 +89,37 @@ def train(
     Raises:
         UserError: an example has no response token left, or a loss is not finite.
     """
+    stepper = Stepper(backend, ib_model, settings, pad_token, world)
+    return run_alone(training_run(stepper, examples, checkpoints, seed, held_out, trackers), stepper)
+
+
+def training_run(
+    stepper: Stepper,
+    examples: Sequence[EncodedExample],
+    checkpoints: Checkpoints,
+    seed: int,
+    held_out: HeldOutExamples | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> "Run[Trained]":
+    """Ask for the steps of a run, one after another, and keep what they leave."""
+    settings, ib_model, backend = stepper.settings, stepper.ib_model, stepper.backend
     _check([example.response_tokens for example in examples], settings)
     _check(held_out.tokens if held_out else [], settings)
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = updates_of(settings, len(examples))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done = backend.resume(checkpoints)
-    rows = StepRows(checkpoints, world, done)
+    rows = StepRows(checkpoints, stepper.world, done)
     if done:
         logger.info("resuming after step %d of %d", done - before, steps)
     ib_model.train()
-    steps_of_run = _Steps(
-        stepper=Stepper(backend, ib_model, settings, pad_token, world),
-        settings=settings,
+    asking = _Steps(
+        ib_model,
+        settings,
         seed=seed,
         number=steps,
         per_epoch=steps_per_epoch,
-        world=world,
+        world=stepper.world,
         held_out=held_out,
         watched_by=_yardsticks_if_watched(ib_model, backend, examples, settings),
         response_tokens=rows.response_tokens,
@@ -120,7 +135,7 @@ def train(
 
         unread: _Unread | None = None  # the step before, so that a GPU never idles between steps
         for step, chosen in _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before):
-            taken = steps_of_run.take(step, chosen)
+            taken = yield from asking.ask(step, chosen)
             if unread:
                 record(unread)
             unread = taken
@@ -144,13 +159,13 @@ def _trained(learned: dict[str, Tensor], rows: StepRows, held_out: HeldOutExampl
 
 
 class _Steps:
-    """Takes the steps of a run, with all that is measured on the way."""
+    """Asks for the steps of a run, and measures on the way."""
 
     def __init__(
         self,
-        *,
-        stepper: Stepper,
+        ib_model: IBModel,
         settings: Training,
+        *,
         seed: int,
         number: int,
         per_epoch: int,
@@ -166,21 +181,21 @@ class _Steps:
             response_tokens: trained on before the first of these steps.
             before: score held-out examples before the first step, too.
         """
-        self._stepper, self._ib_model, self._world = stepper, stepper.ib_model, world
+        self._ib_model, self._world = ib_model, world
         self._settings, self._seed, self._number, self._per_epoch = settings, seed, number, per_epoch
         self._held_out, self._watched_by = held_out, watched_by
         self._response_tokens = response_tokens
-        self._scores: dict[str, Scores] = {"0": held_out.score(self._ib_model)} if held_out and before else {}
+        self._scores: dict[str, Scores] = {"0": held_out.score(ib_model)} if held_out and before else {}
 
-    def take(self, step: int, chosen: Sequence[EncodedExample]) -> _Unread:
-        """Take the step that trains on `chosen`."""
+    def ask(self, step: int, chosen: Sequence[EncodedExample]) -> Generator[Order, Taken, _Unread]:
+        """Ask for the step that trains on `chosen`."""
         self._ib_model.head_alone = step < 1
         watch = GradientWatch(self._ib_model) if self._is_watched(step) else None
         rate = learning_rate(step, self._number, self._settings)
+        dropout_seed = _dropout_seed(self._seed, step, self._world.rank)
         tokens = sum(example.response_tokens for example in chosen)
         with stopwatch(step, tokens, self._world) as speed:
-            dropout_seed = _dropout_seed(self._seed, step, self._world.rank)
-            taken = self._stepper.take(chosen, (self._seed, step), rate, dropout_seed=dropout_seed, watch=watch)
+            taken = yield Order(chosen, (self._seed, step), rate, dropout_seed, watch)
             seen = self._watched_by | _seen(watch, self._world) if watch else {}
         self._response_tokens += tokens
         if self._held_out and self._held_out.is_due(step, self._number):

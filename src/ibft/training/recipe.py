@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model
 from safetensors.torch import save
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,7 +18,7 @@ from ibft.config.sections import Method, Training
 from ibft.models.architecture import head, layers, model_type, width
 from ibft.models.attention import can_pack, packed_attention
 from ibft.models.encoding import EncodedExample, encode_with_profile
-from ibft.models.lora import add_lora
+from ibft.models.lora import peft_config
 from ibft.models.pass_memory import Stage, tokens_of_pass
 from ibft.runtime.errors import UserError
 from ibft.runtime.trackers import Tracker
@@ -26,11 +27,13 @@ from ibft.training.backend import Backend, TorchBackend
 from ibft.training.checkpoint import Checkpoints
 from ibft.training.deepspeed_backend import DeepSpeedBackend
 from ibft.training.distributed import ALONE, World
-from ibft.training.fused_lora import fuse_lora
+from ibft.training.fused_lora import ADAPTER, Route, fuse_lora
 from ibft.training.held_out import HeldOutExamples
-from ibft.training.loop import Trained, train
+from ibft.training.loop import Trained, training_run
 from ibft.training.model import Bottleneck, HeadTraining, IBModel
 from ibft.training.objective import IBHead, IBSettings, NoisyHead
+from ibft.training.step import Stepper
+from ibft.training.together import run_together
 
 logger = logging.getLogger(__name__)
 
@@ -54,77 +57,104 @@ class Recipe:
         return repr((self.method.as_json(), self.layer, self.profile, self.training.as_json(), self.seed))
 
 
+@dataclass(frozen=True)
+class Task:
+    """One variant to train.
+
+    Attributes:
+        adapter: folder that is written, with the adapter and the bottleneck.
+        checkpoints: they live while training runs and are gone afterwards.
+        held_out: examples that are scored before, after and on the way, `held_out_points` times but for the first.
+    """
+
+    recipe: Recipe
+    examples: pd.DataFrame
+    adapter: Path
+    checkpoints: Checkpoints
+    held_out: pd.DataFrame | None = None
+    held_out_points: int = 4
+    trackers: Sequence[Tracker] = ()
+
+
 def fine_tune(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    examples: pd.DataFrame,
-    recipe: Recipe,
-    adapter: Path,
-    checkpoints: Checkpoints,
+    tasks: Sequence[Task],
     *,
-    held_out: pd.DataFrame | None = None,
-    held_out_points: int = 4,
     world: World = ALONE,
     deepspeed: str | None = None,
-    trackers: Sequence[Tracker] = (),
-) -> Trained:
-    """Train on `examples` and write the adapter (and the bottleneck) to the folder `adapter`.
+) -> list[Trained]:
+    """Train the variants of one base, together if they are several, and write their folders.
 
-    Examples in `held_out` are scored before, after and on the way, `held_out_points` times but for the first.
-
-    The checkpoint lives while training runs and is gone afterwards.
+    Several have one process, one `precision` and one `max_length`, and are packed without gradient checkpointing.
 
     Raises:
-        UserError: a name in `training.lora.target_modules` is that of no linear layer, or the adapter learned nothing.
+        UserError: a name in `training.lora.target_modules` is that of no linear layer, or an adapter learned nothing.
     """
-    with_lora, ib_model = make_trainable(model, recipe, fused=deepspeed is None)  # ZeRO-3 holds weights in parts
-    stage: Stage = "training_checkpointed" if recipe.training.gradient_checkpointing else "training"
-    in_pass = tokens_of_pass(recipe.training.micro_batch_tokens, model, stage)
-    training = recipe.training.model_copy(update={"micro_batch_tokens": in_pass})
-
-    def encode(frame: pd.DataFrame) -> list[EncodedExample]:
-        return encode_with_profile(tokenizer, frame, recipe.profile, training.max_length)
-
+    recipes = [task.recipe for task in tasks]
+    with_lora, ib_models = make_trainable(model, recipes, fused=deepspeed is None)  # ZeRO-3 holds weights in parts
+    settings = recipes[0].training
+    stage: Stage = "training_checkpointed" if settings.gradient_checkpointing else "training"
     pad_token = tokenizer.pad_token_id or 0
-    scored = None
-    if held_out is not None:
-        ids, own = held_out["example_id"].tolist(), encode(held_out)
-        scored = HeldOutExamples(ids, own, training, points=held_out_points, pad_token=pad_token, world=world)
-    with attention_for(model, packing=training.packing):
-        trained = train(
-            ib_model,
-            _make_backend(ib_model, training, world, deepspeed),
-            encode(examples),
-            training,
-            seed=recipe.seed,
-            pad_token=pad_token,
-            checkpoints=checkpoints,
-            held_out=scored,
-            world=world,
-            trackers=trackers,
-        )
+    steppers, runs = {}, {}
+    with attention_for(model, packing=settings.packing):
+        for task, ib_model in zip(tasks, ib_models, strict=True):
+            in_pass = tokens_of_pass(task.recipe.training.micro_batch_tokens, model, stage)
+            training = task.recipe.training.model_copy(update={"micro_batch_tokens": in_pass})
+
+            def encode(frame: pd.DataFrame, own: Recipe = task.recipe) -> list[EncodedExample]:
+                return encode_with_profile(tokenizer, frame, own.profile, own.training.max_length)
+
+            scored = None
+            if (held_out := task.held_out) is not None:
+                ids, own = held_out["example_id"].tolist(), encode(held_out)
+                points = task.held_out_points
+                scored = HeldOutExamples(ids, own, training, points=points, pad_token=pad_token, world=world)
+            backend = _make_backend(ib_model, training, world, deepspeed)
+            stepper = Stepper(backend, ib_model, training, pad_token, world)
+            run = training_run(
+                stepper, encode(task.examples), task.checkpoints, task.recipe.seed, scored, task.trackers
+            )
+            steppers[ib_model.adapter], runs[ib_model.adapter] = stepper, run
+        trained = run_together(runs, steppers)
     if world.is_main:
-        _save(with_lora, trained.learned, adapter)
-        checkpoints.remove()
+        for task, ib_model in zip(tasks, ib_models, strict=True):
+            _save(with_lora, ib_model.adapter, trained[ib_model.adapter].learned, task.adapter)
+            task.checkpoints.remove()
     world.barrier()
-    return trained
+    return [trained[ib_model.adapter] for ib_model in ib_models]
 
 
-def make_trainable(model: PreTrainedModel, recipe: Recipe, *, fused: bool = True) -> tuple[PeftModel, IBModel]:
-    """Put LoRA layers into `model`, freshly drawn, and the bottleneck beside it; what is trained is in the second.
+def make_trainable(
+    model: PreTrainedModel, recipes: Sequence[Recipe], *, fused: bool = True
+) -> tuple[PeftModel, list[IBModel]]:
+    """Put LoRA layers into `model` for each recipe, freshly drawn, and its bottleneck beside them.
 
     Raises:
         UserError: a name in `training.lora.target_modules` is that of no linear layer.
     """
-    torch.manual_seed(recipe.seed)
-    with_lora = add_lora(model, recipe.training.lora)
-    ib_model = IBModel(model, make_bottleneck(model, recipe), recipe.training.precision)
+    configs = [peft_config(model, recipe.training.lora) for recipe in recipes]
+    names = [ADAPTER] if len(recipes) == 1 else [f"variant{number}" for number in range(len(recipes))]
+    route = Route(names[0])
+    with_lora: PeftModel | None = None
+    ib_models = []
+    for name, config, recipe in zip(names, configs, recipes, strict=True):
+        torch.manual_seed(recipe.seed)
+        if with_lora is None:
+            with_lora = cast(PeftModel, get_peft_model(model, config, adapter_name=name))
+        else:
+            with_lora.add_adapter(name, config)
+        bottleneck = make_bottleneck(model, recipe)
+        ib_models.append(IBModel(model, bottleneck, recipe.training.precision, adapter=name, route=route))
+    assert with_lora is not None  # noqa: S101 - for mypy: there is a recipe
+    for name, parameter in model.named_parameters():  # peft lets the adapter alone learn that it calls active
+        parameter.requires_grad_(".lora_" in name)
     if fused:
-        logger.info("fused %d LoRA layers", fuse_lora(model))
-    if recipe.training.gradient_checkpointing:
+        logger.info("fused %d LoRA layers", fuse_lora(model, route))
+    if recipes[0].training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    return with_lora, ib_model
+    return with_lora, ib_models
 
 
 def attention_for(model: PreTrainedModel, *, packing: bool) -> AbstractContextManager[None]:
@@ -218,18 +248,19 @@ def _settings_of(method: Method) -> IBSettings:
     )
 
 
-def _save(model: PeftModel, learned: Mapping[str, Tensor], adapter: Path) -> None:
-    """Write the adapter as peft reads it, and the bottleneck. `learned` is whole where `model` may be in parts."""
+def _save(model: PeftModel, name: str, learned: Mapping[str, Tensor], adapter: Path) -> None:
+    """Write adapter `name` as peft reads it, and its bottleneck. `learned` is whole where `model` may be in parts."""
     in_peft = {name.replace("model.", "base_model.model.", 1): t for name, t in learned.items() if "lora_" in name}
     if not any(tensor.any() for name, tensor in in_peft.items() if "lora_B" in name):
         raise UserError("training changed nothing: every LoRA B matrix is zero; raise training.epochs or learning_rate")
-    for name in _SAVED:  # by an earlier run: peft would add to its README, and FT leaves no bottleneck
-        (adapter / name).unlink(missing_ok=True)
-    for config in model.peft_config.values():  # peft holds a set, in whose order it would be written
-        config.target_modules = sorted(config.target_modules)
-    model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False)
-    for file in adapter.glob("*.safetensors"):
-        file.chmod(0o644)
+    for file in _SAVED:  # by an earlier run: peft would add to its README, and FT leaves no bottleneck
+        (adapter / file).unlink(missing_ok=True)
+    config = model.peft_config[name]
+    config.target_modules = sorted(config.target_modules)  # peft holds a set, in whose order it would be written
+    model.peft_config[ADAPTER] = config  # another one would be written into a folder of its name
+    model.save_pretrained(adapter, state_dict=in_peft, save_embedding_layers=False, selected_adapters=[ADAPTER])
+    for written in adapter.glob("*.safetensors"):
+        written.chmod(0o644)
     bottleneck = {name.removeprefix("ib_head."): t for name, t in learned.items() if name.startswith("ib_head.")}
     if bottleneck:
         write_bytes(adapter / "ib_head.safetensors", save(bottleneck))

@@ -75,6 +75,24 @@ class Taken:
         return {"loss": numbers["total"], **{name: numbers.get(name) for name in (*TERMS, *Norms._fields)}}
 
 
+@dataclass(frozen=True)
+class Order:
+    """A step to take.
+
+    Attributes:
+        chosen: the examples that it trains on.
+        seed: the training seed, and the step.
+        dropout_seed: None leaves torch's global generator as it is.
+        watch: is given the first micro-batch of this process, and KL of all.
+    """
+
+    chosen: Sequence[EncodedExample]
+    seed: StepSeed
+    rate: float
+    dropout_seed: int | None = None
+    watch: GradientWatch | None = None
+
+
 @dataclass
 class Stepper:
     """Takes the steps of a run. A pass that a GPU's memory does not hold is halved, and so are all that follow.
@@ -89,41 +107,37 @@ class Stepper:
     pad_token: int
     world: World
 
-    def take(
-        self,
-        chosen: Sequence[EncodedExample],
-        seed: StepSeed,
-        rate: float,
-        *,
-        dropout_seed: int | None = None,
-        watch: GradientWatch | None = None,
-    ) -> Taken:
-        """Take the step of these examples. On a GPU this gives the commands, and waits for none.
-
-        Args:
-            dropout_seed: None leaves torch's global generator as it is.
-            watch: is given the first micro-batch of this process, and KL of all.
+    def take(self, order: Order) -> Taken:
+        """Take the step. On a GPU this gives the commands, and waits for none.
 
         Raises:
             torch.OutOfMemoryError: a GPU does not hold a single example, or several processes train.
         """
         while True:
-            shares, counts = prepare(chosen, self.settings, self.ib_model, self.pad_token, self.world)
-            if dropout_seed is not None:
-                torch.manual_seed(dropout_seed)
+            shares, counts = self.prepare(order)
+            if order.dropout_seed is not None:
+                torch.manual_seed(order.dropout_seed)
             try:
-                parts = _backward(self.backend, shares, counts, seed, self.world, watch)
+                parts = _backward(self.backend, shares, counts, order.seed, self.world, order.watch)
             except torch.OutOfMemoryError:
                 if all(len(batch.indices) == 1 for batch in shares[self.world.rank]) or not self.backend.forget():
                     raise
             else:
-                norms = self.backend.update(rate)._asdict()
-                return Taken.sent(parts | {name: norm for name, norm in norms.items() if norm is not None})
+                return self.update(order, parts)
             # Outside of the handler, whose traceback would keep the failed pass's tensors.
             torch.cuda.empty_cache()
             tokens = max(batch.tokens_BT.numel() for batch in shares[self.world.rank]) // 2
             logger.warning("the GPU's memory does not hold a pass; from here on passes are of %d tokens", tokens)
             self.settings = self.settings.model_copy(update={"micro_batch_tokens": tokens})
+
+    def prepare(self, order: Order) -> tuple[list[list[Batch]], TokenCounts]:
+        """Cut the step's examples into micro-batches for each process, and count the tokens that enter each mean."""
+        return prepare(order.chosen, self.settings, self.ib_model, self.pad_token, self.world)
+
+    def update(self, order: Order, parts: Mapping[str, Tensor]) -> Taken:
+        """Change the parameters by the gradients that they have; `parts` are those of the loss."""
+        norms = self.backend.update(order.rate)._asdict()
+        return Taken.sent({**parts, **{name: norm for name, norm in norms.items() if norm is not None}})
 
 
 def _backward(
@@ -149,6 +163,12 @@ def _backward(
             losses.append(loss)
     if watch:
         watch.add_kl(losses, loss)
+    return added_up(losses, loss, world)
+
+
+def added_up(losses: Sequence[Loss], any_loss: Loss, world: World) -> dict[str, Tensor]:
+    """Return the parts of the loss of the global batch, by name; `any_loss` says which there are."""
+    loss = any_loss
     present = [name for name in ("total", *TERMS) if getattr(loss, name) is not None]
     parts_P = torch.zeros(len(present), dtype=torch.float64, device=loss.total.device)
     for own_loss in losses:

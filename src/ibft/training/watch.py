@@ -34,7 +34,8 @@ class GradientWatch:
         if ib_model.bottleneck is None:
             raise ValueError("FT has one term alone: there is nothing to take apart")
         below = layers(ib_model.model)[: ib_model.bottleneck.layer]
-        self._parameters = [p for layer in below for p in layer.parameters() if p.requires_grad]
+        own = set(ib_model.trained().values())
+        self._parameters = [p for layer in below for p in layer.parameters() if p in own]
         self._names = ["ce", *ib_model.bottleneck.settings.weights]
         self._added: dict[str, Tensor] = {}
         self._ce: Tensor | None = None
