@@ -14,7 +14,7 @@ from snakemake.exceptions import WorkflowError
 
 from ibft.config.loading import load
 from ibft.config.loading import read_yaml
-from ibft.config.targets import RULE_PREFIX
+from ibft.config.targets import SAMPLE_PREFIX, TOGETHER_PREFIX
 from ibft.data.folders import content_digest
 from ibft.execution.verilog.toolchain import tools_of
 from ibft.graph import Graph
@@ -124,7 +124,7 @@ def check_keys():
     """Refuse to start while the environment lacks the key of a server that this run asks."""
     jobs = {job.rule.name for job in workflow.dag.needrun_jobs()}
     missing = GRAPH.missing_keys(os.environ)
-    if missing and any(f"{RULE_PREFIX}{name}" in jobs for name in REMOTE):
+    if missing and any(f"{SAMPLE_PREFIX}{name}" in jobs for name in REMOTE):
         raise WorkflowError(
             f"Nothing was started: the environment has no {', '.join(missing)}, which models.NAME.server.key_variable "
             "names as where a key is. Export it, and run the same command again."

@@ -14,7 +14,7 @@ from ibft.config.sections import (
     headline_pairs,
 )
 from ibft.config.sources import faulty_sources, why_no_source
-from ibft.config.targets import RULE_PREFIX, RULES
+from ibft.config.targets import RULE_PREFIXES, RULES
 from ibft.config.unchecked import UncheckedConfig
 from ibft.runtime.errors import UserError
 
@@ -109,6 +109,7 @@ def contradictions(config: UncheckedConfig) -> Iterator[str]:
                 )
         if not config.is_remote(experiment.models[0]):
             yield from _training_possible(config, name, experiment)
+            yield from _together_possible(config, name, experiment)
         yield from _sampled_seeds(config, name, experiment)
         for model in experiment.models:
             yield from _layers_in_range(config, name, model, experiment)
@@ -249,7 +250,7 @@ def _adapters(config: UncheckedConfig) -> Iterator[str]:
 
 def _target_names(config: UncheckedConfig) -> Iterator[str]:
     for name in config.targets:
-        if name in RULES or name.startswith(RULE_PREFIX):
+        if name in RULES or name.startswith(RULE_PREFIXES):
             yield f"targets.{name}: the workflow has a rule of this name already; give the target another"
 
 
@@ -306,6 +307,26 @@ def _training_possible(config: UncheckedConfig, experiment_name: str, experiment
                 f"training.packing: methods.{method} of experiment {experiment_name} averages KL over padding "
                 "(objective: released-code), and packed rows have none; set packing to false"
             )
+
+
+def _together_possible(config: UncheckedConfig, experiment_name: str, experiment: Experiment) -> Iterator[str]:
+    """Yield one sentence for each setting with which variants cannot share their passes."""
+    if config.compute.train_together == 1:
+        return
+    alone = "which train alone: set compute.train_together to 1"
+    if config.compute.processes > 1:
+        yield f"compute.processes: {config.compute.processes} processes share one variant's batch, {alone}"
+    for key in ("tensorboard", "wandb", "trackio"):
+        if getattr(config.compute, key):
+            yield f"compute.{key}: it takes one run of each job, so that variants train alone: set compute.train_together to 1"
+    for method in experiment.methods:
+        training = config.training_of(experiment.models[0], experiment.dataset, method)
+        for key, wanted in (("packing", True), ("gradient_checkpointing", False)):
+            if config.methods[method].is_trained and getattr(training, key) is not wanted:
+                yield (
+                    f"training.{key}: {method} of experiment {experiment_name} has {str(not wanted).lower()}, and such "
+                    f"variants are those {alone}, or {key} to {str(wanted).lower()}"
+                )
 
 
 def _quantization_possible(config: UncheckedConfig, experiment_name: str) -> Iterator[str]:

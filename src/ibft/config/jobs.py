@@ -206,11 +206,16 @@ class WriteReport(Section):
     labels: dict[str, Any] = Field({}, description="an `ibft.labels.Labels`")
 
 
-def job_parser(doc: str | None, spec: type[Section]) -> argparse.ArgumentParser:
-    """Return a parser with `--job`, which takes a `spec` as JSON, and the options of every stage."""
+def job_parser(doc: str | None, spec: type[Section], *, several: bool = False) -> argparse.ArgumentParser:
+    """Return a parser with `--job`, which takes a `spec` as JSON, or several, and the options of every stage."""
     parser = stage_parser(f"{doc or ''}\nkeys of --job:\n{_keys(spec)}")
     parser.add_argument(
-        "--job", type=spec_reader(spec), required=True, metavar="JSON", help="settings of this job, as JSON or as @FILE"
+        "--job",
+        type=spec_reader(spec),
+        nargs="+" if several else None,
+        required=True,
+        metavar="JSON",
+        help="settings of this job, as JSON or as @FILE",
     )
     return parser
 

@@ -610,6 +610,9 @@ class Compute(Section):
         "with 0 no job sees a GPU",
     )
     processes: Few = Field(1, description="of a training job, each with one GPU or `threads` cores")
+    train_together: Few = Field(
+        1, description="variants of one base and data set that one job trains, whose tokens pass its weights at once"
+    )
     deepspeed: str | None = Field(
         None,
         pattern=r"^(zero2|zero3|path:.+)$",

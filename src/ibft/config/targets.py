@@ -61,7 +61,9 @@ RULES = (
     "write_report",
     "write_tables",
 )
-RULE_PREFIX = "sample_"  # before an experiment's name
+SAMPLE_PREFIX = "sample_"  # before an experiment's name
+TOGETHER_PREFIX = "train_together_"  # before a number
+RULE_PREFIXES = (SAMPLE_PREFIX, TOGETHER_PREFIX)
 
 
 class Target(Section):

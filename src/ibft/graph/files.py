@@ -143,6 +143,27 @@ class Files:
     def is_trained(self, variant: Variant) -> bool:
         return self.config.methods[variant.method].is_trained
 
+    def trained_together(self) -> list[list[Variant]]:
+        """Group the variants that one job trains: of one base and data set, with passes of one kind.
+
+        An exposure is trained alone, and so is everything where `compute.train_together` is 1.
+        """
+        most = self.config.compute.train_together
+        if most == 1:
+            return []
+        targets = [self.config.target(name) for name in (ALL, *self.config.targets)]
+        variants = dict.fromkeys(v for target in targets for v in self.config.variants(target) if self.is_trained(v))
+        alike: dict[tuple[Any, ...], list[Variant]] = {}
+        for v in variants:
+            training = self.config.training_of(v.model, v.dataset, v.method)
+            alike.setdefault((v.model, v.dataset, training.max_length, training.precision), []).append(v)
+        return [own[first : first + most] for own in alike.values() for first in range(0, len(own), most)]
+
+    def trained_alone(self) -> list[str]:
+        """Name the methods whose variants have a job of their own; exposures are variants, too."""
+        methods = [] if self.config.compute.train_together > 1 else list(self.config.methods)
+        return [*methods, *self.config.exposures]
+
     def scores_of_base(self, model: str, dataset: str) -> str:
         """Return Min-K% Prob of a dataset on the base model, which selects, groups and ranks."""
         return self.results.memorization(Variant(model, dataset, BASE, 0))

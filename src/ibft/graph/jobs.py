@@ -176,6 +176,10 @@ class Jobs(Files):
         """Return the memory of a training job, each process of which holds the weights."""
         return self.config.compute.memory_mb * self.config.compute.processes
 
+    def memory_together_mb(self, variants: int) -> int:
+        """Return the memory of a job that trains so many variants: half of what one takes is weights and Python."""
+        return self.config.compute.memory_mb * (variants + 1) // 2
+
     def training_options(self, variant: Variant) -> list[str]:
         """Return the options of the training command that change no result."""
         compute = self.config.compute

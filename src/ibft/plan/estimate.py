@@ -5,12 +5,12 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ibft.config.config import Config
 from ibft.config.sections import Server
-from ibft.config.targets import RULE_PREFIX
+from ibft.config.targets import SAMPLE_PREFIX, TOGETHER_PREFIX
 from ibft.plan import assumptions as assumed
 from ibft.plan.jobs import Job
 from ibft.store.manifests import manifest_path, read_manifest
@@ -52,8 +52,10 @@ class CostModel:
             "measure_geometry": self._measure_geometry,
             "execute": self._execute,
         }
-        if job.rule.startswith(RULE_PREFIX):
+        if job.rule.startswith(SAMPLE_PREFIX):
             return self._sample(job)
+        if job.rule.startswith(TOGETHER_PREFIX):
+            return self._train_together(job)
         if job.rule not in of_rule:
             return Cost(self._small_job_s, assumed.SMALL_FILE)
         return of_rule[job.rule](job)
@@ -158,6 +160,16 @@ class CostModel:
         width = math.sqrt(self.parameters(model) / (12 * layers))
         adapter = 4 * 19 * width * training.lora.rank * layers  # float32; 19: the widths of the seven projections
         return Cost(self._passes(job, work, trained=True), adapter)
+
+    def _train_together(self, job: Job) -> Cost:
+        """As long as one after the other, but for the starts: a core multiplies as fast as it does."""
+        adapters = [path.split("/")[-6:-2] for path in job.outputs if path.endswith("/adapter/manifest.json")]
+        costs = [
+            self._train(replace(job, wildcards={"model": model, "dataset": dataset, "method": method}))
+            for model, dataset, method, _ in adapters
+        ]
+        starts = (len(costs) - 1) * self._start(adapters[0][0])
+        return Cost(sum(cost.seconds for cost in costs) - starts, sum(cost.disk for cost in costs))
 
     def _measure_nll(self, job: Job) -> Cost:
         """One forward pass over the examples of each dataset that an experiment measures its models on."""

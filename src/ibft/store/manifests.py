@@ -33,7 +33,7 @@ REMEDY = "`ibft verify --repair` rebuilds it; then rerun Snakemake"
 _VERSIONED = ("ibft", "torch", "transformers", "peft", "pandas", "pyarrow", "snakemake")
 # Facts of this run, which say nothing about the output itself.
 _CIRCUMSTANCES = {"command", "config", "python", "versions", "host", "written"}
-_CIRCUMSTANCES |= {"seconds", "wall_s", "peak_memory_mib", "processes", "deepspeed"}
+_CIRCUMSTANCES |= {"seconds", "wall_s", "peak_memory_mib", "processes", "deepspeed", "trained_together"}
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
