@@ -6,9 +6,11 @@ that fails or hangs on demand, so that no code of the workflow is changed.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,11 +54,12 @@ exec "{1}" "$@"
 
 @dataclass(frozen=True)
 class Story:
-    """SLURM's record of the jobs of each of the three runs, and the checkout afterwards."""
+    """SLURM's record of each of the three runs, what `ibft watch` showed of the second, and the checkout afterwards."""
 
     checkout: Checkout
     first: list[Record]
     first_output: str
+    watched: str
     interrupted: list[Record]
     left_in_the_queue: list[str]
     last: list[Record]
@@ -91,6 +94,7 @@ def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFac
     (demands / "hang-judging").touch()
     hanging = _start(slurm, checkout, every_s=10)  # it cancels no job if it is interrupted while it asks
     _wait_for(lambda: "RUNNING" in slurm.states())
+    watched = _watched(checkout)
     hanging.send_signal(signal.SIGINT)
     hanging.communicate(timeout=PATIENCE_S)
     _wait_for(lambda: not slurm.states())
@@ -104,6 +108,7 @@ def story(slurm: Slurm, finished: Checkout, tmp_path_factory: pytest.TempPathFac
         checkout=checkout,
         first=after_first,
         first_output=first.stdout + first.stderr,
+        watched=watched,
         interrupted=after_interrupt[len(after_first) :],
         left_in_the_queue=left,
         last=records[len(after_interrupt) :],
@@ -132,6 +137,13 @@ def test_what_does_not_depend_on_a_failed_job_goes_on(story: Story) -> None:
     assert states["execute"] == "FAILED"
     assert states["gather_scores"] == states["sample_verilog"] == "COMPLETED"
     assert "count_passes" not in states
+
+
+def test_jobs_on_the_cluster_can_be_watched(story: Story) -> None:
+    """A stage's line has its counts, and the job's has SLURM's number of it."""
+    assert re.search(r"running since .* \d+ of \d+ jobs", story.watched)
+    assert re.search(r"(?m)^verdicts +\S* *\d+/\d+ +1 ", story.watched)
+    assert re.search(r"(?m)^execute \S*rtl/ft\S* \[\d+\] +\d+ s", story.watched)
 
 
 def test_an_interrupt_cancels_the_jobs(story: Story) -> None:
@@ -179,14 +191,23 @@ def _run(slurm: Slurm, checkout: Checkout, *arguments: str) -> subprocess.Comple
 def _start(slurm: Slurm, checkout: Checkout, *arguments: str, every_s: int = 1) -> "subprocess.Popen[str]":
     asking = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", str(every_s)]
     options = [*checkout.options("slurm"), METRICS, "all_memorization", *asking, *arguments]
+    eager = slurm.folder / "snakemake"  # the name by which ibft knows a process of Snakemake
+    eager.write_text(EAGER_SNAKEMAKE.format(every_s))
     return subprocess.Popen(
-        [str(checkout.python), "-c", EAGER_SNAKEMAKE.format(every_s), *options],
+        [str(checkout.python), str(eager), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=checkout.environment(slurm.clients),
         cwd=checkout.root,
     )
+
+
+def _watched(checkout: Checkout) -> str:
+    watching = [str(Path(sys.executable).with_name("ibft")), "watch", "--once"]
+    environment = {**checkout.environment(), "COLUMNS": "120"}
+    run = subprocess.run(watching, capture_output=True, text=True, env=environment, cwd=checkout.work, check=True)
+    return run.stdout
 
 
 def _wait_for(holds: Callable[[], bool]) -> None:

@@ -134,23 +134,7 @@ def main(arguments: argparse.Namespace) -> None:
     world = join_world()
     use_threads(max(1, arguments.threads // world.size))
     started = time.monotonic()
-    everything = parquet.read_table(arguments.examples, EXAMPLES)
-    held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
-    tasks: list[tuple[Variant, Task]] = []
-    for variant in variants:
-        job = variant.job
-        training = with_updates_counted(job.training, len(everything))
-        recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
-        kept = _kept(everything, variant.kept)
-        key = variant.key(arguments, recipe)
-        if variant.is_trained(key):
-            continue
-        checkpoints = Checkpoints(
-            variant.adapter.with_name("checkpoint.safetensors"), arguments.checkpoint_steps, key
-        )
-        trackers = open_trackers(arguments, "training") if world.is_main else []
-        task = Task(recipe, kept, variant.adapter, checkpoints, held_out, job.held_out_points, trackers)
-        tasks.append((variant, task))
+    tasks = _tasks(arguments, variants, is_main=world.is_main)
     if tasks:
         model, tokenizer = _load(arguments.model, variants[0].job)
         found = fine_tune(model, tokenizer, [task for _, task in tasks], world=world, deepspeed=arguments.deepspeed)
@@ -169,6 +153,27 @@ def main(arguments: argparse.Namespace) -> None:
                     peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
                 )
     world.leave()
+
+
+def _tasks(arguments: argparse.Namespace, variants: list[Variant], *, is_main: bool) -> list[tuple[Variant, Task]]:
+    """Return what is to be trained of each variant that is not there already."""
+    everything = parquet.read_table(arguments.examples, EXAMPLES)
+    held_out = parquet.read_table(arguments.held_out, EXAMPLES) if arguments.held_out else None
+    tasks = []
+    for variant in variants:
+        job = variant.job
+        training = with_updates_counted(job.training, len(everything))
+        recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
+        key = variant.key(arguments, recipe)
+        if variant.is_trained(key):
+            continue
+        checkpoint = variant.adapter.with_name("checkpoint.safetensors")
+        checkpoints = Checkpoints(checkpoint, arguments.checkpoint_steps, key)
+        trackers = open_trackers(arguments, "training") if is_main else []
+        kept = _kept(everything, variant.kept)
+        task = Task(recipe, kept, variant.adapter, checkpoints, held_out, job.held_out_points, trackers)
+        tasks.append((variant, task))
+    return tasks
 
 
 def _variants(arguments: argparse.Namespace) -> list[Variant]:

@@ -318,7 +318,7 @@ def _together_possible(config: UncheckedConfig, experiment_name: str, experiment
         yield f"compute.processes: {config.compute.processes} processes share one variant's batch, {alone}"
     for key in ("tensorboard", "wandb", "trackio"):
         if getattr(config.compute, key):
-            yield f"compute.{key}: it takes one run of each job, so that variants train alone: set compute.train_together to 1"
+            yield f"compute.{key}: a tracker takes one run of each job, so that variants are those {alone}"
     for method in experiment.methods:
         training = config.training_of(experiment.models[0], experiment.dataset, method)
         for key, wanted in (("packing", True), ("gradient_checkpointing", False)):
