@@ -112,11 +112,18 @@ def _stage_table(stages: Sequence[Stage], width: int) -> Table:
         is_done = stage.done == stage.jobs
         style = "green" if is_done else "cyan" if stage.running else "red" if stage.failed else "dim"
         left = "" if is_done else "?" if stage.seconds_left is None else duration(stage.seconds_left)
-        bar = [ProgressBar(total=stage.jobs, completed=stage.done, width=24)] if width >= _WIDE else []
+        bar = [_bar(stage)] if width >= _WIDE else []
         counts = (stage.running, stage.waiting, stage.failed)
         cells = [f"{stage.done}/{stage.jobs}", *(str(count) if count else "" for count in counts), left]
         table.add_row(Text(stage.name), *bar, *cells, style=style)
     return table
+
+
+def _bar(stage: Stage) -> ProgressBar:
+    """Draw a stage's share that is done. With 16 colours rich's own would be red while it grows and grey at its end."""
+    return ProgressBar(
+        stage.jobs, stage.done, width=24, style="bright_black", complete_style="cyan", finished_style="green"
+    )
 
 
 def _job_table(jobs: Sequence[AtWork], width: int) -> Table:
