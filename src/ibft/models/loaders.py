@@ -6,6 +6,7 @@ so, transformers asks on the terminal), which attention, and which dtype.
 
 import importlib
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,17 @@ def read_config(folder: Path) -> PretrainedConfig:
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return cast(PreTrainedTokenizerBase, AutoTokenizer.from_pretrained(folder, **_LOCAL))
+
+
+def save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Write `model` as transformers does.
+
+    accelerate, which is asked whether the model is in a wrapper, imports DeepSpeed for that. Unless it is told the
+    device, DeepSpeed warns on stdout of a machine that has no GPU.
+    """
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    model.save_pretrained(folder)
 
 
 def causal_class(config: PretrainedConfig) -> type[PreTrainedModel] | None:

@@ -12,7 +12,7 @@ from transformers.utils import logging as transformers_logging
 from ibft.models.agreement import check_agreement
 from ibft.models.allocator import keep_freed_memory
 from ibft.models.device import device
-from ibft.models.loaders import read_adapter, read_model, read_tokenizer
+from ibft.models.loaders import read_adapter, read_model, read_tokenizer, save_model
 from ibft.models.products import use_faster_products
 from ibft.models.quantization import nf4
 from ibft.store.manifests import verify
@@ -77,7 +77,7 @@ def save_merged(folder: Path, adapter: Path, precision: str, target: Path) -> No
     Added in float32 and then cast, as in `load_model`; computed on the CPU, where the engine leaves room.
     """
     keep_freed_memory()
-    _merged(folder, adapter, precision).save_pretrained(target)
+    save_model(_merged(folder, adapter, precision), target)
     logger.info("merged %s into %s in %s", adapter, folder, precision)
 
 

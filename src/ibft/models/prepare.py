@@ -20,7 +20,7 @@ from ibft.models.checks.folder import INDEX, descriptions, indexed, plain_files,
 from ibft.models.checks.json_files import check_json
 from ibft.models.checks.trial import attempt
 from ibft.models.checks.weights import check_finite, dtypes, not_floating
-from ibft.models.loaders import read_gguf
+from ibft.models.loaders import read_gguf, save_model
 from ibft.models.sources import Source, clear, from_hub, from_path, refusing
 from ibft.models.wording import first_line
 from ibft.runtime.errors import UserError
@@ -130,7 +130,7 @@ def _wheel(place: str, _revision: str | None, folder: Path) -> Source:
     except Exception as error:  # whatever a damaged file makes the parsers raise
         raise UserError(f"{weights[0].name} cannot be read ({first_line(error)}): reinstall the package") from None
     clear(folder)
-    weights_as_saved.save_pretrained(folder)
+    save_model(weights_as_saved, folder)
     tokenizer.save_pretrained(folder)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
