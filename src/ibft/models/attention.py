@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from ibft.models.architecture import decoder, text_config
 from ibft.models.batching import send
+from ibft.models.products import by_mkl
 from ibft.models.wording import first_line
 
 logger = logging.getLogger(__name__)
@@ -175,8 +176,15 @@ def _attend_per_text(
 ) -> Tensor:
     lengths = list(text_lengths)
     attended = [
-        functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scaling, dropout_p=dropout, enable_gqa=True
+        by_mkl(
+            partial(
+                functional.scaled_dot_product_attention,
+                *(query, key, value),
+                is_causal=True,
+                scale=scaling,
+                dropout_p=dropout,
+                enable_gqa=True,
+            )
         )
         for query, key, value in zip(
             torch.split(query_1HTD, lengths, 2),

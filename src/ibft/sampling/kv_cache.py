@@ -7,7 +7,6 @@ so that the live slots are always the first ones and attention reads them as one
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreT
 from transformers.masking_utils import sdpa_mask
 
 from ibft.models.attention import attends_plainly
-from ibft.models.products import products_of_few_rows
+from ibft.models.products import by_mkl
 
 ATTENTION = "ibft_slots"
 _LENGTH_MULTIPLE = 32  # attention over lengths of this multiple rounds alike however far the mask reaches
@@ -116,10 +115,10 @@ def _grouped_attention(
     **_kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Attention with grouped heads. With a mask, transformers' own would copy keys and values once per query head."""
-    prompt = query.shape[2] > 1
-    causal = attention_mask is None and prompt
-    with nullcontext() if prompt else products_of_few_rows():
-        mixed = scaled_dot_product_attention(
+    causal = attention_mask is None and query.shape[2] > 1
+    mixed = by_mkl(
+        lambda: scaled_dot_product_attention(
             query, key, value, attn_mask=attention_mask, is_causal=causal, scale=scaling, enable_gqa=True
         )
+    )
     return mixed.transpose(1, 2).contiguous(), None
