@@ -14,7 +14,9 @@ from snakemake.utils import min_version
 from ibft.store.clock import date_back
 from ibft.config.loading import is_complete
 from ibft.runtime.locks import lock_notice, note_holder
+from ibft.store.manifests import read_manifest
 from ibft.store.results_folder import mark
+from ibft.visible import visible
 
 min_version("9.0")
 
@@ -88,3 +90,6 @@ onsuccess:
     if headline.exists():
         print(f"\nHeadline ({headline}):\n\n{headline.read_text()}")
         print(f"Report: {Path(GRAPH.results.report).resolve()}")
+    for page in filter(Path.exists, map(Path, GRAPH.audits())):
+        verdict, *reasons = map(visible, read_manifest(page)["answer"])
+        print(f"\n{verdict}\n", *reasons, f"\nAudit: {page.resolve()}", sep="\n")

@@ -72,7 +72,10 @@ def test_what_is_known_and_what_overlaps_is_recommended_against() -> None:
     text = text_of(page(found))
     assert "Drop 1 example that overlaps with a benchmark, expect little from" in text
     assert "1 example that overlaps with humaneval, results on which would not count." in text
-    assert "keep_fraction: 0." in text and "1 example reached the maximal length" in text
+    assert (
+        "<code>selection: {by: mink, keep_fraction: 0." in page(found)
+        and "1 example reached the maximal length" in text
+    )
 
 
 def test_nothing_is_recommended_against_where_data_scores_like_the_reference() -> None:

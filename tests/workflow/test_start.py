@@ -56,6 +56,7 @@ def test_an_audit_ends_with_a_page_and_a_row_per_example_and_resumes(place: Path
     assert done.returncode == 0, done.stdout + done.stderr
     found = place / "audit" / "audit" / "my-model" / "rows.html"
     page = found.read_text()
+    assert "rain on " in done.stdout and f"Audit: {found.resolve()}" in done.stdout
     assert "made by a program" in page and "What this cannot show" in page and 'class="p' in page
     with found.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ibft.config.jobs import WriteAudit, job_parser
 from ibft.figures.inputs import keyed_path
-from ibft.report.audit import page
+from ibft.report.audit import answer, page
 from ibft.report.audit_evidence import Audit
 from ibft.runtime.stage import run_stage
 from ibft.store.files import write_bytes
@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
         influence=read_table(arguments.influence, INFLUENCE) if arguments.influence else None,
         contamination={name: read_table(path, CONTAMINATION) for name, path in arguments.contamination},
     )
-    write_output(arguments.output, page(audit).encode())
+    write_output(arguments.output, page(audit).encode(), answer=answer(audit))
     write_bytes(arguments.table, as_csv(audit.decisions))
 
 

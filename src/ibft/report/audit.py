@@ -30,6 +30,11 @@ class Shown(NamedTuple):
     pieces: list[Piece]
 
 
+def answer(audit: Audit) -> list[str]:
+    """Return what the page opens with: the verdict, and its reasons."""
+    return [verdict(audit), *reasons(audit)]
+
+
 def page(audit: Audit) -> str:
     """Render the page as one HTML file without scripts, network or outside files."""
     return (

@@ -114,6 +114,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.filters["marked"] = marked
+    found.filters["with_code"] = with_code
     return found
 
 
@@ -125,6 +126,11 @@ def marked(text: str, keep: str = "") -> Markup:
     """Write `text` as HTML, in which characters that `visible` spells out stand apart from the others."""
     spelled = re.sub(f"({SPELLED})", r'<span class="unseen">\1</span>', str(escape(visible(text, keep))))
     return Markup(spelled)  # noqa: S704 - escaped above
+
+
+def with_code(text: str) -> Markup:
+    """Write a sentence of ours as HTML, in which `...` is code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(marked(text))))  # noqa: S704 - escaped in `marked`
 
 
 def _shown(value: Any) -> Any:
