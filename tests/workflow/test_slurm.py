@@ -142,7 +142,7 @@ def test_what_does_not_depend_on_a_failed_job_goes_on(story: Story) -> None:
 def test_jobs_on_the_cluster_can_be_watched(story: Story) -> None:
     """A stage's line has its counts, and the job's has SLURM's number of it."""
     assert re.search(r"running since .* \d+ of \d+ jobs", story.watched)
-    assert re.search(r"(?m)^verdicts +\S* *\d+/\d+ +1 ", story.watched)
+    assert re.search(r"(?m)^execution +\S* *\d+/\d+ +1 ", story.watched)
     assert re.search(r"(?m)^execute \S*rtl/ft\S* \[\d+\] +\d+ s", story.watched)
 
 
