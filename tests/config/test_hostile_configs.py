@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ibft.config.loading import load, load_file
-from ibft.config.targets import RULE_PREFIX, RULES
+from ibft.config.targets import SAMPLE_PREFIX, RULES
 from ibft.runtime.errors import UserError
 from tests.config.hostile_configs import HOSTILE_CONFIGS, HOSTILE_YAML, IMPORTED, HostileConfig
 from tests.conftest import REPOSITORY
@@ -109,7 +109,7 @@ def test_the_rules_whose_names_a_target_may_not_take_are_those_of_the_workflow()
     texts = [path.read_text() for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")]]
     found = {name for text in texts for name in re.findall(r"^rule (\w+)", text, re.MULTILINE)}
     assert found == set(RULES)
-    assert f'f"{RULE_PREFIX}{{name}}"' in (REPOSITORY / "rules" / "sampling.smk").read_text()
+    assert f'f"{SAMPLE_PREFIX}{{name}}"' in (REPOSITORY / "rules" / "sampling.smk").read_text()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ibft.config.targets import ALL, RULE_PREFIX
+from ibft.config.targets import ALL, SAMPLE_PREFIX
 from tests.conftest import REPOSITORY
 from tests.warm_python import python
 
@@ -37,7 +37,7 @@ def test_everything_is_exactly_what_the_table_says(tmp_path: Path) -> None:
 def test_a_name_asks_for_exactly_what_the_table_says(tmp_path: Path, target: str) -> None:
     listed = jobs(tmp_path, target)
     found = Counter(job["rule"] for job in listed)
-    found["sample"] = sum(count for rule, count in found.items() if rule.startswith(RULE_PREFIX))
+    found["sample"] = sum(count for rule, count in found.items() if rule.startswith(SAMPLE_PREFIX))
     assert [found[rule] for rule in COUNTED] == PROMISED[target]
     of_the_run = [job for job in listed if ALL in (job["wildcards"].get("target"), job["wildcards"].get("subject"))]
     assert "write_report" not in found and not of_the_run
