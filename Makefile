@@ -43,6 +43,7 @@ lint: setup  ## what CI checks besides the tests
 	$(UV) snakemake --lint
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/paper.yaml
 	$(UV) snakemake --dry-run --nolock --quiet --configfile config/barrier.yaml
+	$(UV) snakemake --dry-run --nolock --quiet --configfile perf/two_languages.yaml
 	$(UV) snakemake --dry-run --nolock --quiet
 
 docs: setup  ## build the documentation site, site/index.html; a link that leads nowhere is an error

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ibft.models import products
-from ibft.models.products import gains, products_of_few_rows, rounding, use_faster_products
+from ibft.models.products import by_mkl, gains, rounding, use_faster_products
 
 CPUINFO = "processor : 0\nvendor_id : {vendor}\nflags\t\t: fpu avx2 {flags}\n\nprocessor : 1\nvendor_id : {vendor}\n"
 AVX512 = "avx512f avx512dq avx512bw avx512vl"
@@ -82,9 +83,35 @@ def test_nothing_is_set_where_a_gpu_multiplies(monkeypatch: pytest.MonkeyPatch) 
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-def test_the_setting_comes_back_after_products_of_few_rows() -> None:
+def test_mkl_multiplies_in_attention_and_in_its_gradient() -> None:
     torch.set_float32_matmul_precision("medium")
-    with pytest.raises(RuntimeError, match="inside"), products_of_few_rows():
-        assert torch.get_float32_matmul_precision() == "highest"
+    found: list[tuple[str, str]] = []
+
+    class Noted(torch.autograd.Function):
+        @staticmethod
+        def forward(_ctx: Any, values: torch.Tensor) -> torch.Tensor:
+            found.append(("forward", torch.get_float32_matmul_precision()))
+            return values * 2
+
+        @staticmethod
+        def backward(_ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+            found.append(("backward", torch.get_float32_matmul_precision()))
+            return gradients[0] * 2
+
+    values = torch.ones(3, requires_grad=True)
+    out = by_mkl(lambda: Noted.apply(values))
+    Noted.apply(out).sum().backward()
+    expected = [("forward", "highest"), ("forward", "medium"), ("backward", "medium"), ("backward", "highest")]
+    assert found == expected and torch.get_float32_matmul_precision() == "medium"
+    assert values.grad is not None and values.grad.tolist() == [4, 4, 4]
+
+
+def test_the_setting_comes_back_where_attention_fails() -> None:
+    torch.set_float32_matmul_precision("medium")
+
+    def fail() -> torch.Tensor:
         raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        by_mkl(fail)
     assert torch.get_float32_matmul_precision() == "medium"
