@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ibft.config.loading import load, load_file
-from ibft.config.targets import SAMPLE_PREFIX, RULES
+from ibft.config.targets import RULES, SAMPLE_PREFIX
 from ibft.runtime.errors import UserError
 from tests.config.hostile_configs import HOSTILE_CONFIGS, HOSTILE_YAML, IMPORTED, HostileConfig
 from tests.conftest import REPOSITORY
