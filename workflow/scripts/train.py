@@ -95,7 +95,7 @@ class Variant:
             for path in (self.adapter, *tables):
                 verify(path)
         except UserError as error:
-            logger.warning("%s, which is to be made anyway", error)
+            logger.warning("%s; here it is trained anew", error)
             return False
         for path in written:
             path.touch()
@@ -120,10 +120,10 @@ class Variant:
         given = [str(word) for option in options.items() if option[1] is not None for word in option]
         return shlex.join([sys.argv[0], *given])
 
-    def write_tables(self, trained: Trained, key: str) -> None:
-        parquet.write_table(self.log, TRAINING_LOG, trained.log, key=key)
+    def write_tables(self, trained: Trained, key: str, command: str) -> None:
+        parquet.write_table(self.log, TRAINING_LOG, trained.log, key=key, command=command)
         if self.held_out_nll:
-            parquet.write_table(self.held_out_nll, HELD_OUT, trained.held_out)
+            parquet.write_table(self.held_out_nll, HELD_OUT, trained.held_out, command=command)
         logger.info("verdict: %s", sentence(pd.DataFrame(trained.log)) or "no step was watched")
         write_bytes(self.speed, pd.DataFrame(trained.speed).to_csv(index=False).encode())
 
@@ -140,7 +140,8 @@ def main(arguments: argparse.Namespace) -> None:
         found = fine_tune(model, tokenizer, [task for _, task in tasks], world=world, deepspeed=arguments.deepspeed)
         for (variant, task), trained in zip(tasks, found, strict=True):
             if world.is_main:
-                variant.write_tables(trained, task.checkpoints.key)
+                command = variant.command(arguments)
+                variant.write_tables(trained, task.checkpoints.key, command)
                 write_manifest(
                     variant.adapter,
                     examples=len(task.examples),
@@ -148,7 +149,7 @@ def main(arguments: argparse.Namespace) -> None:
                     processes=world.size,
                     deepspeed=arguments.deepspeed,
                     trained_together=len(tasks),
-                    command=variant.command(arguments),
+                    command=command,
                     seconds=round(time.monotonic() - started, 1),
                     peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
                 )
@@ -164,13 +165,14 @@ def _tasks(arguments: argparse.Namespace, variants: list[Variant], *, is_main: b
         job = variant.job
         training = with_updates_counted(job.training, len(everything))
         recipe = Recipe(method=job.method, layer=job.layer, profile=job.profile, training=training, seed=job.seed)
+        kept = _kept(everything, variant.kept)
         key = variant.key(arguments, recipe)
         if variant.is_trained(key):
+            verify(arguments.model)  # as for those that read it
             continue
         checkpoint = variant.adapter.with_name("checkpoint.safetensors")
         checkpoints = Checkpoints(checkpoint, arguments.checkpoint_steps, key)
         trackers = open_trackers(arguments, "training") if is_main else []
-        kept = _kept(everything, variant.kept)
         task = Task(recipe, kept, variant.adapter, checkpoints, held_out, job.held_out_points, trackers)
         tasks.append((variant, task))
     return tasks
