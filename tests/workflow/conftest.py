@@ -59,7 +59,7 @@ class Checkout:
 
     def planned(self, *arguments: str, config: Path | None = None) -> dict[str, int]:
         """How many jobs of each rule a run would start."""
-        run = self.snakemake(*arguments, "--dry-run", "--quiet", "rules", config=config)
+        run = self.snakemake("--dry-run", "--quiet", "rules", *arguments, config=config)
         assert run.returncode == 0, run.stdout + run.stderr
         lines = [line.split() for line in (run.stdout + run.stderr).splitlines()]
         return {

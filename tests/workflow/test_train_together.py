@@ -48,7 +48,7 @@ def test_what_one_job_trains_is_what_single_jobs_train(checkout: Checkout, finis
     shutil.rmtree(checkout.work / "results" / "training")
     forget_logs(checkout)
     config = configured(checkout, 3)
-    planned = checkout.planned("all_training", config=config)
+    planned = checkout.planned("--", "all_training", config=config)
     assert planned == {"train_together_0": 1, "train_together_1": 1, "all_training": 1}
     assert trained_already(checkout, config) == []
     alone, together = weights(finished), weights(checkout)
