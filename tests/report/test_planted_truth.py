@@ -30,7 +30,7 @@ from tests.tiny_model import make_tiny_tokenizer
 EXAMPLES_SHOWN, LENGTH = 40, 400
 JOB = TraceTokens(scoring=Scoring(max_length=LENGTH, batch_tokens=2048))
 EXPOSURE = Training(
-    epochs=40, batch_size=5, learning_rate=1e-2, max_length=LENGTH, lora=LoRA(rank=64, alpha=64, dropout=0.0)
+    epochs=80, batch_size=5, learning_rate=5e-3, max_length=LENGTH, lora=LoRA(rank=64, alpha=64, dropout=0.0)
 )
 
 
