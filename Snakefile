@@ -90,6 +90,7 @@ onsuccess:
     if headline.exists():
         print(f"\nHeadline ({headline}):\n\n{headline.read_text()}")
         print(f"Report: {Path(GRAPH.results.report).resolve()}")
-    for page in filter(Path.exists, map(Path, GRAPH.audits())):
+    asked = {job.rule.name for job in workflow.dag.jobs}
+    for page in map(Path, GRAPH.audits() if "audit" in asked else []):
         verdict, *reasons = map(visible, read_manifest(page)["answer"])
         print(f"\n{verdict}\n", *reasons, f"\nAudit: {page.resolve()}", sep="\n")
