@@ -1,4 +1,4 @@
-"""Variants of one base trained in one job against the same in jobs of their own: processor time, memory, weights.
+"""Variants of one base are trained in one job, and in jobs of their own: processor time and weights are compared.
 
 python perf/together.py --model results/models/exposed --examples results/decontaminated/rtl.parquet
 

@@ -69,7 +69,7 @@ def _path_or_none(text: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Variant:
-    """What one variant is told, what it reads, and what it writes."""
+    """A variant is trained by `job`, on the examples that are `kept`, and writes the other files."""
 
     job: Train
     kept: Path | None

@@ -162,7 +162,7 @@ class CostModel:
         return Cost(self._passes(job, work, trained=True), adapter)
 
     def _train_together(self, job: Job) -> Cost:
-        """As long as one after the other, but for the starts: a core multiplies as fast as it does."""
+        """It takes as long as one after the other, but for the starts: a core multiplies no faster for more rows."""
         adapters = [path.split("/")[-6:-2] for path in job.outputs if path.endswith("/adapter/manifest.json")]
         costs = [
             self._train(replace(job, wildcards={"model": model, "dataset": dataset, "method": method}))

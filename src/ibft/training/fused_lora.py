@@ -25,7 +25,7 @@ ADAPTER = "default"  # the name that peft gives an adapter without one
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive tokens of a pass that one variant's LoRA layers read.
+    """A stretch is the consecutive tokens of a pass that one variant's LoRA layers read.
 
     Attributes:
         adapter: peft's name of them.
@@ -86,7 +86,7 @@ def _dtype_of_pass(device: torch.device, otherwise: torch.dtype) -> torch.dtype:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of a pass that one adapter reads, and what it computes with there."""
+    """One adapter reads these rows of a pass, and computes with the rest."""
 
     rows: slice
     a_RD: Tensor

@@ -105,7 +105,6 @@ def training_run(
     settings, ib_model, backend = stepper.settings, stepper.ib_model, stepper.backend
     _check([example.response_tokens for example in examples], settings)
     _check(held_out.tokens if held_out else [], settings)
-    steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     steps = updates_of(settings, len(examples))
     before = ib_model.bottleneck.training.warmup_steps if ib_model.bottleneck else 0
     done = backend.resume(checkpoints)
@@ -113,18 +112,7 @@ def training_run(
     if done:
         logger.info("resuming after step %d of %d", done - before, steps)
     ib_model.train()
-    asking = _Steps(
-        ib_model,
-        settings,
-        seed=seed,
-        number=steps,
-        per_epoch=steps_per_epoch,
-        world=stepper.world,
-        held_out=held_out,
-        watched_by=_yardsticks_if_watched(ib_model, backend, examples, settings),
-        response_tokens=rows.response_tokens,
-        before=not done,
-    )
+    asking = _steps_of(stepper, examples, seed, held_out, response_tokens=rows.response_tokens, before=not done)
     with progress("training", unit="steps", total=before + steps, done=done) as bar:
 
         def record(unread: _Unread) -> None:
@@ -134,7 +122,8 @@ def training_run(
             bar.advance()
 
         unread: _Unread | None = None  # the step before, so that a GPU never idles between steps
-        for step, chosen in _batches(examples, settings, seed, range(done - before, steps), steps_per_epoch, before):
+        to_take = range(done - before, steps)
+        for step, chosen in _batches(examples, settings, seed, to_take, asking.per_epoch, before):
             taken = yield from asking.ask(step, chosen)
             if unread:
                 record(unread)
@@ -148,6 +137,29 @@ def training_run(
             record(unread)
     ib_model.eval()
     return _trained(backend.learned(), rows, held_out)
+
+
+def _steps_of(
+    stepper: Stepper,
+    examples: Sequence[EncodedExample],
+    seed: int,
+    held_out: HeldOutExamples | None,
+    *,
+    response_tokens: int,
+    before: bool,
+) -> "_Steps":
+    return _Steps(
+        stepper.ib_model,
+        stepper.settings,
+        seed=seed,
+        number=updates_of(stepper.settings, len(examples)),
+        per_epoch=math.ceil(len(examples) / stepper.settings.batch_size),
+        world=stepper.world,
+        held_out=held_out,
+        watched_by=_yardsticks_if_watched(stepper.ib_model, stepper.backend, examples, stepper.settings),
+        response_tokens=response_tokens,
+        before=before,
+    )
 
 
 def _trained(learned: dict[str, Tensor], rows: StepRows, held_out: HeldOutExamples | None) -> Trained:
@@ -182,7 +194,7 @@ class _Steps:
             before: score held-out examples before the first step, too.
         """
         self._ib_model, self._world = ib_model, world
-        self._settings, self._seed, self._number, self._per_epoch = settings, seed, number, per_epoch
+        self._settings, self._seed, self._number, self.per_epoch = settings, seed, number, per_epoch
         self._held_out, self._watched_by = held_out, watched_by
         self._response_tokens = response_tokens
         self._scores: dict[str, Scores] = {"0": held_out.score(ib_model)} if held_out and before else {}
@@ -200,7 +212,7 @@ class _Steps:
         self._response_tokens += tokens
         if self._held_out and self._held_out.is_due(step, self._number):
             self._scores[str(step)] = self._held_out.score(self._ib_model)
-        known = _known(step, max(0, step) / self._per_epoch, rate, self._response_tokens, seen)
+        known = _known(step, max(0, step) / self.per_epoch, rate, self._response_tokens, seen)
         scores, self._scores = self._scores, {}
         return _Unread(known, taken, speed, scores)
 

@@ -71,10 +71,7 @@ class IBModel(nn.Module):
         adapter: str = ADAPTER,
         route: Route | None = None,
     ) -> None:
-        """
-        Args:
-            route: that of the fused layers, where they hold the adapters of several variants.
-        """
+        """Put them together; `route` is that of the fused layers, where they hold the adapters of several variants."""
         super().__init__()
         self.model = model
         self.adapter, self.route = adapter, route or Route()
@@ -131,7 +128,7 @@ class IBModel(nn.Module):
 
 
 class Part(NamedTuple):
-    """The micro-batch of one variant in a pass that several may share."""
+    """A part is the micro-batch of one variant in a pass that several may share."""
 
     ib_model: IBModel
     batch: Batch

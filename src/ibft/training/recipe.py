@@ -59,7 +59,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Task:
-    """One variant to train.
+    """A task trains one variant.
 
     Attributes:
         adapter: folder that is written, with the adapter and the bottleneck.

@@ -77,7 +77,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Order:
-    """A step to take.
+    """An order asks for one step.
 
     Attributes:
         chosen: the examples that it trains on.
@@ -166,9 +166,8 @@ def _backward(
     return added_up(losses, loss, world)
 
 
-def added_up(losses: Sequence[Loss], any_loss: Loss, world: World) -> dict[str, Tensor]:
-    """Return the parts of the loss of the global batch, by name; `any_loss` says which there are."""
-    loss = any_loss
+def added_up(losses: Sequence[Loss], loss: Loss, world: World) -> dict[str, Tensor]:
+    """Return the parts of the loss of the global batch, by name; `loss` is any, which says what parts there are."""
     present = [name for name in ("total", *TERMS) if getattr(loss, name) is not None]
     parts_P = torch.zeros(len(present), dtype=torch.float64, device=loss.total.device)
     for own_loss in losses:

@@ -97,7 +97,7 @@ def _take_together(asked: Sequence[tuple[Stepper, Order]]) -> list[Taken]:
 
 
 class _Own(NamedTuple):
-    """One variant's micro-batch of a turn."""
+    """A turn passes one micro-batch of each variant; this is one variant's."""
 
     number: int
     part: Part
