@@ -31,6 +31,7 @@ from tests.execution import (
 from tests.execution.problems import PYTHON, VERILOG, VERILOG_SAMPLES, frame
 
 SETTINGS = Execution(python_timeout_s=0.4, verilog_timeout_s=0.5, memory_mb=256)
+PATIENT = Execution(python_timeout_s=5, verilog_timeout_s=5, memory_mb=256)
 SECRET = "ibft-secret-value"
 PYTHON_ATTACKS = (
     hostile_python.ATTACKS,
@@ -255,14 +256,15 @@ def together(collections: Iterable[dict[str, str]]) -> dict[str, str]:
 
 
 def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: str, level: str, host: Host) -> None:
-    """Judge every attack, each followed by an honest completion of its own, and look at what is left."""
-    completions = [text for name in attacks for text in (attacks[name], honest.format(name))]
-    samples = [(str(problem["task_id"]), i, completion) for i, completion in enumerate(completions)]
-    with Judge(frame(problem), SETTINGS, workers=2, level=level) as judge:
-        assert judge.excluded == {}
-        judged = list(judge.verdicts(samples))
-    hostile = dict(zip(attacks, judged[::2], strict=True))
-    after = dict(zip(attacks, judged[1::2], strict=True))
+    """Judge every attack, each followed by an honest completion of its own, and look at what is left.
+
+    The short time limit is for attacks that hang. A host that stops this machine for half a second uses up an honest
+    completion's time as well: such a pair is judged once more, with more of it.
+    """
+    hostile, after = judge_pairs(problem, attacks, honest, level, SETTINGS)
+    if hurried := {name: attacks[name] for name, row in after.items() if row.verdict.status == "timeout"}:
+        again, after_again = judge_pairs(problem, hurried, honest, level, PATIENT)
+        hostile, after = hostile | again, after | after_again
     assert [name for name, row in hostile.items() if row.verdict.passed] == []
     assert [name for name, row in hostile.items() if "LEAK" in row.verdict.detail] == []
     assert [name for name, row in hostile.items() if not row.verdict.detail.isprintable()] == []
@@ -273,6 +275,18 @@ def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: s
     assert list(host.scratch.iterdir()) == []
     assert host.processes() == []
     show(hostile)
+
+
+def judge_pairs(
+    problem: dict[str, str | None], attacks: dict[str, str], honest: str, level: str, settings: Execution
+) -> tuple[dict[str, Judged], dict[str, Judged]]:
+    """What became of each attack, and of the honest completion after it."""
+    completions = [text for name in attacks for text in (attacks[name], honest.format(name))]
+    samples = [(str(problem["task_id"]), i, completion) for i, completion in enumerate(completions)]
+    with Judge(frame(problem), settings, workers=2, level=level) as judge:
+        assert judge.excluded == {}
+        judged = list(judge.verdicts(samples))
+    return dict(zip(attacks, judged[::2], strict=True)), dict(zip(attacks, judged[1::2], strict=True))
 
 
 def show(hostile: dict[str, Judged]) -> None:
