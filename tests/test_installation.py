@@ -9,12 +9,18 @@ import zipfile
 from importlib.metadata import requires
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from ibft.commands.run import options_of
+from ibft.paths import Run
 from ibft.runtime.errors import UserError
 from ibft.runtime.workflow_folder import workflow_folder
+from ibft.store.parquet import write_table
+from ibft.store.schemas import PASS_COUNTS
 from tests.conftest import REPOSITORY
+from tests.synthetic_run import counted
 
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -65,6 +71,16 @@ def test_the_core_judges_completions_and_needs_nothing_else(tmp_path: Path) -> N
     assert "0 of 2" in judged.stdout
     for command in ("doctor", "compare", "verify", "clean"):
         assert core(command, "--help", cwd=tmp_path).returncode == 0
+
+
+def test_the_core_compares_runs_of_several_seeds(tmp_path: Path) -> None:
+    for name, better in (("before", 0), ("after", 6)):
+        passes = np.random.default_rng(0).integers(0, 4, 30)
+        of_seeds = [counted(passes + better, Run("m", "d", "ft", seed, "b", 0.2, 0)) for seed in range(3)]
+        write_table(tmp_path / name / "metrics" / "all" / "pass_counts.parquet", PASS_COUNTS, pd.concat(of_seeds))
+    compared = core("compare", "before", "after", cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert "5 of 6 metrics moved beyond noise" in compared.stdout
 
 
 @pytest.mark.parametrize("command", [["init"], ["plan"], ["run"], ["audit", "--model", "x"]], ids=" ".join)

@@ -23,6 +23,7 @@ from ibft.config.sections import REFERENCE
 from ibft.gradients.imbalance import correlations
 from ibft.memorization.overlap import overlap_interval
 from ibft.memorization.separation import auroc_interval, ks_p_value, paired_shift
+from ibft.metrics.aggregate import trial_std
 from ibft.metrics.cells import Cell
 from ibft.metrics.pass_at_k import pass_at_k_m, pass_at_k_m_array
 from ibft.statistics.crossed import crossed_interval
@@ -253,7 +254,7 @@ def coverage_of_another_trial(problems: int, trials: int, simulations: int) -> R
             random.binomial(n, chance_P),
         )
         cell = Cell((), [f"{i}" for i in range(problems)], [0], "", np.full_like(passes_P1T, n), passes_P1T, _NO_RULE)
-        std = cell.trial_std(10, 2)
+        std = trial_std(cell, 10, 2)
         of_trials = pd.DataFrame({"percent": [cell.scores(10, 2).mean()], "trial_std": [std], "trials": trials})
         low, high = trial_interval(of_trials)
         inside += bool(low[0] <= pass_at_k_m_array(np.full(problems, n), more_P, 10, 2).mean() <= high[0])

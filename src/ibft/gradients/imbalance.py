@@ -13,11 +13,12 @@ from scipy import stats
 
 from ibft.runtime.errors import UserError
 from ibft.statistics.means import interval_of_mean
+from ibft.statistics.quantiles import normal_ppf
 from ibft.statistics.tenths import tenths
 
 Floats = npt.NDArray[np.float64]
 
-_CONFIDENCE = 0.95
+_TAIL = 0.025
 
 
 def relate(gradients: pd.DataFrame, memorization: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -83,6 +84,6 @@ def _correlation(related: pd.DataFrame, score: str, other: str, given: str | Non
     freedom = len(related) - 3 - (given is not None)
     if rho is None or freedom < 1:
         return {"rho": rho, "low": None, "high": None, "examples": len(related)}
-    half = stats.norm.ppf((1 + _CONFIDENCE) / 2) * np.sqrt((1 + rho**2 / 2) / freedom)
+    half = float(normal_ppf(1 - _TAIL)) * np.sqrt((1 + rho**2 / 2) / freedom)
     z = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
     return {"rho": rho, "low": float(np.tanh(z - half)), "high": float(np.tanh(z + half)), "examples": len(related)}

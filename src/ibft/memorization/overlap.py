@@ -9,7 +9,8 @@ equal, and apart; scores are drawn from each such pair of laws, and their overla
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from ibft.statistics.quantiles import normal_sf
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -47,7 +48,7 @@ def overlap_interval(first: Reals, second: Reals, draws: int, random: np.random.
         ).sum(axis=1)
         spread = max(float(estimated.std()), 1e-9)
         truths.append(float(np.minimum(*laws).sum()))
-        chances.append(float(stats.norm.cdf((estimate - estimated.mean()) / spread)))
+        chances.append(1 - float(normal_sf((estimate - estimated.mean()) / spread)))
     # The higher the true overlap, the less chance there is to estimate one so low.
     truth, chance = np.array(truths[::-1]), np.minimum.accumulate(chances[::-1])
     low, high = (float(np.interp(-level, -chance, truth)) for level in (1 - LEVEL / 2, LEVEL / 2))

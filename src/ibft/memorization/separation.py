@@ -13,6 +13,7 @@ from scipy import stats
 from ibft.memorization.overlap import overlap, overlap_interval
 from ibft.runtime.errors import UserError
 from ibft.statistics.crossed import crossed_test
+from ibft.statistics.quantiles import t_isf
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -98,7 +99,7 @@ def paired_shift(before: Reals, after_ES: Reals) -> Interval:
     if differences_ES.shape[1] > 1:
         low_M, high_M, _ = crossed_test(differences_ES[..., None])
         return Interval(mean, float(low_M[0]), float(high_M[0]))
-    half = float(stats.t.isf(LEVEL / 2, len(before) - 1) * stats.sem(differences_ES[:, 0]))
+    half = float(t_isf(LEVEL / 2, len(before) - 1) * stats.sem(differences_ES[:, 0]))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -120,7 +121,7 @@ def auroc_interval(first: Reals, second: Reals) -> Interval:
     unit = estimate * (1 - estimate)
     least = 1 / (4 * max(len(first), len(second)))
     relative = max(variance / unit, least) if min(variance, unit) > _ROUNDING else 1 / fewest
-    scale = float(stats.t.isf(LEVEL / 2, len(first) + len(second) - 2)) ** 2 * relative
+    scale = float(t_isf(LEVEL / 2, len(first) + len(second) - 2)) ** 2 * relative
     half = np.sqrt(scale * unit + scale**2 / 4)
     low, high = ((estimate + scale / 2 + side * half) / (1 + scale) for side in (-1, 1))
     return Interval(estimate, float(np.clip(low, 0.0, estimate)), float(np.clip(high, estimate, 1.0)))

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ibft.config.sections import Metrics
 from ibft.metrics.cells import CELL, Cell, cells, check_k
 from ibft.metrics.leading import leaders
+from ibft.metrics.pass_at_k import pass_at_k_m_array
 from ibft.metrics.runs import describe
 from ibft.paths import Run
 from ibft.runtime.errors import UserError
@@ -86,7 +88,7 @@ def _rows(cell: Cell, settings: Metrics, leading: set[tuple[Any, ...]]) -> Itera
             "low": float(low_G[g]),
             "high": float(high_G[g]),
             "leads": (*cell.key, k, m) in leading,
-            "trial_std": cell.trial_std(k, m),
+            "trial_std": trial_std(cell, k, m),
             "seeds": seeds,
             "trials": cell.trials,
             "problems": problems,
@@ -94,3 +96,21 @@ def _rows(cell: Cell, settings: Metrics, leading: set[tuple[Any, ...]]) -> Itera
             "official_estimate": cell.official_estimate(k, m),
             "excluded": cell.excluded,
         }
+
+
+def trial_std(cell: Cell, k: int, m: int) -> float | None:
+    """Estimate the standard deviation of the estimate that a single trial of one seed gives, sampling anew.
+
+    The problems and the models stay the same: each problem passes at the rate at which its samples did.
+
+    Returns:
+        None where one trial has fewer than k samples.
+    """
+    n = int(cell.n_PST[cell.n_PST > 0].min())
+    if k > n:
+        return None
+    possible = np.arange(n + 1)
+    score_C = pass_at_k_m_array(np.full(n + 1, n), possible, k, m)
+    chance_PSC = stats.binom.pmf(possible, n, (cell.passes / cell.samples)[..., None])
+    variance_PS = chance_PSC @ score_C**2 - (chance_PSC @ score_C) ** 2
+    return float(np.sqrt(np.maximum(variance_PS, 0.0).sum(axis=0).mean())) / len(cell.task_ids)

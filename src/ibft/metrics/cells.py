@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from ibft.config.sections import Metrics
 from ibft.metrics.pass_at_k import pass_at_k_m_array
@@ -71,23 +70,6 @@ class Cell:
     def scores(self, k: int, m: int) -> Floats:
         """Estimate Pass@k^(m) of each problem under each seed: [P, S]."""
         return pass_at_k_m_array(self.samples.ravel(), self.passes.ravel(), k, m).reshape(self.samples.shape)
-
-    def trial_std(self, k: int, m: int) -> float | None:
-        """Estimate the standard deviation of the estimate that a single trial of one seed gives, sampling anew.
-
-        The problems and the models stay the same: each problem passes at the rate at which its samples did.
-
-        Returns:
-            None where one trial has fewer than k samples.
-        """
-        n = int(self.n_PST[self.n_PST > 0].min())
-        if k > n:
-            return None
-        possible = np.arange(n + 1)
-        score_C = pass_at_k_m_array(np.full(n + 1, n), possible, k, m)
-        chance_PSC = stats.binom.pmf(possible, n, (self.passes / self.samples)[..., None])
-        variance_PS = chance_PSC @ score_C**2 - (chance_PSC @ score_C) ** 2
-        return float(np.sqrt(np.maximum(variance_PS, 0.0).sum(axis=0).mean())) / len(self.task_ids)
 
 
 def judged(pass_counts: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from ibft.statistics.quantiles import normal_ppf, normal_sf, t_isf
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,17 +53,17 @@ def _bca(scores_PM: Floats, resamples: int) -> tuple[Floats, Floats]:
     means_BM = _resampled_means(scores_PM, resamples)
     ties = np.abs(means_BM - mean_M) <= _ROUNDING
     share_below = np.mean((means_BM < mean_M) & ~ties, axis=0) + ties.mean(axis=0) / 2
-    bias_M = stats.norm.ppf(np.clip(share_below, 0.5 / resamples, 1 - 0.5 / resamples))
+    bias_M = normal_ppf(np.clip(share_below, 0.5 / resamples, 1 - 0.5 / resamples))
     deviations = scores_PM - mean_M  # the jackknife values of a mean, up to a factor that cancels
     acceleration_M = (deviations**3).sum(axis=0) / (6 * (deviations**2).sum(axis=0) ** 1.5)
-    widened = np.sqrt(problems / (problems - 1)) * stats.t.ppf(_TAIL, problems - 1)
+    widened = np.sqrt(problems / (problems - 1)) * t_isf(_TAIL, problems - 1)
 
     def bound(z: float) -> Floats:
         shifted = bias_M + z
-        level_M = stats.norm.cdf(bias_M + shifted / (1 - acceleration_M * shifted))
+        level_M = 1 - normal_sf(bias_M + shifted / (1 - acceleration_M * shifted))
         return np.array([np.quantile(means, level) for means, level in zip(means_BM.T, level_M, strict=True)])
 
-    return bound(widened), bound(-widened)
+    return bound(-widened), bound(widened)
 
 
 def _resampled_means(scores_PM: Floats, resamples: int) -> Floats:

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ibft.statistics.bootstrap import bootstrap_interval
+from ibft.statistics.quantiles import chi_squared_ppf, normal_ppf, normal_sf, t_isf, t_sf
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def crossed_interval(
     if seeds == 1 or problems == 1:
         return low_M, high_M
     squares = mean_squares(scores_PSM)
-    over_problems_M = stats.t.isf(LEVEL / 2, problems - 1) * np.sqrt(squares.problem_M / (problems * seeds))
+    over_problems_M = t_isf(LEVEL / 2, problems - 1) * np.sqrt(squares.problem_M / (problems * seeds))
     varies_M = over_problems_M > 0
     stretch_M = np.ones_like(mean_M)
     stretch_M[varies_M] = np.maximum(half_width(squares)[varies_M] / over_problems_M[varies_M], 1.0)
@@ -120,8 +120,8 @@ def half_width(squares: MeanSquares) -> Floats:
     errors = _errors(squares)
     low_M: Floats = np.zeros_like(errors.estimated_M)
     high_M: Floats = np.maximum(
-        stats.norm.isf(LEVEL / 2) * errors.drawn_BM.max(axis=0),
-        stats.t.isf(LEVEL / 2, errors.freedom_M) * errors.estimated_M,
+        normal_ppf(1 - LEVEL / 2) * errors.drawn_BM.max(axis=0),
+        t_isf(LEVEL / 2, errors.freedom_M) * errors.estimated_M,
     )
     for _ in range(_HALVINGS):
         middle_M = (low_M + high_M) / 2
@@ -164,7 +164,7 @@ def _share_beyond(distance_M: Floats, errors: _Errors) -> Floats:
         z_BM, t_M = (
             np.nan_to_num(distance_M / each, nan=0.0, posinf=np.inf) for each in (errors.drawn_BM, errors.estimated_M)
         )
-    share_M: Floats = (2 * stats.norm.sf(z_BM)).mean(axis=0) / 2 + stats.t.sf(t_M, errors.freedom_M)
+    share_M: Floats = normal_sf(z_BM).mean(axis=0) + t_sf(t_M, errors.freedom_M)
     return share_M
 
 
@@ -178,7 +178,7 @@ def _chi_squared(problems: int, seeds: int) -> tuple[Floats, Floats, Floats]:
     quantiles = (np.arange(_DRAWS) + 0.5) / _DRAWS
 
     def drawn(freedom: int) -> Floats:
-        values: Floats = stats.chi2.ppf(random.permutation(quantiles), freedom)[:, None] / freedom
+        values: Floats = chi_squared_ppf(random.permutation(quantiles), freedom)[:, None] / freedom
         return values
 
     return drawn(problems - 1), drawn(seeds - 1), drawn((problems - 1) * (seeds - 1))

@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from ibft.statistics.quantiles import t_isf
 
 Reals = NDArray[np.float64]
-_CONFIDENCE = 0.95
+_TAIL = 0.025
 
 
 def interval_of_mean(values: Reals) -> tuple[float, float]:
@@ -13,7 +14,7 @@ def interval_of_mean(values: Reals) -> tuple[float, float]:
     mean = float(values.mean())
     if len(values) < 2:
         return mean, mean
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = t_isf(_TAIL, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return mean - float(half), mean + float(half)
 
 
@@ -27,7 +28,7 @@ def interval_of_share(shares: Reals) -> tuple[float, float]:
     mean = (shares.sum() + 0.5) / (count + 1)
     variance = (((shares - mean) ** 2).sum() + (mean**2 + (1 - mean) ** 2) / 2) / count
     trials = count * max(1.0, mean * (1 - mean) / variance)
-    t = stats.t.ppf((1 + _CONFIDENCE) / 2, max(count - 1, 1))
+    t = float(t_isf(_TAIL, max(count - 1, 1)))
     middle = (mean + t**2 / (2 * trials)) / (1 + t**2 / trials)
     half = t / (1 + t**2 / trials) * np.sqrt(mean * (1 - mean) / trials + t**2 / (4 * trials**2))
     return float(middle - half), float(middle + half)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ibft.config.sections import Metrics, PassAtKM
 from ibft.labels import Labels, raised
 from ibft.runtime.errors import UserError
 from ibft.statistics.paired import LEVEL
+from ibft.statistics.quantiles import normal_ppf
 from ibft.store.schemas import METRICS, PAPER_COMPARISON
 from ibft.tables.headline import Block, block_of, headline
 from ibft.tables.paper_layouts import COLUMNS, TEMPERATURE, Layout
@@ -199,7 +199,7 @@ def paper_comparison(headline: pd.DataFrame, numbers: pd.DataFrame) -> pd.DataFr
 def trial_interval(headline: pd.DataFrame) -> tuple["pd.Series[float]", "pd.Series[float]"]:
     """Compute where 95% of further single trials would lie; the sampling of ours makes the estimate uncertain, too."""
     std = headline["trial_std"].astype(float) * np.sqrt(1 + 1 / headline["trials"])
-    half = stats.norm.isf(LEVEL / 2) * std
+    half = float(normal_ppf(1 - LEVEL / 2)) * std
     return headline["percent"] - half, headline["percent"] + half
 
 
