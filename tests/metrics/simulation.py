@@ -302,10 +302,13 @@ def of_scores(many: int) -> Rows:
     for size, distance in product((20, 40, 100), (0.0, 1.0, 2.0, 3.0)):
         setting = f"normals {distance:g} apart, {size} a side"
         yield "interval of AUROC", setting, coverage_of_auroc((size, size), distance, many)
+    for sizes, distance in product(((20, 100), (97, 200)), (1.0, 2.0, 3.0)):
+        setting = f"normals {distance:g} apart, {sizes[0]} and {sizes[1]}"
+        yield "interval of AUROC", setting, coverage_of_auroc(sizes, distance, many)
     for examples, correlation in product((40, 100), (0.0, 0.5, 0.8)):
         setting = f"{examples} examples, normals with r = {correlation:g}"
         yield "interval of Spearman's rho", setting, coverage_of_correlation(examples, correlation, few)
-    for examples in (10, 50):
+    for examples in (10, 20, 50):
         yield "interval of a mean", f"{examples} gradient norms", coverage_of_mean(examples, many)
         yield "interval of a mean share", f"{examples} shares, a tenth of them 1", coverage_of_share(examples, many)
     for seeds in (1, 3):

@@ -150,6 +150,10 @@ def test_the_interval_of_auroc_covers_it(size: int) -> None:
     assert promised(mean([coverage_of_auroc((size, size), distance, FEW) for distance in (0.0, 1.0, 2.0)]))
 
 
+def test_the_interval_of_auroc_covers_it_where_one_side_is_small_and_few_pairs_are_out_of_order() -> None:
+    assert 0.93 <= coverage_of_auroc((20, 100), 3.0, 500).share <= 0.99
+
+
 def test_the_interval_of_a_rank_correlation_covers_it() -> None:
     assert promised(mean([coverage_of_correlation(40, correlation, FEW // 2) for correlation in (0.0, 0.5)]))
 

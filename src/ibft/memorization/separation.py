@@ -110,8 +110,8 @@ def auroc_interval(first: Reals, second: Reals) -> Interval:
     that of DeLong et al. (1988), and shrinks towards 0 and 1 as theta (1 - theta) does (as Wilson's interval of a share
     has it). Where the samples show no variance, as disjoint ones do, it is the largest possible, theta (1 - theta) over
     the size of the smaller sample (Birnbaum & Klose 1957). Near 1, a few pairs out of order show too little of it: it
-    is at least a quarter of that of the larger sample, with which simulated intervals cover the truth. A single score
-    says nothing: its interval is 0 to 1.
+    is at least what a variance of theta (1 - theta) / 8 on either side would make, with which simulated intervals cover
+    the truth. A single score says nothing: its interval is 0 to 1.
     """
     above, below = _placements(first, second), 1 - _placements(second, first)
     estimate, fewest = float(above.mean()), min(len(first), len(second))
@@ -119,7 +119,7 @@ def auroc_interval(first: Reals, second: Reals) -> Interval:
         return Interval(estimate, 0.0, 1.0)
     variance = float(above.var(ddof=1) / len(first) + below.var(ddof=1) / len(second))
     unit = estimate * (1 - estimate)
-    least = 1 / (4 * max(len(first), len(second)))
+    least = (1 / len(first) + 1 / len(second)) / 8
     relative = max(variance / unit, least) if min(variance, unit) > _ROUNDING else 1 / fewest
     scale = float(t_isf(LEVEL / 2, len(first) + len(second) - 2)) ** 2 * relative
     half = np.sqrt(scale * unit + scale**2 / 4)

@@ -9,7 +9,9 @@ or three seeds, knows too little of the tails. So the mean squares are used dire
 How little a few seeds tell about their own spread is known in two approximate ways. Generalized inference (Weerahandi
 1993) divides each mean square by draws of the chi-squared variable that it is distributed as: its intervals are too
 wide where seeds differ little. Student's t with the degrees of freedom of Satterthwaite (1946) is too narrow where
-seeds differ much. The chance of an error is taken as the mean of the two, which is nearer to the truth than either.
+seeds differ much. The chance of an error is taken between the two, which is nearer to the truth than either: halfway
+for a difference, most of whose variance the seeds make. In a metric, most of it comes from how hard the problems are,
+and generalized inference counts for as much as the seeds are estimated to make (docs/adr/0047).
 """
 
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 LEVEL = 0.05
 _DRAWS = 1000
 _HALVINGS = 40
+_HALFWAY = np.array(0.5)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class MeanSquares:
         """Return what the seeds add to the mean square of the problems; an estimate below 0 is 0."""
         added_M: Floats = np.maximum(self.seed_M - self.pair_M, 0.0)
         return added_M
+
+    def seed_share(self) -> Floats:
+        """Return how much of the variance of the means the seeds are estimated to make."""
+        added_M = self.seed_part()
+        whole_M = self.problem_M + added_M
+        return np.divide(added_M, whole_M, out=np.zeros_like(whole_M), where=whole_M > 0)
 
 
 def mean_squares(scores_PSM: Floats) -> MeanSquares:
@@ -96,7 +105,8 @@ def crossed_interval(
     over_problems_M = t_isf(LEVEL / 2, problems - 1) * np.sqrt(squares.problem_M / (problems * seeds))
     varies_M = over_problems_M > 0
     stretch_M = np.ones_like(mean_M)
-    stretch_M[varies_M] = np.maximum(half_width(squares)[varies_M] / over_problems_M[varies_M], 1.0)
+    half_M = half_width(squares, squares.seed_share())
+    stretch_M[varies_M] = np.maximum(half_M[varies_M] / over_problems_M[varies_M], 1.0)
     low_M, high_M = mean_M - stretch_M * (mean_M - low_M), mean_M + stretch_M * (high_M - mean_M)
     return np.clip(low_M, *bounds), np.clip(high_M, *bounds)
 
@@ -111,12 +121,16 @@ def crossed_test(differences_PSM: Floats) -> tuple[Floats, Floats, Floats]:
         (low_M, high_M, p_M): the 95% interval and the p-value. The interval contains 0 exactly where p > 0.05.
     """
     squares, mean_M = mean_squares(differences_PSM), differences_PSM.mean(axis=(0, 1))
-    half_M = half_width(squares)
-    return mean_M - half_M, mean_M + half_M, _share_beyond(np.abs(mean_M), _errors(squares))
+    half_M = half_width(squares, _HALFWAY)
+    return mean_M - half_M, mean_M + half_M, _share_beyond(np.abs(mean_M), _errors(squares), _HALFWAY)
 
 
-def half_width(squares: MeanSquares) -> Floats:
-    """Find how far from the mean the two-sided test at the 5% level begins to reject: [M]."""
+def half_width(squares: MeanSquares, generalized: Floats) -> Floats:
+    """Find how far from the mean the two-sided test at the 5% level begins to reject: [M].
+
+    Args:
+        generalized: the weight of generalized inference, from 0 to 1; the rest is Satterthwaite's.
+    """
     errors = _errors(squares)
     low_M: Floats = np.zeros_like(errors.estimated_M)
     high_M: Floats = np.maximum(
@@ -125,7 +139,7 @@ def half_width(squares: MeanSquares) -> Floats:
     )
     for _ in range(_HALVINGS):
         middle_M = (low_M + high_M) / 2
-        inside_M = _share_beyond(middle_M, errors) > LEVEL
+        inside_M = _share_beyond(middle_M, errors, generalized) > LEVEL
         low_M, high_M = np.where(inside_M, middle_M, low_M), np.where(inside_M, high_M, middle_M)
     return high_M
 
@@ -158,14 +172,14 @@ def _satterthwaite(squares: MeanSquares) -> Floats:
     return clipped_M
 
 
-def _share_beyond(distance_M: Floats, errors: _Errors) -> Floats:
-    """Return the chance of an error at least so large: the mean of the chances that the two approximations give."""
+def _share_beyond(distance_M: Floats, errors: _Errors, generalized: Floats) -> Floats:
+    """Return the chance of an error at least so large, between the chances that the two approximations give."""
     with np.errstate(divide="ignore", invalid="ignore"):  # no error at all: 0 / 0 is chance 1, and x / 0 is chance 0
         z_BM, t_M = (
             np.nan_to_num(distance_M / each, nan=0.0, posinf=np.inf) for each in (errors.drawn_BM, errors.estimated_M)
         )
-    share_M: Floats = normal_sf(z_BM).mean(axis=0) + t_sf(t_M, errors.freedom_M)
-    return share_M
+    share_M: Floats = generalized * normal_sf(z_BM).mean(axis=0) + (1 - generalized) * t_sf(t_M, errors.freedom_M)
+    return 2 * share_M
 
 
 @lru_cache(maxsize=8)

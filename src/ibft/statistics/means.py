@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ibft.statistics.quantiles import t_isf
+from ibft.statistics.quantiles import normal_ppf, t_isf
 
 Reals = NDArray[np.float64]
 _TAIL = 0.025
@@ -28,7 +28,7 @@ def interval_of_share(shares: Reals) -> tuple[float, float]:
     mean = (shares.sum() + 0.5) / (count + 1)
     variance = (((shares - mean) ** 2).sum() + (mean**2 + (1 - mean) ** 2) / 2) / count
     trials = count * max(1.0, mean * (1 - mean) / variance)
-    t = float(t_isf(_TAIL, max(count - 1, 1)))
-    middle = (mean + t**2 / (2 * trials)) / (1 + t**2 / trials)
-    half = t / (1 + t**2 / trials) * np.sqrt(mean * (1 - mean) / trials + t**2 / (4 * trials**2))
+    z = float(normal_ppf(1 - _TAIL))
+    middle = (mean + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(mean * (1 - mean) / trials + z**2 / (4 * trials**2))
     return float(middle - half), float(middle + half)
