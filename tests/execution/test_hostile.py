@@ -280,7 +280,7 @@ def check_all(problem: dict[str, str | None], attacks: dict[str, str], honest: s
 def judge_pairs(
     problem: dict[str, str | None], attacks: dict[str, str], honest: str, level: str, settings: Execution
 ) -> tuple[dict[str, Judged], dict[str, Judged]]:
-    """What became of each attack, and of the honest completion after it."""
+    """Judge each attack with an honest completion after it: the verdicts on attacks and on honest ones, by attack."""
     completions = [text for name in attacks for text in (attacks[name], honest.format(name))]
     samples = [(str(problem["task_id"]), i, completion) for i, completion in enumerate(completions)]
     with Judge(frame(problem), settings, workers=2, level=level) as judge:

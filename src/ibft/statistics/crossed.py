@@ -22,13 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ibft.statistics.bootstrap import bootstrap_interval
-from ibft.statistics.quantiles import chi_squared_ppf, normal_ppf, normal_sf, t_isf, t_sf
+from ibft.statistics.quantiles import chi_squared_ppf, normal_ppf, normal_sf, solve, t_isf, t_sf
 
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.05
 _DRAWS = 1000
-_HALVINGS = 40
 _HALFWAY = np.array(0.5)
 
 
@@ -132,16 +131,11 @@ def half_width(squares: MeanSquares, generalized: Floats) -> Floats:
         generalized: the weight of generalized inference, from 0 to 1; the rest is Satterthwaite's.
     """
     errors = _errors(squares)
-    low_M: Floats = np.zeros_like(errors.estimated_M)
-    high_M: Floats = np.maximum(
+    highest_M: Floats = np.maximum(
         normal_ppf(1 - LEVEL / 2) * errors.drawn_BM.max(axis=0),
         t_isf(LEVEL / 2, errors.freedom_M) * errors.estimated_M,
     )
-    for _ in range(_HALVINGS):
-        middle_M = (low_M + high_M) / 2
-        inside_M = _share_beyond(middle_M, errors, generalized) > LEVEL
-        low_M, high_M = np.where(inside_M, middle_M, low_M), np.where(inside_M, high_M, middle_M)
-    return high_M
+    return solve(lambda half_M: _share_beyond(half_M, errors, generalized) > LEVEL, np.zeros_like(highest_M), highest_M)
 
 
 class _Errors(NamedTuple):
